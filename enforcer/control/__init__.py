@@ -1,0 +1,1 @@
+"""How people steer: commands parsed once, and the doors to them."""

@@ -1,0 +1,188 @@
+"""What happened on a switch, in the field's words.
+
+In: nothing; these are the values that `wire` produces and everybody else consumes.
+Out: `CallAttempt`, `CallEvent`, and `CallRecord`, the one row that a call leaves behind.
+Refuses to know: AMI, ESL, CSV, and which policy is in force.
+
+Times are Unix seconds (float, the switch's own clock); durations in records are whole
+milliseconds, so that sums do not depend on the order in which calls arrive.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import IntEnum, StrEnum
+
+
+class Direction(StrEnum):
+    """Who placed the call, seen from the account: it called out, or it was called."""
+
+    OUTBOUND = "outbound"
+    INBOUND = "inbound"
+    INTERNAL = "internal"
+
+
+class NumberClass(StrEnum):
+    """What kind of number was dialled; decides exemptions before any rule is read."""
+
+    EMERGENCY = "emergency"
+    DIRECTORY_ASSISTANCE = "directory_assistance"
+    TOLL_FREE = "toll_free"
+    PREMIUM = "premium"
+    INTERNATIONAL = "international"
+    INTERNAL = "internal"
+    HIGH_RISK = "high_risk"
+    ORDINARY = "ordinary"
+
+
+class Phase(IntEnum):
+    """Where in its life a call is; a later phase never goes back to an earlier one."""
+
+    STARTED = 1
+    ANSWERED = 2
+    ENDED = 3
+
+
+class Refusal(StrEnum):
+    """Whether enforcement itself kept the call from being set up. Such a call feeds no ratio."""
+
+    NONE = ""
+    BLOCKED = "blocked"
+    SHED = "shed"
+
+
+class Source(IntEnum):
+    """Who told us; where two sources disagree on a duration, the higher one is believed."""
+
+    CDR = 1      # whole seconds, written by the switch after the call
+    EVENT = 2    # microseconds, as it happened
+
+
+@dataclass(frozen=True, slots=True)
+class CallAttempt:
+    """One request to set up a call (a seizure), before any verdict.
+
+    One per call, however many legs, forks, transfers or failover retries it has.
+    `call_id` is unique over all switches of a site: "<switch>/<id of the first channel>".
+    `channel` is the name by which the switch lets us act on the caller's leg.
+    """
+
+    call_id: str
+    switch: str
+    account: str            # "" where the switch does not say
+    direction: Direction
+    number: str             # as dialled, before any normalisation
+    caller: str
+    at: float               # the switch's clock, Unix seconds
+    channel: str = ""
+    route: str = ""         # carrier or trunk that the call came by or goes to, "" unknown
+
+
+@dataclass(frozen=True, slots=True)
+class CallEvent:
+    """One step in the life of a call: started, answered, or ended.
+
+    The attempt travels with every event, so that a lost beginning is not a lost call.
+    `hangup_cause` is a Q.850 cause; `sip_code` the final SIP status where the switch tells it.
+    """
+
+    phase: Phase
+    attempt: CallAttempt
+    at: float
+    answered_at: float | None = None
+    billsec: float | None = None        # told by CDRs only; from events it is end minus answer
+    hangup_cause: int | None = None
+    sip_code: int | None = None
+    refusal: Refusal = Refusal.NONE     # what the switch did in our name (its own brake, or our word)
+    source: Source = Source.EVENT
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """The one row that a call leaves behind; every number in the ledger is derived from these.
+
+    Each time says who told it (`*_by`). `told_msec` is the billsec of a CDR, in milliseconds;
+    it is used only where no event told us the end (see `billmsec`).
+    """
+
+    call_id: str
+    switch: str
+    account: str
+    customer: str
+    direction: Direction
+    number: str
+    caller: str
+    number_class: NumberClass
+    route: str
+    channel: str
+    started_at: float
+    started_by: Source = Source.EVENT
+    answered_at: float | None = None
+    answered_by: Source | None = None
+    ended_at: float | None = None
+    ended_by: Source | None = None
+    told_msec: int = 0
+    hangup_cause: int | None = None
+    sip_code: int | None = None
+    refusal: Refusal = Refusal.NONE
+    decision_id: str = ""
+
+    @property
+    def live(self) -> bool:
+        """Set up or being set up, as far as we know, and not refused by us."""
+        return self.ended_at is None and self.refusal is Refusal.NONE
+
+    @property
+    def billmsec(self) -> int:
+        """Milliseconds from answer to end; 0 while the call lasts and where it was never answered."""
+        if self.ended_by is Source.CDR:
+            return self.told_msec
+        if self.ended_at is None or self.answered_at is None:
+            return 0
+        return max(0, milliseconds(self.ended_at - self.answered_at))
+
+
+def milliseconds(seconds: float) -> int:
+    """Whole milliseconds, truncated as switches truncate billsec, free of float noise.
+
+    >>> milliseconds(1795309510.830154 - 1795309504.830154), milliseconds(5.9999)
+    (6000, 5999)
+    """
+    return round(seconds * 1_000_000) // 1000
+
+
+def merged(record: CallRecord, event: CallEvent) -> CallRecord:
+    """The record with what the event adds. Repeats, losses and any order give the same record.
+
+    Each fact is joined on its own, commutatively and idempotently: what events told stands
+    over what CDRs told; within one source the earliest start and answer and the longest
+    ending stand; a refusal once known stays.
+    """
+    changes: dict[str, object] = {}
+    attempt, source = event.attempt, event.source
+    for name in ("account", "number", "caller", "route", "channel"):
+        if not getattr(record, name) and getattr(attempt, name):
+            changes[name] = getattr(attempt, name)
+    if _earlier(source, attempt.at, record.started_by, record.started_at):
+        changes |= {"started_at": attempt.at, "started_by": source}
+    answered_at = event.at if event.phase is Phase.ANSWERED else event.answered_at
+    if answered_at is not None and _earlier(source, answered_at, record.answered_by, record.answered_at):
+        changes |= {"answered_at": answered_at, "answered_by": source}
+    if event.refusal is not Refusal.NONE and record.refusal is Refusal.NONE:
+        changes["refusal"] = event.refusal
+    if event.phase is Phase.ENDED:
+        told = milliseconds(event.billsec) if source is Source.CDR and event.billsec is not None else 0
+        known = (record.ended_by or 0, record.told_msec, record.ended_at or 0.0, record.hangup_cause or 0)
+        if (source, told, event.at, event.hangup_cause or 0) > known:
+            changes |= {
+                "ended_at": event.at, "ended_by": source, "told_msec": told,
+                "hangup_cause": event.hangup_cause, "sip_code": event.sip_code,
+            }
+    return replace(record, **changes) if changes else record  # type: ignore[arg-type]
+
+
+def _earlier(source: Source, at: float, known_by: Source | None, known_at: float | None) -> bool:
+    """Whether a time told by `source` replaces the known one: better source first, then earlier."""
+    if known_by is None or known_at is None:
+        return True
+    return source > known_by or (source == known_by and at < known_at)

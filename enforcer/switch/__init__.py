@@ -1,0 +1,1 @@
+"""The thin asyncio shells between `wire` and real switches: links, doors, leases."""

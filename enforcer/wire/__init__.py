@@ -1,0 +1,1 @@
+"""Bytes to messages to facts, and answers to bytes. Pure: `feed(bytes) -> list`, never awaits."""
