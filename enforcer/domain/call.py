@@ -125,7 +125,6 @@ class CallRecord:
     hangup_cause: int | None = None
     sip_code: int | None = None
     refusal: Refusal = Refusal.NONE
-    decision_id: str = ""
 
     @property
     def live(self) -> bool:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
+from enforcer.domain.usage import Usage
+
 
 class Verdict(IntEnum):
     """What happens to a call, in rising order of severity."""
@@ -98,7 +100,7 @@ class Decision(NamedTuple):
     max_duration: int | None = None
     tags: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
-    usage: tuple[tuple[str, str], ...] = ()     # (measure in words, numbers in words)
+    usage: tuple[tuple[str, Usage], ...] = ()   # (rule, its numbers at that moment)
     exempt: str = ""
     degraded: str = ""                  # what was wrong with us at the time, "" nothing
 

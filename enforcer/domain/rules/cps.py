@@ -1,0 +1,56 @@
+"""Calls per second: how fast calls may be set up."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from enforcer.domain.decision import Level, Verdict
+from enforcer.domain.rules.base import Judgement, Pace, Pacer, Rule, RuleSpec, plain
+from enforcer.domain.usage import Measure, Tally, Window
+
+
+class CallsPerSecond(Rule):
+    """Levels are set-ups per second that are still fine, in any window of one second.
+
+    Counted are calls let through: those that were shed or blocked use nothing up, so an account
+    that floods is held to its rate and not shut out. With THROTTLE the limit is also the pace.
+    """
+
+    per_call = True
+    metric = "calls per second"
+    unit = "calls/s"
+    __slots__ = ()
+
+    def __init__(self, spec: RuleSpec) -> None:
+        super().__init__(replace(spec, pace=Pace.of_rate(spec.critical.at, spec.pace.max_hold)))
+
+    @staticmethod
+    def measured(measure: Measure) -> Measure:
+        """The rate lives in the pacer; the tally beside it is of calls in progress."""
+        return replace(measure, window=Window.LIVE)
+
+    def judge(self, tally: Tally, at: float, pacer: Pacer | None) -> Judgement | None:
+        """Critical when the call would have to wait for its turn."""
+        if pacer is None:
+            return None
+        step = self.spec.critical
+        used = pacer.used(at) + 1
+        if pacer.hold(at) > 0.0:
+            return Judgement(Level.CRITICAL, step, str(used), plain(step.at))
+        warning = self.spec.warning
+        if warning is None or used <= warning.at * self.spec.pace.seconds:
+            return None
+        return Judgement(Level.WARNING, warning, str(used), plain(warning.at))
+
+    def headroom(self, tally: Tally, at: float) -> int:
+        """None to give away: every call has to be seen."""
+        return 0
+
+    def standing(self, tally: Tally, at: float) -> tuple[str, str]:
+        """The rate is a matter of the moment; only the limit stands."""
+        return "-", plain(self.spec.critical.at)
+
+    @property
+    def paces(self) -> bool:
+        """Whether the limit is kept by holding calls back rather than by refusing them."""
+        return self.spec.critical.verdict is Verdict.THROTTLE

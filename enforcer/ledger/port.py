@@ -1,0 +1,106 @@
+"""What the rest of the house may ask of a ledger, whichever adapter keeps it.
+
+Three small ports, in our words: `Counting` is the hot path and never waits; `Register` keeps
+what people entered; `Archive` answers questions about the past.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+from enforcer.domain.account import Account
+from enforcer.domain.call import CallEvent, CallRecord, Refusal
+from enforcer.domain.cycle import Span
+from enforcer.domain.decision import Decision
+from enforcer.domain.mode import ModeSetting
+from enforcer.domain.policy import Policy, Seat
+from enforcer.domain.usage import Measure, Scope, Tally, Usage
+
+
+class Counting(Protocol):
+    """Facts in, numbers out. Every verb is synchronous and answers from memory."""
+
+    def apply(self, event: CallEvent) -> CallRecord | None:
+        """Count what the event adds; the call's record, or None where it told nothing new."""
+
+    def refuse(self, call_id: str, refusal: Refusal) -> None:
+        """The call was kept from being set up by us: it leaves every ratio and sum."""
+
+    def account(self, account_id: str) -> Account:
+        """The registered account, or one made up for a caller nobody registered."""
+
+    def seats(self, account_id: str, at: float) -> Sequence[Seat]:
+        """The rules about an account, each with its tally in the cycle that holds `at`."""
+
+    def keep(self, decision: Decision) -> None:
+        """Remember a decision; written later."""
+
+    def live(self, switch: str = "") -> list[CallRecord]:
+        """Calls in progress, of one switch or of all."""
+
+
+class Register(Protocol):
+    """What people entered: accounts and modes. A write is durable when the verb returns."""
+
+    def accounts(self, customer: str = "") -> list[Account]:
+        """All registered accounts, by id."""
+
+    def put_accounts(self, accounts: Iterable[Account]) -> None:
+        """Register or change accounts, all or none."""
+
+    def modes(self) -> list[ModeSetting]:
+        """Every mode setting ever made, the oldest first."""
+
+    def put_mode(self, setting: ModeSetting) -> None:
+        """Record a mode setting."""
+
+
+class Mismatch(NamedTuple):
+    """One place where a counter differs from what the records say: a defect, never normal."""
+
+    scope: Scope
+    key: str            # account or customer
+    measure: Measure
+    span: Span
+    counted: Usage
+    derived: Usage
+
+
+class Archive(Protocol):
+    """Questions about the past. These may read a disk."""
+
+    def calls(self, account_id: str = "", span: Span | None = None) -> Iterator[CallRecord]:
+        """Records by start time, of one account and one cycle where given."""
+
+    def call(self, call_id: str) -> CallRecord | None:
+        """One record; the id may come without its "<switch>/" where that is unambiguous."""
+
+    def decisions(self, account_id: str = "", call_id: str = "", limit: int = 50) -> list[Decision]:
+        """Decisions, the newest first."""
+
+    def decision(self, decision_id: str) -> Decision | None:
+        """One decision."""
+
+    def derive(self, scope: Scope, key: str, measure: Measure, span: Span) -> Tally:
+        """The tally of one account or customer in any cycle, from nothing but its records."""
+
+    def verify(self) -> list[Mismatch]:
+        """Compare every counter in memory with the records it stands for."""
+
+
+class Ledger(Counting, Register, Archive, Protocol):
+    """All three, with a beginning and an end."""
+
+    def use(self, policy: Policy) -> None:
+        """Count for this policy from now on; tallies are derived anew from the records."""
+
+    def changed_elsewhere(self) -> bool:
+        """Whether another process wrote since we last looked, and take over what it wrote:
+        accounts, modes and calls. Cheap enough to ask many times a second."""
+
+    def flush(self) -> None:
+        """Write everything kept so far; returns when it is durable. Raises LedgerError."""
+
+    def close(self) -> None:
+        """Flush and let go. Raises LedgerError."""
