@@ -188,9 +188,12 @@ class Books:
         return record
 
     def refuse(self, call_id: str, refusal: Refusal) -> CallRecord | None:
-        """The call was kept from being set up by us; the changed record, None where nothing changed."""
+        """The call was kept from being set up by us; the changed record, None where nothing changed.
+
+        A call that was answered stays counted: what is refused then is a transfer of it.
+        """
         known = self.calls.get(call_id)
-        if known is None or known.refusal is not Refusal.NONE:
+        if known is None or known.refusal is not Refusal.NONE or known.answered_at is not None:
             return None
         record = replace(known, refusal=refusal)
         self._add(known, -1)

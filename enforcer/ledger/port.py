@@ -92,6 +92,10 @@ class Archive(Protocol):
 class Ledger(Counting, Register, Archive, Protocol):
     """All three, with a beginning and an end."""
 
+    @property
+    def degraded(self) -> str:
+        """What is wrong with the ledger just now, in words; "" nothing. Every Decision carries it."""
+
     def use(self, policy: Policy) -> None:
         """Count for this policy from now on; tallies are derived anew from the records."""
 

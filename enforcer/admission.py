@@ -1,0 +1,189 @@
+"""Admission: the only meeting point of ledger and policy.
+
+    admit(attempt)   a switch asks: count, decide, answer
+    observe(event)   a switch tells: count, and act where a call went by without asking
+    round(switch)    every two seconds: renew leases, words and brakes; end calls that went over
+
+In: attempts and events. Out: decisions and actions. Everything on the way is synchronous, so that
+between a question and its answer nothing is awaited; what can wait is handed to `later`.
+Refuses to know: protocols, disks, and what time it is (`clock` is given).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from itertools import count
+
+from enforcer.domain.actions import Action, HangUp, LimitDuration
+from enforcer.domain.call import CallAttempt, CallEvent, NumberClass, Phase, Refusal
+from enforcer.domain.decide import decide
+from enforcer.domain.decision import Decision, Verdict
+from enforcer.domain.mode import Modes
+from enforcer.domain.numbers import NumberPlan
+from enforcer.domain.policy import Policy
+from enforcer.ledger.port import Ledger
+from enforcer.orders import LeaseTerms, Orders
+from enforcer.wire.answer import answer_line, parse_answer
+
+Observer = Callable[[Decision], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What admission is set up with, besides its parts."""
+
+    lease: LeaseTerms = field(default_factory=LeaseTerms)
+    listener_only: frozenset[str] = frozenset()     # switches whose dialplan does not ask
+
+
+class Admission:
+    """Counts, decides, remembers. One per process; owned by one event loop.
+
+    `prefix` makes decision ids unique over restarts. `later` runs a callable after the answer
+    has been written; observers run there and may fail without a call noticing.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        plan: NumberPlan,
+        policy: Policy,
+        modes: Modes,
+        *,
+        prefix: str,
+        later: Callable[[Callable[[], None]], object],
+        terms: Terms | None = None,
+        observers: Iterable[Observer] = (),
+    ) -> None:
+        self._ledger = ledger
+        self._plan = plan
+        self._policy = policy
+        self._modes = modes
+        self._prefix = prefix
+        self._later = later
+        self._terms = terms or Terms()
+        self._observers = tuple(observers)
+        self._numbers = count(1)
+        self._ending: set[str] = set()      # calls we told a switch to end, until it says they did
+        self.orders = Orders(self._terms.lease, ledger.seats, ledger.account)
+
+    def admit(self, attempt: CallAttempt) -> Decision:
+        """Count the attempt (once, however often it is asked about) and decide on it."""
+        self._ledger.apply(CallEvent(Phase.STARTED, attempt, attempt.at))
+        decision = self._decide(attempt)
+        if decision.refused:
+            self._refuse(attempt.call_id, decision)
+        self._later(lambda: self._after(decision))
+        return decision
+
+    def observe(self, event: CallEvent) -> list[Action]:
+        """Count what the event adds. Actions, where the call is one that nobody asked about."""
+        record = self._ledger.apply(event)
+        if record is None or event.phase is not Phase.STARTED or not record.account:
+            return []
+        if record.number_class is NumberClass.EMERGENCY:
+            return []
+        attempt = event.attempt
+        if attempt.switch in self._terms.listener_only:
+            return self._act_from_events(attempt)
+        return self.orders.called(attempt.switch, record.account, attempt.at)
+
+    def round(self, switch: str, at: float) -> list[Action]:
+        """Everything due on a switch: orders to renew, and calls to end."""
+        return self.orders.round(switch, at, self._modes) + self._overrun(switch, at)
+
+    def everything(self, switch: str, at: float) -> list[Action]:
+        """All standing orders of a switch again, after a (re)connect."""
+        registered = (account.id for account in self._ledger.accounts())
+        return self.orders.everything(switch, at, self._modes, registered)
+
+    def use(self, policy: Policy, at: float) -> None:
+        """A new policy is in force."""
+        self._policy = policy
+        self._ledger.use(policy)
+        self.orders.look_again(at)
+
+    def steer(self, modes: Modes, at: float) -> None:
+        """People changed modes or accounts; in force from the next call on."""
+        self._modes = modes
+        self.orders.look_again(at)
+
+    @property
+    def modes(self) -> Modes:
+        """The modes in force."""
+        return self._modes
+
+    def _decide(self, attempt: CallAttempt) -> Decision:
+        return decide(
+            attempt, self._plan.classify(attempt.number), self._ledger.account(attempt.account),
+            self._ledger.seats(attempt.account, attempt.at) if attempt.account else (),
+            self._modes, f"{self._prefix}-{next(self._numbers):x}", self._policy.label,
+            self._ledger.degraded,
+        )
+
+    def _refuse(self, call_id: str, decision: Decision) -> None:
+        refused = Refusal.BLOCKED if decision.verdict is Verdict.BLOCK else Refusal.SHED
+        self._ledger.refuse(call_id, refused)
+
+    def _after(self, decision: Decision) -> None:
+        """What can wait until the answer is on its way."""
+        self._ledger.keep(decision)
+        if decision.account:
+            self.orders.decided(decision)
+        for observer in self._observers:
+            observer(decision)
+
+    def _act_from_events(self, attempt: CallAttempt) -> list[Action]:
+        """Where the dialplan does not ask, the first event of a call stands for the question."""
+        decision = self._decide(attempt)
+        self._later(lambda: self._after(decision))
+        if decision.refused:
+            self._refuse(attempt.call_id, decision)
+            return [HangUp(attempt.call_id, attempt.channel, parse_answer(answer_line(decision)).cause)]
+        if decision.max_duration is not None:
+            return [LimitDuration(attempt.call_id, attempt.channel, decision.max_duration)]
+        return []
+
+    def _overrun(self, switch: str, at: float) -> list[Action]:
+        """Calls in progress that a rule with `hang_up` ends, its limit being reached mid-call."""
+        if not any(rule.spec.hang_up for rule in self._policy.rules):
+            return []
+        actions: list[Action] = []
+        live = self._ledger.live(switch)
+        still = {record.call_id for record in live}
+        self._ending = {c for c in self._ending if c in still or not c.startswith(f"{switch}/")}
+        verdicts: dict[tuple[str, str], Decision | None] = {}
+        for record in live:
+            if not record.account or record.number_class is NumberClass.EMERGENCY:
+                continue
+            if record.call_id in self._ending:
+                continue
+            key = (record.account, record.direction)
+            if key not in verdicts:
+                attempt = CallAttempt(
+                    record.call_id, switch, record.account, record.direction, record.number,
+                    record.caller, at, record.channel,
+                )
+                verdicts[key] = self._over(attempt)
+            decision = verdicts[key]
+            if decision is None:
+                continue
+            self._ending.add(record.call_id)
+            mine = decision._replace(call_id=record.call_id, number=record.number)
+            self._later(lambda mine=mine: self._after(mine))    # type: ignore[misc]
+            cause = parse_answer(answer_line(decision)).cause
+            actions.append(HangUp(record.call_id, record.channel, cause))
+        return actions
+
+    def _over(self, attempt: CallAttempt) -> Decision | None:
+        """The decision to end the account's calls, where a rule with `hang_up` blocks by now."""
+        seats = [s for s in self._ledger.seats(attempt.account, attempt.at) if s.rule.spec.hang_up]
+        if not seats:
+            return None
+        decision = decide(
+            attempt, NumberClass.ORDINARY, self._ledger.account(attempt.account), seats,
+            self._modes, f"{self._prefix}-{next(self._numbers):x}", self._policy.label,
+            self._ledger.degraded,
+        )
+        return decision if decision.verdict is Verdict.BLOCK else None

@@ -1,0 +1,224 @@
+"""Standing orders: what is written on a switch ahead of calls, so that it need not ask, or knows
+what to do when nobody answers.
+
+    lease   the account is far from every limit: it calls without asking, and is counted from events
+    word    what to do with the account while nobody can be asked (per rule: `on_failure`)
+    brake   concurrency and rate limits that the switch keeps by itself, asked or not
+
+In: accounts that call, their seats, the last decision on each. Out: `Action`s, each with an expiry.
+Refuses to know: how a switch stores them (see `dialplan/README.md`).
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from enforcer.domain.account import Account, Standing
+from enforcer.domain.actions import Action, GrantLease, RememberWord, SetBrake, WithdrawLease
+from enforcer.domain.decision import Decision, OnFailure, Verdict
+from enforcer.domain.mode import CEILING, Modes
+from enforcer.domain.policy import Seat
+from enforcer.domain.rules.concurrent_calls import ConcurrentCalls
+from enforcer.domain.rules.cps import CallsPerSecond
+from enforcer.domain.usage import Scope
+from enforcer.wire.answer import answer_line
+
+# How many accounts one round looks at: at 2 s a round, 75,000 accounts renew leases of 60 s in time,
+# and a round stays under a tenth of a second.
+ACCOUNTS_A_ROUND = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseTerms:
+    """When an account may call unasked: for `seconds` at a time, and only while at least `headroom`
+    further attempts surely stay below every warning level. `seconds` 0 grants none."""
+
+    seconds: int = 60
+    headroom: int = 50
+    word_seconds: int = 900
+    brake_seconds: int = 86_400
+
+
+@dataclass(slots=True)
+class _Post:
+    """What one switch holds for one account."""
+
+    last_call: float
+    lease: int = 0                      # until, 0 none
+    word: str = ""                      # the line, "" none was ever written
+    word_until: int = 0
+    brake: tuple[int, int] = (0, 0)     # concurrent calls, calls per second
+    brake_until: int = 0
+    last: Decision | None = None
+
+
+class Orders:
+    """The standing orders of all switches. `seats` and `account` come from the ledger."""
+
+    def __init__(
+        self,
+        terms: LeaseTerms,
+        seats: Callable[[str, float], Sequence[Seat]],
+        account: Callable[[str], Account],
+    ) -> None:
+        self._terms = terms
+        self._seats = seats
+        self._account = account
+        self._posts: dict[tuple[str, str], _Post] = {}
+        self._due: list[tuple[float, str, str]] = []
+
+    def called(self, switch: str, account_id: str, at: float) -> list[Action]:
+        """An account called without asking: withdraw its lease where it has come near a limit."""
+        post = self._post(switch, account_id, at)
+        if post.lease > at and not self.leasable(account_id, at):
+            post.lease = 0
+            return [WithdrawLease(account_id)]
+        return []
+
+    def decided(self, decision: Decision) -> None:
+        """An account asked: its lease and its word may have to change at the next round."""
+        post = self._post(decision.switch, decision.account, decision.at)
+        verdict_changed = post.last is None or post.last.verdict is not decision.verdict
+        post.last = decision
+        if verdict_changed:
+            heapq.heappush(self._due, (decision.at, decision.switch, decision.account))
+
+    def leasable(self, account_id: str, at: float) -> bool:
+        """Whether the account is far from every limit, and no rule needs to see each call."""
+        if self._terms.seconds <= 0 or self._account(account_id).standing is not Standing.ACTIVE:
+            return False
+        for seat in self._seats(account_id, at):
+            if seat.rule.per_call or seat.rule.headroom(seat.tally, at) < self._terms.headroom:
+                return False
+        return True
+
+    def round(self, switch: str, at: float, modes: Modes) -> list[Action]:
+        """What to write on a switch now: everything due, at most `ACCOUNTS_A_ROUND` accounts."""
+        actions: list[Action] = []
+        others: list[tuple[float, str, str]] = []
+        looked = 0
+        while self._due and self._due[0][0] <= at and looked < ACCOUNTS_A_ROUND:
+            entry = heapq.heappop(self._due)
+            if entry[1] != switch:
+                others.append(entry)
+                continue
+            post = self._posts.get(entry[1:])
+            if post is not None:
+                looked += 1
+                self._renew(post, entry[2], switch, at, modes, actions)
+        for entry in others:
+            heapq.heappush(self._due, entry)
+        return actions
+
+    def everything(
+        self, switch: str, at: float, modes: Modes, registered: Iterable[str] = ()
+    ) -> list[Action]:
+        """All orders of a switch again: after a reconnect it may have lost what we wrote last.
+
+        `registered` accounts get their brakes and words even if they have not called yet.
+        """
+        for account_id in registered:
+            if (switch, account_id) not in self._posts and self._needs_orders(account_id, at, modes, switch):
+                self._posts[switch, account_id] = _Post(last_call=float("-inf"))
+        actions: list[Action] = []
+        self._due = [entry for entry in self._due if entry[1] != switch]
+        heapq.heapify(self._due)
+        for (where, account_id), post in list(self._posts.items()):
+            if where == switch:
+                post.lease, post.word_until, post.brake_until = 0, 0, 0
+                self._renew(post, account_id, switch, at, modes, actions)
+        return actions
+
+    def look_again(self, at: float) -> None:
+        """Modes, accounts or the policy changed: every order is due."""
+        known = {entry[1:] for entry in self._due if entry[0] <= at}
+        for place in self._posts:
+            if place not in known:
+                heapq.heappush(self._due, (at, *place))
+
+    def _post(self, switch: str, account_id: str, at: float) -> _Post:
+        post = self._posts.get((switch, account_id))
+        if post is None:
+            post = self._posts[switch, account_id] = _Post(at)
+            heapq.heappush(self._due, (at, switch, account_id))
+        post.last_call = at
+        return post
+
+    def _renew(
+        self, post: _Post, account_id: str, switch: str, at: float, modes: Modes, out: list[Action]
+    ) -> None:
+        """Bring one account's orders up to date, and note when they are due again."""
+        terms = self._terms
+        now = int(at)
+        quiet = at - post.last_call > 2 * terms.seconds
+        if not quiet and self.leasable(account_id, at):
+            if post.lease - at <= terms.seconds / 2:
+                post.lease = now + terms.seconds
+                out.append(GrantLease(account_id, post.lease))
+        elif post.lease > at:
+            post.lease = 0
+            out.append(WithdrawLease(account_id))
+        word = self._word(post, account_id, at)
+        if (word or post.word) and (word != post.word or post.word_until - at <= terms.word_seconds / 2):
+            post.word_until = now + terms.word_seconds
+            out.append(RememberWord(account_id, word or "allow:0:0:0::", post.word_until))
+            post.word = word
+        brake = self._brake(account_id, switch, at, modes)
+        if (any(brake) or any(post.brake)) and (
+            brake != post.brake or post.brake_until - at <= terms.brake_seconds / 2
+        ):
+            post.brake_until = now + terms.brake_seconds
+            out.append(SetBrake(account_id, *brake, post.brake_until))
+            post.brake = brake
+        if quiet and not word and not any(brake):
+            del self._posts[switch, account_id]
+            return
+        heapq.heappush(self._due, (at + max(1.0, terms.seconds / 2), switch, account_id))
+
+    def _word(self, post: _Post, account_id: str, at: float) -> str:
+        """What the account's rules want while nobody can be asked; "" where they say `open`."""
+        policies = {seat.rule.spec.id: seat.rule.spec.on_failure for seat in self._seats(account_id, at)}
+        if OnFailure.CLOSED in policies.values():
+            return "block:42:0:0:closed:"
+        last = post.last
+        if last is None or last.verdict is Verdict.ALLOW:
+            return ""
+        known = [f for f in last.findings if policies.get(f.rule) is OnFailure.LAST_KNOWN]
+        if not known:
+            return ""
+        leader = max(known, key=lambda f: f.capped)
+        return answer_line(replace_verdict(last, leader.capped, leader.sip_code))
+
+    def _brake(self, account_id: str, switch: str, at: float, modes: Modes) -> tuple[int, int]:
+        """The tightest limits of one account that the switch can keep alone, as far as modes allow."""
+        calls, cps = 0, 0
+        for seat in self._seats(account_id, at):
+            spec = seat.rule.spec
+            if spec.measure.scope is not Scope.ACCOUNT:
+                continue        # the switch cannot add up a customer's accounts
+            capped = min(spec.critical.verdict, CEILING[modes.resolve(account_id, spec.id, switch, at).mode])
+            if capped < Verdict.THROTTLE:
+                continue
+            limit = int(spec.critical.at)
+            if isinstance(seat.rule, ConcurrentCalls):
+                calls = min(calls, limit) if calls else limit
+            elif isinstance(seat.rule, CallsPerSecond) and limit >= 1:
+                cps = min(cps, limit) if cps else limit
+        return calls, cps
+
+    def _needs_orders(self, account_id: str, at: float, modes: Modes, switch: str) -> bool:
+        closed = any(
+            seat.rule.spec.on_failure is OnFailure.CLOSED for seat in self._seats(account_id, at)
+        )
+        return closed or any(self._brake(account_id, switch, at, modes))
+
+
+def replace_verdict(decision: Decision, verdict: Verdict, sip_code: int) -> Decision:
+    """The decision as it would stand with another verdict; a throttled call is not held, only paced
+    calls that are asked for can be."""
+    return decision._replace(
+        verdict=verdict, sip_code=sip_code if verdict is Verdict.BLOCK else 0, hold=0.0, shed=False,
+        max_duration=None,
+    )

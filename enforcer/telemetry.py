@@ -1,0 +1,142 @@
+"""What people and machines see of decisions: one log line each, and metrics.
+
+In: decisions and facts about links and doors, after the answer has been written.
+Out: structlog lines (JSON or colours), Prometheus metrics with bounded labels: accounts are in
+the log and never a label. Refuses to know: why. Anything here may fail without a call noticing.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, MutableMapping
+from typing import Any, TextIO
+
+import structlog
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+
+from enforcer.domain.decision import Decision, Verdict
+
+# Decisions take microseconds, questions up to the dialplan's deadline of 0.3 s.
+QUESTION_BUCKETS = (0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1, 0.3, 1.0)
+
+
+def set_up_logging(form: str = "auto", stream: TextIO | None = None) -> None:
+    """Log lines as "json" or for the "console"; "auto" is colours at a terminal, else JSON."""
+    out = stream or sys.stderr
+    console = form == "console" or (form == "auto" and out.isatty())
+    renderer: structlog.typing.Processor
+    if console:
+        renderer = structlog.dev.ConsoleRenderer(colors=out.isatty(), pad_event_to=0)
+    else:
+        renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            one_line,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.WriteLoggerFactory(file=out),
+        cache_logger_on_first_use=False,
+    )
+
+
+def one_line(_logger: object, _name: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Values may come from callers: whatever could begin a new line or move a cursor is shown as "?"."""
+    for key, value in entry.items():
+        if isinstance(value, str) and not value.isprintable():
+            entry[key] = "".join(c if c.isprintable() else "?" for c in value)
+    return entry
+
+
+class Telemetry:
+    """One per process. `registry` is Prometheus's own unless a test brings another."""
+
+    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+        self.registry = registry
+        self._log = structlog.get_logger()
+        self.decisions = Counter(
+            "enforcer_decisions_total", "Decisions by verdict in force, verdict of block mode, and rule.",
+            ["switch", "verdict", "would_be", "rule"], registry=registry,
+        )
+        self.exempt = Counter(
+            "enforcer_exempt_calls_total", "Calls for which no rule was read.",
+            ["switch", "why"], registry=registry,
+        )
+        self.seconds = Histogram(
+            "enforcer_decision_seconds", "Time from question to answer, inside the enforcer.",
+            ["switch"], buckets=QUESTION_BUCKETS, registry=registry,
+        )
+        self.up = Gauge(
+            "enforcer_switch_up", "1 while a switch's link is logged in.", ["switch"], registry=registry,
+        )
+        self.lag = Gauge(
+            "enforcer_event_lag_seconds", "How far events run behind the switch's clock.",
+            ["switch"], registry=registry,
+        )
+        self.door = Gauge(
+            "enforcer_door_connections", "Connections to a door, by what became of them.",
+            ["door", "outcome"], registry=registry,
+        )
+        self.degraded = Gauge(
+            "enforcer_ledger_degraded", "1 while the ledger cannot write.", registry=registry,
+        )
+        self.faults = Counter(
+            "enforcer_faults_total", "Things that went wrong, by kind.", ["kind"], registry=registry,
+        )
+
+    def decision(self, decision: Decision) -> None:
+        """One line and one count a decision."""
+        self.decisions.labels(
+            decision.switch, decision.verdict.word, decision.would_be.word, decision.rule
+        ).inc()
+        if decision.exempt:
+            self.exempt.labels(decision.switch, decision.exempt).inc()
+        self._log.info("decision", **decision_line(decision))
+
+    def fault(self, kind: str, **about: object) -> None:
+        """Something went wrong that people should hear of."""
+        self.faults.labels(kind).inc()
+        self._log.warning(kind, **about)
+
+    def note(self, what: str, **about: object) -> None:
+        """Something happened that people may want to read."""
+        self._log.info(what, **about)
+
+    def serve(self, host: str, port: int) -> Callable[[], None]:
+        """Serve /metrics; the returned function stops it. Raises OSError where the port is taken."""
+        server, thread = start_http_server(port, addr=host, registry=self.registry)
+
+        def stop() -> None:
+            server.shutdown()
+            server.server_close()
+            thread.join(timeout=5)
+
+        return stop
+
+
+def decision_line(decision: Decision) -> dict[str, object]:
+    """The fields of a decision's log line; those that say nothing are left out."""
+    line: dict[str, object] = {
+        "decision": decision.decision_id, "switch": decision.switch, "account": decision.account,
+        "number": decision.number, "direction": str(decision.direction), "verdict": decision.verdict.word,
+    }
+    if decision.would_be is not decision.verdict:
+        line["would_be"] = decision.would_be.word
+    if decision.rule:
+        line |= {"rule": decision.rule, "clause": decision.clause}
+    if decision.sip_code:
+        line["sip_code"] = decision.sip_code
+    if decision.verdict is Verdict.THROTTLE:
+        line |= {"shed": True} if decision.shed else {"hold": round(decision.hold, 3)}
+    if decision.max_duration is not None:
+        line["max_duration"] = decision.max_duration
+    line |= {"reason": decision.reason, "call": decision.call_id}
+    if decision.policy:
+        line["policy"] = decision.policy
+    if decision.degraded:
+        line["degraded"] = decision.degraded
+    return line
