@@ -68,14 +68,18 @@ class Orders:
         self._account = account
         self._posts: dict[tuple[str, str], _Post] = {}
         self._due: list[tuple[float, str, str]] = []
+        self._switches: set[str] = set()
 
     def called(self, switch: str, account_id: str, at: float) -> list[Action]:
         """An account called without asking: withdraw its lease where it has come near a limit."""
         post = self._post(switch, account_id, at)
-        if post.lease > at and not self.leasable(account_id, at):
-            post.lease = 0
-            return [WithdrawLease(account_id)]
-        return []
+        if post.lease <= at or self.leasable(account_id, at):
+            return []
+        post.lease = 0
+        for other in self._switches:        # the account may hold leases elsewhere
+            if other != switch and (other, account_id) in self._posts:
+                heapq.heappush(self._due, (at, other, account_id))
+        return [WithdrawLease(account_id)]
 
     def decided(self, decision: Decision) -> None:
         """An account asked: its lease and its word may have to change at the next round."""
@@ -142,6 +146,7 @@ class Orders:
         post = self._posts.get((switch, account_id))
         if post is None:
             post = self._posts[switch, account_id] = _Post(at)
+            self._switches.add(switch)
             heapq.heappush(self._due, (at, switch, account_id))
         post.last_call = at
         return post

@@ -1,0 +1,180 @@
+"""Standing orders: who may call unasked, what a switch does alone, and when orders are renewed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from enforcer.domain.account import Account, Standing
+from enforcer.domain.actions import GrantLease, RememberWord, SetBrake, WithdrawLease
+from enforcer.domain.call import CallAttempt, Direction, NumberClass
+from enforcer.domain.decide import decide
+from enforcer.domain.decision import Decision, OnFailure, Verdict
+from enforcer.domain.mode import Mode, Modes, ModeSetting
+from enforcer.domain.policy import Seat
+from enforcer.domain.rules import KINDS, RuleSpec, Step
+from enforcer.domain.usage import Measure, Tally
+from enforcer.orders import LeaseTerms, Orders
+
+BLOCKING = Modes(default=Mode.BLOCK)
+TERMS = LeaseTerms(seconds=60, headroom=50, word_seconds=900, brake_seconds=86_400)
+NOON = 1_795_000_000.0
+
+
+def rule_seat(kind: str, at: int, tally: Tally | None = None, **more: object) -> Seat:
+    cls = KINDS[kind]
+    critical = Step(Fraction(at), Verdict.BLOCK if kind in ("attempts", "minutes") else Verdict.THROTTLE)
+    spec = RuleSpec(kind, kind, f"clause of {kind}", cls.measured(Measure()), critical, **more)  # type: ignore[arg-type]
+    return Seat(cls(spec), tally or Tally())
+
+
+class Exchange:
+    """Accounts and their seats, as a ledger would give them."""
+
+    def __init__(self, *seats: Seat, standing: Standing = Standing.ACTIVE) -> None:
+        self.seats_of_all = seats
+        self.standing = standing
+        self.orders = Orders(TERMS, self.seats, self.account)
+
+    def seats(self, account: str, at: float) -> Sequence[Seat]:
+        return self.seats_of_all
+
+    def account(self, account: str) -> Account:
+        return Account(account, account, standing=self.standing)
+
+    def decision(self, at: float = NOON, account: str = "acme") -> Decision:
+        attempt = CallAttempt(f"pbx1/{at}", "pbx1", account, Direction.OUTBOUND, "5551234", "", at)
+        about = self.account(account)
+        return decide(attempt, NumberClass.ORDINARY, about, self.seats_of_all, BLOCKING, "d-1")
+
+
+def test_account_far_from_limits_gets_a_lease_that_expires() -> None:
+    exchange = Exchange(rule_seat("attempts", 1000))
+    exchange.orders.decided(exchange.decision())
+    assert exchange.orders.round("pbx1", NOON, BLOCKING) == [GrantLease("acme", int(NOON) + 60)]
+
+
+def test_lease_is_not_written_twice_before_half_its_life_is_over() -> None:
+    exchange = Exchange(rule_seat("attempts", 1000))
+    exchange.orders.decided(exchange.decision())
+    exchange.orders.round("pbx1", NOON, BLOCKING)
+    assert exchange.orders.round("pbx1", NOON + 2, BLOCKING) == []
+    assert exchange.orders.round("pbx1", NOON + 30, BLOCKING) == [GrantLease("acme", int(NOON) + 90)]
+
+
+def test_account_near_a_limit_gets_no_lease() -> None:
+    exchange = Exchange(rule_seat("attempts", 1000, Tally(attempts=960)))
+    exchange.orders.decided(exchange.decision())
+    assert exchange.orders.round("pbx1", NOON, BLOCKING) == []
+
+
+def test_per_call_rule_allows_no_lease_but_leaves_a_brake() -> None:
+    exchange = Exchange(rule_seat("cps", 5), rule_seat("concurrent_calls", 3))
+    exchange.orders.decided(exchange.decision())
+    assert exchange.orders.round("pbx1", NOON, BLOCKING) == [SetBrake("acme", 3, 5, int(NOON) + 86_400)]
+
+
+def test_brake_follows_the_mode_down() -> None:
+    exchange = Exchange(rule_seat("concurrent_calls", 3))
+    exchange.orders.decided(exchange.decision())
+    exchange.orders.round("pbx1", NOON, BLOCKING)
+    exchange.orders.look_again(NOON + 4)
+    lifted = exchange.orders.round("pbx1", NOON + 4, Modes(default=Mode.TAG))
+    assert lifted == [SetBrake("acme", 0, 0, int(NOON) + 4 + 86_400)]
+
+
+def test_leased_account_that_comes_near_a_limit_loses_its_lease_at_that_call() -> None:
+    tally = Tally()
+    exchange = Exchange(rule_seat("attempts", 1000, tally))
+    exchange.orders.decided(exchange.decision())
+    exchange.orders.round("pbx1", NOON, BLOCKING)
+    tally.attempts = 950
+    assert exchange.orders.called("pbx1", "acme", NOON + 1) == []
+    tally.attempts = 951
+    assert exchange.orders.called("pbx1", "acme", NOON + 2) == [WithdrawLease("acme")]
+    assert exchange.orders.called("pbx1", "acme", NOON + 3) == []
+
+
+def test_suspended_account_has_no_lease() -> None:
+    exchange = Exchange(rule_seat("attempts", 1000))
+    exchange.orders.decided(exchange.decision())
+    exchange.orders.round("pbx1", NOON, BLOCKING)
+    exchange.standing = Standing.SUSPENDED
+    exchange.orders.look_again(NOON + 1)
+    assert exchange.orders.round("pbx1", NOON + 1, BLOCKING) == [WithdrawLease("acme")]
+
+
+def test_account_that_stopped_calling_is_forgotten() -> None:
+    exchange = Exchange(rule_seat("attempts", 1000))
+    exchange.orders.decided(exchange.decision())
+    exchange.orders.round("pbx1", NOON, BLOCKING)
+    for minute in range(1, 5):
+        exchange.orders.round("pbx1", NOON + 60 * minute, BLOCKING)
+    assert exchange.orders.everything("pbx1", NOON + 300, BLOCKING) == []
+
+
+def test_last_known_word_repeats_the_last_verdict_and_expires() -> None:
+    tally = Tally(attempts=11)
+    exchange = Exchange(rule_seat("attempts", 10, tally, on_failure=OnFailure.LAST_KNOWN))
+    exchange.orders.decided(exchange.decision())
+    (word,) = exchange.orders.round("pbx1", NOON, BLOCKING)
+    assert isinstance(word, RememberWord)
+    assert word.word.startswith("block:21:")
+    assert word.until == int(NOON) + 900
+
+
+def test_word_is_taken_back_when_the_account_is_fine_again() -> None:
+    tally = Tally(attempts=11)
+    exchange = Exchange(rule_seat("attempts", 10, tally, on_failure=OnFailure.LAST_KNOWN))
+    exchange.orders.decided(exchange.decision())
+    exchange.orders.round("pbx1", NOON, BLOCKING)
+    tally.attempts = 0
+    exchange.orders.decided(exchange.decision(NOON + 10))
+    (word,) = exchange.orders.round("pbx1", NOON + 10, BLOCKING)
+    assert isinstance(word, RememberWord)
+    assert word.word.startswith("allow:")
+
+
+def test_rule_that_fails_open_leaves_no_word() -> None:
+    exchange = Exchange(rule_seat("attempts", 10, Tally(attempts=11)))
+    exchange.orders.decided(exchange.decision())
+    assert exchange.orders.round("pbx1", NOON, BLOCKING) == []
+
+
+def test_rule_that_fails_closed_is_written_for_registered_accounts_that_never_called() -> None:
+    exchange = Exchange(rule_seat("attempts", 1000, on_failure=OnFailure.CLOSED))
+    written = exchange.orders.everything("pbx1", NOON, BLOCKING, ["acme", "globex"])
+    words = {a.account: a.word for a in written if isinstance(a, RememberWord)}
+    assert words == {"acme": "block:42:0:0:closed:", "globex": "block:42:0:0:closed:"}
+
+
+def test_everything_is_written_again_after_a_reconnect() -> None:
+    exchange = Exchange(rule_seat("attempts", 1000))
+    exchange.orders.decided(exchange.decision())
+    exchange.orders.round("pbx1", NOON, BLOCKING)
+    assert exchange.orders.everything("pbx1", NOON + 3, BLOCKING) == [GrantLease("acme", int(NOON) + 63)]
+
+
+def test_orders_of_one_switch_are_not_given_to_another() -> None:
+    exchange = Exchange(rule_seat("attempts", 1000))
+    exchange.orders.decided(exchange.decision())
+    assert exchange.orders.round("pbx2", NOON, BLOCKING) == []
+    assert len(exchange.orders.round("pbx1", NOON, BLOCKING)) == 1
+
+
+def test_lease_on_another_switch_is_withdrawn_at_its_next_round() -> None:
+    tally = Tally()
+    exchange = Exchange(rule_seat("attempts", 1000, tally))
+    for switch in ("pbx1", "pbx2"):
+        exchange.orders.called(switch, "acme", NOON)
+        exchange.orders.round(switch, NOON, BLOCKING)
+    tally.attempts = 999
+    assert exchange.orders.called("pbx1", "acme", NOON + 1) == [WithdrawLease("acme")]
+    assert exchange.orders.round("pbx2", NOON + 2, BLOCKING) == [WithdrawLease("acme")]
+
+
+def test_mode_set_for_one_account_lifts_only_its_brake() -> None:
+    exchange = Exchange(rule_seat("concurrent_calls", 3))
+    modes = Modes([ModeSetting(Mode.MONITOR, account="acme", at=1.0)], default=Mode.BLOCK)
+    written = exchange.orders.everything("pbx1", NOON, modes, ["acme", "globex"])
+    assert [a.account for a in written if isinstance(a, SetBrake)] == ["globex"]
