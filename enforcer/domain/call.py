@@ -52,8 +52,9 @@ class Refusal(StrEnum):
 
 
 class Source(IntEnum):
-    """Who told us; where two sources disagree on a duration, the higher one is believed."""
+    """Who told us; where two sources disagree, the higher one is believed."""
 
+    INFERRED = 0  # nobody told us: the call was gone when we looked again
     CDR = 1      # whole seconds, written by the switch after the call
     EVENT = 2    # microseconds, as it happened
 
@@ -134,7 +135,7 @@ class CallRecord:
     @property
     def billmsec(self) -> int:
         """Milliseconds from answer to end; 0 while the call lasts and where it was never answered."""
-        if self.ended_by is Source.CDR:
+        if self.ended_by is Source.CDR or self.ended_by is Source.INFERRED:
             return self.told_msec
         if self.ended_at is None or self.answered_at is None:
             return 0
@@ -171,7 +172,10 @@ def merged(record: CallRecord, event: CallEvent) -> CallRecord:
         changes["refusal"] = event.refusal
     if event.phase is Phase.ENDED:
         told = milliseconds(event.billsec) if source is Source.CDR and event.billsec is not None else 0
-        known = (record.ended_by or 0, record.told_msec, record.ended_at or 0.0, record.hangup_cause or 0)
+        known = (
+            -1 if record.ended_by is None else record.ended_by,
+            record.told_msec, record.ended_at or 0.0, record.hangup_cause or 0,
+        )
         if (source, told, event.at, event.hangup_cause or 0) > known:
             changes |= {
                 "ended_at": event.at, "ended_by": source, "told_msec": told,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from enforcer.domain.call import CallRecord, Direction, NumberClass, Refusal, milliseconds
+from enforcer.domain.call import CallRecord, Direction, NumberClass, Refusal, Source, milliseconds
 
 SHORT_CALL_MSEC = 6000      # IP2Call, Answer to Seizure Ratio: "duration less than 6 seconds"
 
@@ -144,7 +144,8 @@ def contribute(tally: Tally, record: CallRecord, measure: Measure, sign: int) ->
     billmsec = record.billmsec
     if record.answered_at is not None or billmsec > 0:
         tally.msec += sign * billmsec
-        if measure.short(billmsec):
+        # An answered call whose end nobody saw is not held against anybody until a CDR tells.
+        if measure.short(billmsec) and record.ended_by is not Source.INFERRED:
             tally.short += sign
         else:
             tally.completed += sign
