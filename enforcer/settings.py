@@ -1,0 +1,318 @@
+"""The configuration of one enforcer: read once, complete, frozen. All defaults are on this page.
+
+In: `enforcer.toml`. Out: `Settings`, or BadInput that names file, line and key.
+Refuses to know: what policy packs say, and what the settings do.
+
+A path is relative to the file that names it. A secret is never in the file: `secret_env` names an
+environment variable, `secret_file` a file, and both are read when the switch is logged in to.
+"""
+
+from __future__ import annotations
+
+import os
+from decimal import Decimal
+from difflib import get_close_matches
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PrivateAttr,
+    StrictBool,
+    StrictInt,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
+
+from enforcer.domain.call import NumberClass
+from enforcer.domain.mode import Mode
+from enforcer.domain.numbers import NumberPlan
+from enforcer.errors import BadInput
+from enforcer.toml_lines import read
+from enforcer.toml_models import Table, Wrong, meant, one_of, validated
+
+LITERAL_SECRETS = ("secret", "password", "passwd", "pass", "token")
+
+
+def _exact_float(value: Any) -> Any:
+    """TOML numbers come as int or Decimal; True is neither."""
+    return float(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) else value
+
+
+def known_zone(name: str) -> str:
+    """The name of a time zone. Raises ValueError where there is no such zone."""
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, LookupError):
+        raise Wrong(f"no such time zone: {name!r} (an IANA name such as Europe/Berlin)") from None
+    return name
+
+
+def _network(text: str) -> str:
+    try:
+        return str(ip_network(text))
+    except ValueError as error:
+        raise Wrong(f"no such network: {error}") from None
+
+
+def _listen(text: str) -> str:
+    """"host:port", or "" for off."""
+    if text:
+        host, colon, port = text.rpartition(":")
+        if not (host and colon and port.isdecimal() and 1 <= int(port) <= 65535):
+            raise Wrong(f'{text!r} is no address: "host:port", such as "127.0.0.1:9464"')
+    return text
+
+
+Name = Annotated[str, StringConstraints(min_length=1)]
+Port = Annotated[StrictInt, Field(ge=1, le=65535)]
+Seconds = Annotated[
+    float, BeforeValidator(_exact_float), Field(strict=True, gt=0, le=86_400, allow_inf_nan=False)
+]
+Zone = Annotated[str, AfterValidator(known_zone)]
+Network = Annotated[str, AfterValidator(_network)]
+Listen = Annotated[str, AfterValidator(_listen)]
+
+
+class LedgerSettings(Table):
+    """Where calls, accounts and modes are kept."""
+
+    url: Name = "sqlite:///var/enforcer.db"
+
+    @field_validator("url")
+    @classmethod
+    def _known_scheme(cls, url: str) -> str:
+        scheme, separator, rest = url.partition(":///")
+        if scheme != "sqlite" or not separator or not rest:
+            raise Wrong('must be "sqlite:///FILE"')      # the url itself may hold a password
+        return url
+
+
+class PolicySettings(Table):
+    """Which packs are in force, and how far their verdicts go where nobody set a mode."""
+
+    packs: tuple[Name, ...] = ()
+    mode: Literal["off", "monitor", "tag", "throttle", "block"] = "monitor"
+
+    @property
+    def default_mode(self) -> Mode:
+        """The mode where no setting applies."""
+        return Mode.of(self.mode)
+
+
+class NumberSettings(Table):
+    """The country whose numbers are dialled, and what it does not know of them."""
+
+    country: Name = "US"
+    emergency: tuple[Name, ...] = ()
+    classes: dict[NumberClass, tuple[Name, ...]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _sensible(self) -> Self:
+        if NumberClass.EMERGENCY in self.classes:
+            raise Wrong("belongs under numbers.emergency", "classes.emergency")
+        try:
+            NumberPlan(self.country)
+        except ValueError as error:
+            raise Wrong(str(error), "country") from None
+        for key, patterns in [("emergency", self.emergency), *self.classes.items()]:
+            try:
+                NumberPlan(self.country, patterns)
+            except ValueError as error:
+                raise Wrong(str(error), key if key == "emergency" else f"classes.{key}") from None
+        return self
+
+    def plan(self) -> NumberPlan:
+        """The number plan that these settings describe."""
+        return NumberPlan(self.country, self.emergency, self.classes)
+
+
+class SwitchSettings(Table):
+    """One switch: how to reach it, and how to read what it tells.
+
+    Deadlines and the heartbeat are in seconds. The dialplan takes a heartbeat of 6 s for stale, so
+    2 s lets two be lost. `listener_only` is for a switch whose dialplan does not ask.
+    """
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=40)]
+    kind: Literal["asterisk"] = "asterisk"
+    host: Name = "127.0.0.1"
+    port: Port = 5038
+    username: Name = "enforcer"
+    secret_env: str = ""
+    secret_file: str = ""
+    account_from: Literal["accountcode", "endpoint", "caller"] = "accountcode"
+    outbound_contexts: Annotated[tuple[Name, ...], Field(min_length=1)] = ("from-accounts", "from-internal")
+    inbound_contexts: tuple[Name, ...] = ("from-trunk", "from-pstn")
+    internal_contexts: tuple[Name, ...] = ()
+    timezone: Zone = "UTC"
+    listener_only: StrictBool = False
+    login_deadline: Seconds = 5.0
+    action_deadline: Seconds = 5.0
+    ping_interval: Seconds = 5.0
+    ping_deadline: Seconds = 5.0
+    heartbeat: Annotated[Seconds, Field(le=5)] = 2.0
+
+    _base: Path = PrivateAttr(default=Path())
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_literal_secret(cls, table: Any) -> Any:
+        for key in table if isinstance(table, dict) else ():
+            if key not in cls.model_fields and get_close_matches(key, LITERAL_SECRETS, cutoff=0.85):
+                raise Wrong(
+                    "a secret does not belong in this file; put it into the environment "
+                    'and name the variable: secret_env = "ENFORCER_AMI_SECRET"', key,
+                )
+        return table
+
+    @field_validator("name")
+    @classmethod
+    def _plain_name(cls, name: str) -> str:
+        if not all(char.isalnum() or char in "_.-" for char in name) or not name.isascii():
+            raise Wrong("may hold letters, digits, '_', '.' and '-' only (it is the first part of call ids)")
+        return name
+
+    @model_validator(mode="after")
+    def _one_direction_a_context(self) -> Self:
+        if self.secret_env and self.secret_file:
+            raise Wrong("give either secret_env or secret_file, not both", "secret_file")
+        if not self.secret_env and not self.secret_file:
+            raise Wrong('no secret: name an environment variable, secret_env = "ENFORCER_AMI_SECRET"')
+        seen: dict[str, str] = {}
+        for key in ("outbound_contexts", "inbound_contexts", "internal_contexts"):
+            for context in getattr(self, key):
+                if seen.setdefault(context, key) != key:
+                    raise Wrong(f"context {context!r} is among the {seen[context]} already", key)
+        return self
+
+    def secret(self) -> str:
+        """The secret, read now. Raises BadInput that says where it was looked for."""
+        if self.secret_env:
+            found = os.environ.get(self.secret_env, "")
+            if not found:
+                raise BadInput(f"switch {self.name}", f"environment variable {self.secret_env} is not set")
+            return found
+        path = self._base / self.secret_file
+        try:
+            found = path.read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+            raise BadInput(f"switch {self.name}", f"secret_file {path}: {reason}") from None
+        if not found:
+            raise BadInput(f"switch {self.name}", f"secret_file {path} is empty")
+        return found
+
+
+class LeaseSettings(Table):
+    """When an account may call without asking: for so many seconds, while at least so many further
+    attempts surely stay below every level. 0 seconds: never."""
+
+    seconds: Annotated[StrictInt, Field(ge=0, le=3600)] = 60
+    headroom: Annotated[StrictInt, Field(ge=1)] = 50
+
+
+class AgiDoorSettings(Table):
+    """The FastAGI door: who may ask there, how many at once, and how long a question may take to read."""
+
+    enabled: StrictBool = False
+    host: Name = "127.0.0.1"
+    port: Port = 4573
+    allow: tuple[Network, ...] = ("127.0.0.0/8",)
+    max_connections: Annotated[StrictInt, Field(ge=1, le=65535)] = 1000
+    read_deadline: Seconds = 2.0
+
+    @field_validator("host")
+    @classmethod
+    def _address(cls, host: str) -> str:
+        try:
+            ip_address(host)
+        except ValueError:
+            if host != "localhost":
+                raise Wrong(f"{host!r} is no IP address to listen on") from None
+        return host
+
+
+class DoorSettings(Table):
+    """The doors at which switches ask."""
+
+    agi: AgiDoorSettings = Field(default_factory=AgiDoorSettings)
+
+
+class LogSettings(Table):
+    """How lines are written: for people at a terminal, as JSON otherwise."""
+
+    format: Literal["auto", "json", "console"] = "auto"
+
+
+class MetricsSettings(Table):
+    """Where Prometheus may read; "" nowhere."""
+
+    listen: Listen = ""
+
+
+class Settings(Table):
+    """Everything. `base` is the directory that relative paths start from, `path` the file itself."""
+
+    site: Name
+    ledger: LedgerSettings = Field(default_factory=LedgerSettings)
+    policy: PolicySettings = Field(default_factory=PolicySettings)
+    numbers: NumberSettings = Field(default_factory=NumberSettings)
+    switches: tuple[SwitchSettings, ...] = Field(default=(), alias="switch")
+    lease: LeaseSettings = Field(default_factory=LeaseSettings)
+    door: DoorSettings = Field(default_factory=DoorSettings)
+    log: LogSettings = Field(default_factory=LogSettings)
+    metrics: MetricsSettings = Field(default_factory=MetricsSettings)
+
+    _path: Path = PrivateAttr(default=Path("enforcer.toml"))
+
+    @model_validator(mode="after")
+    def _distinct_switches(self) -> Self:
+        names = [switch.name for switch in self.switches]
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                raise Wrong(f"another switch is called {name!r} already", f"switch.{index}.name")
+        return self
+
+    @property
+    def path(self) -> Path:
+        """The file that these settings were read from."""
+        return self._path
+
+    @property
+    def ledger_path(self) -> Path:
+        """The SQLite file of the ledger."""
+        return self._path.parent / self.ledger.url.partition(":///")[2]
+
+    @property
+    def pack_paths(self) -> tuple[Path, ...]:
+        """The policy packs, in the order of the configuration."""
+        return tuple(self._path.parent / pack for pack in self.policy.packs)
+
+    def switch(self, name: str) -> SwitchSettings:
+        """The switch of that name. Raises BadInput where there is none."""
+        names = [switch.name for switch in self.switches]
+        if name not in names:
+            known = f"the configuration has {one_of(names)}" if names else "the configuration has none"
+            raise BadInput("", f"no such switch: {name!r} ({known}){meant(name, names)}")
+        return self.switches[names.index(name)]
+
+
+def load(path: Path) -> Settings:
+    """The settings in a file. Raises BadInput: "file:line", the key, what is wrong, what was meant."""
+    try:
+        settings = validated(read(path), Settings)
+    except BadInput as error:
+        if not path.exists():
+            raise BadInput(error.where, "no such file; start from enforcer.example.toml, or name another "
+                           "with --config or ENFORCER_CONFIG") from None
+        raise
+    settings._path = path
+    for switch in settings.switches:
+        switch._base = path.parent
+    return settings
