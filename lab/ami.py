@@ -81,9 +81,14 @@ class Ami:
         return (await self.action("Command", Command=line)).get("Output", "")
 
     async def event(
-        self, name: str, *, within: float = 10.0, where: Callable[[Message], bool] = lambda _: True, **headers: str
+        self,
+        name: str,
+        *,
+        within: float = 10.0,
+        where: Callable[[Message], bool] = lambda _: True,
+        **headers: str,
     ) -> Message:
-        """The first event of this name (also one that already came) with these headers. Raises TimeoutError."""
+        """The first event of this name with these headers, also one that came before. Raises TimeoutError."""
 
         def fits(message: Message) -> bool:
             same = all(message.get(key) == value for key, value in headers.items())

@@ -42,7 +42,8 @@ writetimeout = 10000
 
 
 def render(templates: Path, values: Mapping[str, str | int], target: Path) -> None:
-    """Write every `*.conf` of `templates` to `target` with each @NAME@ filled in. Raises LabFailed on an unknown one."""
+    """Write every `*.conf` of `templates` to `target` with each @NAME@ filled in. Raises LabFailed on an
+    unknown name."""
     target.mkdir(parents=True, exist_ok=True)
     for template in sorted(templates.glob("*.conf")):
 
@@ -60,6 +61,7 @@ class Asterisk:
 
     hook      False: the dialplan's hook returns at once and the enforcer is not asked (the yardstick)
     accounts  further account names beside acme, globex, initech and umbrella
+    variables global dialplan variables, e.g. {"ENF_ASK": "agi", "ENF_AGI": "agi://127.0.0.1:4573/ask"}
     files     further configuration: `extensions_local.conf` and `pjsip_local.conf` are included if given,
               any other name replaces the template of that name
     """
@@ -70,6 +72,7 @@ class Asterisk:
         *,
         hook: bool = True,
         accounts: Sequence[str] = (),
+        variables: Mapping[str, str] | None = None,
         files: Mapping[str, str] | None = None,
     ) -> None:
         self._parts = parts
@@ -83,7 +86,7 @@ class Asterisk:
         self.secret = secrets.token_hex(8)
         """Password of the AMI user `enforcer` (and of `lab`, which may do everything)."""
         self._child: Child | None = None
-        self._render(hook, accounts, dict(files or {}))
+        self._render(hook, accounts, variables or {}, dict(files or {}))
 
     # --- where things are
 
@@ -144,7 +147,8 @@ class Asterisk:
                 await self._booted()
         except TimeoutError:
             self._child.kill()
-            raise LabFailed(f"Asterisk did not boot within {within:g} s:\n{self._child.last_words()}") from None
+            words = self._child.last_words()
+            raise LabFailed(f"Asterisk did not boot within {within:g} s:\n{words}") from None
         except BaseException:
             self._child.kill()
             raise
@@ -169,7 +173,7 @@ class Asterisk:
     # --- talking to it
 
     def ami(self, username: str = "lab") -> Ami:
-        """An AMI session to enter with `async with`; user `lab` sees and may do everything, `enforcer` what it may."""
+        """An AMI session to enter with `async with`. User `lab` sees and may do everything."""
         return Ami("127.0.0.1", self.ami_port, username, self.secret)
 
     async def cli(self, line: str) -> str:
@@ -188,7 +192,9 @@ class Asterisk:
                 await asyncio.sleep(0.05)
         raise LabFailed(f"Asterisk ended with {self._child.returncode}:\n{self._child.last_words()}")
 
-    def _render(self, hook: bool, accounts: Sequence[str], files: dict[str, str]) -> None:
+    def _render(
+        self, hook: bool, accounts: Sequence[str], variables: Mapping[str, str], files: dict[str, str]
+    ) -> None:
         etc, var = self.directory / "etc", self.directory / "var"
         for name in ("lib", "cache", "spool", "log/cdr-csv", "sbin"):
             (var / name).mkdir(parents=True)
@@ -213,12 +219,12 @@ class Asterisk:
             "PHONES": f"127.0.0.1:{self.phones_port}",
         }
         render(TEMPLATES, values, etc)
-        if hook:
-            for path in DIALPLAN.glob("*.conf"):
-                shutil.copy(path, etc)
-        else:
+        for path in DIALPLAN.glob("*.conf"):
+            shutil.copy(path, etc)
+        if not hook:
             (etc / "enforcer.conf").write_text(_NO_HOOK)
         files["manager_local.conf"] = _LOCAL_MANAGER.format(secret=self.secret)
+        files["globals_local.conf"] = "".join(f"{name}={value}\n" for name, value in variables.items())
         if accounts:
             named = "\n".join(f"[{name}](account)\naccountcode = {name}\n" for name in accounts)
             files["pjsip_local.conf"] = named + files.get("pjsip_local.conf", "")

@@ -11,8 +11,12 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 class LabFailed(Exception):
@@ -26,9 +30,25 @@ def free_port(kind: socket.SocketKind = socket.SOCK_DGRAM, host: str = "127.0.0.
         return int(probe.getsockname()[1])
 
 
+def run_apart(work: Coroutine[Any, Any, T]) -> T:
+    """Run in an event loop of its own and leave the thread's alone: for what outlives any one test's loop."""
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(work)
+    finally:
+        loop.close()
+
+
 def freeze(pid: int) -> None:
-    """Stop a process in its tracks (SIGSTOP): its sockets stay open and silent."""
+    """Stop a process in its tracks (SIGSTOP), all its threads, before this returns: its sockets stay open."""
     os.kill(pid, signal.SIGSTOP)
+    deadline = time.monotonic() + 2
+    while time.monotonic() < deadline:
+        threads = Path(f"/proc/{pid}/task").glob("*/stat")
+        if {path.read_text().rpartition(")")[2].split()[0] for path in threads} <= {"T", "Z"}:
+            return
+        time.sleep(0.002)
+    raise LabFailed(f"process {pid} did not stop")
 
 
 def thaw(pid: int) -> None:
@@ -40,7 +60,12 @@ class Child:
     """One program we started. The kernel kills it when the thread that started it is gone, however we die."""
 
     def __init__(
-        self, command: Sequence[str], *, log: Path, cwd: Path | None = None, env: Mapping[str, str] | None = None
+        self,
+        command: Sequence[str],
+        *,
+        log: Path,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
     ) -> None:
         self._log = log
         # setpriv is in util-linux, which every Debian has; without it an orderly stop still ends the child.
@@ -67,16 +92,16 @@ class Child:
         text = self._log.read_text(errors="replace") if self._log.exists() else ""
         return "\n".join(text.splitlines()[-lines:])
 
-    async def wait(self, timeout: float) -> int:
-        """Its exit status. Raises TimeoutError after `timeout` seconds (the child goes on)."""
+    async def wait(self, within: float) -> int:
+        """Its exit status. Raises TimeoutError after `within` seconds (the child goes on)."""
         # Polled: a child waiter of asyncio belongs to one event loop, this object may outlive several.
-        async with asyncio.timeout(timeout):
-            while (status := self._process.poll()) is None:
+        async with asyncio.timeout(within):
+            while (status := self._process.poll()) is None:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         return status
 
     async def stop(self, patience: float = 3.0) -> None:
-        """Ask it to end (SIGTERM), then make it (SIGKILL) after `patience` seconds, or at once if cancelled."""
+        """SIGTERM; SIGKILL after `patience` seconds, or at once if we are cancelled meanwhile."""
         try:
             if self.running:
                 self._process.send_signal(signal.SIGCONT)  # a frozen process hears nothing else but SIGKILL

@@ -5,7 +5,7 @@ plugins, the shared libraries they need, and the dynamic loader those libraries 
 Refuses to know how the programs are configured or run. Standard library only: it works before any set-up.
 
 The way: apt gets a private state with one suite of Debian, resolves against an empty machine and downloads;
-`dpkg-deb -x` unpacks; the unpacked loader's own `--list` says which libraries are needed; the rest is dropped.
+`dpkg-deb -x` unpacks; the unpacked loader's own `--list` says which libraries are needed; the rest goes.
 The loader is kept because a newer suite wants a newer glibc than the machine's, so programs must be started
 through it (`Bundle directory/lib/ld-linux-x86-64.so.2 --library-path ...`, see `Provisioned.command`).
 """
@@ -183,7 +183,7 @@ def _apt_sources() -> list[tuple[str, str]]:
 
 
 def debian_mirror(sources: Sequence[tuple[str, str]]) -> str | None:
-    """The first mirror of a whole Debian release among apt's sources: one-line ("list") or deb822 ("sources").
+    """The first mirror of a Debian release among apt's sources: one-line ("list") or deb822 ("sources").
 
     Security, updates and other people's repositories name other suites and so do not match.
     """
@@ -348,15 +348,14 @@ def _libraries(loader: Path, root: Path, objects: Sequence[Path]) -> list[Path]:
     search = ":".join(str(root / directory) for directory in (_MULTIARCH, "usr/lib"))
     needed: dict[str, Path] = {}
     for item in objects:
-        listed = _run(
-            [str(loader), "--library-path", search, "--list", str(item)], f"cannot list what {item.name} needs"
-        )
+        command = [str(loader), "--library-path", search, "--list", str(item)]
+        listed = _run(command, f"cannot list what {item.name} needs")
         for soname, target in re.findall(r"^\s*(\S+) => (\S.*?)(?: \(0x[0-9a-f]+\))?$", listed, re.MULTILINE):
             path = Path(target)
             if not path.is_relative_to(root):
                 raise LabUnavailable(f"{item.name} needs {soname}, which its packages do not bring")
             needed[soname] = path
-    return [path for soname, path in sorted(needed.items()) if not soname.startswith("/") and soname != LOADER]
+    return [path for name, path in sorted(needed.items()) if not name.startswith("/") and name != LOADER]
 
 
 def _versions(bundle: Bundle, archives: Sequence[Path]) -> dict[str, str]:
@@ -371,8 +370,8 @@ def _run(command: Sequence[str], failed: str, environment: dict[str, str] | None
     )
     if done.returncode:
         lines = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
-        errors = [line for line in lines if line.startswith(("E:", "Err:", "dpkg"))] or lines or ["no reason given"]
-        raise LabUnavailable(f"{failed}: {errors[0].strip()[:200]}")
+        errors = [line for line in lines if line.startswith(("E:", "Err:", "dpkg"))] or lines
+        raise LabUnavailable(f"{failed}: {errors[0].strip()[:200] if errors else 'no reason given'}")
     return done.stdout
 
 
@@ -383,7 +382,7 @@ def _say(text: str) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """`python -m lab.provision [BUNDLE...]`: 0 there, 2 bad use, 3 can't be had here (one line says why)."""
     table = bundles()
-    parser = argparse.ArgumentParser(prog="python -m lab.provision", description="Provision the lab's programs.")
+    parser = argparse.ArgumentParser("python -m lab.provision", description="Provision the lab's programs.")
     parser.add_argument("bundle", nargs="*", help=f"which ones: {', '.join(table)} (default: all)")
     names: list[str] = parser.parse_args(arguments).bundle or list(table)
     if unknown := [name for name in names if name not in table]:

@@ -1,0 +1,77 @@
+"""Fixtures that every room may use: the provisioned lab, and a real Asterisk with a far end."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterator, Mapping
+
+import pytest
+
+from lab.asterisk import Asterisk
+from lab.process import run_apart
+from lab.provision import LabUnavailable, Provisioned, provision
+from lab.sipp import Callee
+
+NO_SKIP = os.environ.get("ENFORCER_NO_SKIP") == "1"
+"""Set by .ci/run: what would be skipped elsewhere fails there."""
+
+@pytest.fixture(scope="session")
+def lab_parts() -> Mapping[str, Provisioned]:
+    """Asterisk and SIPp, unpacked; the test is skipped where they can't be had (and fails in CI)."""
+    try:
+        return provision(["asterisk", "sipp"])
+    except LabUnavailable as reason:
+        pytest.skip(f"no lab here: {reason}")
+
+
+@pytest.fixture(scope="module")
+def asterisk(lab_parts: Mapping[str, Provisioned]) -> Iterator[Asterisk]:
+    """A real Asterisk with the enforcer's hook in its dialplan; one a test module."""
+    switch = Asterisk(lab_parts["asterisk"])
+    try:
+        run_apart(switch.start())
+        yield switch
+    finally:
+        switch.close()
+
+
+@pytest.fixture(scope="module")
+def carrier(asterisk: Asterisk, lab_parts: Mapping[str, Provisioned]) -> Iterator[Callee]:
+    """The trunk's far end of `asterisk`, which keeps every message."""
+    callee = Callee(lab_parts["sipp"], asterisk.carrier_port, messages=True)
+    try:
+        run_apart(callee.start())
+        yield callee
+    finally:
+        callee.close()
+
+
+@pytest.fixture(scope="module")
+def phones(asterisk: Asterisk, lab_parts: Mapping[str, Provisioned]) -> Iterator[Callee]:
+    """The phones of all accounts of `asterisk`, where inbound calls ring."""
+    callee = Callee(lab_parts["sipp"], asterisk.phones_port, messages=True)
+    try:
+        run_apart(callee.start())
+        yield callee
+    finally:
+        callee.close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whoever uses the lab carries its marker, so that `-m "not asterisk"` leaves them all out."""
+    for item in items:
+        if "lab_parts" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.asterisk)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where nothing may skip, a skip is a failure that says what was missing."""
+    report = yield
+    if NO_SKIP and report.skipped and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"nothing may skip here: {reason}"
+    return report
