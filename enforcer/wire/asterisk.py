@@ -1,0 +1,361 @@
+"""What Asterisk's events say about calls: messages in, call facts out.
+
+In: AMI `Message`s, in order. Out: `CallEvent`, `Question`, `SwitchNews`.
+Refuses to know: the connection, the clock (an event carries its own time), and any policy.
+
+A call is not a channel. The call's channel is its **A-leg**, the one whose Uniqueid equals its
+Linkedid when it is created; every leg dialled from there (forks, 302 targets, transfer targets)
+is created with the A-leg's id as its Linkedid, and `Local/` channels are plumbing. So:
+
+    started    Newchannel "Ring" of an A-leg            one attempt, however many legs follow
+    answered   Newstate "Up" of the A-leg
+    ended      Hangup of the A-leg                      Cause, and TechCause where it never answered
+
+Cdr events are not used: busy, transfers and forks write two to four of them for one call.
+Linkedid is not stable (an attended transfer moves one call's legs under the other's), so state is
+kept by Uniqueid and a leg belongs to the call whose Linkedid it had when it was first seen.
+
+*A call that goes on after its A-leg left* (blind transfer by the caller) ends with the A-leg, unless
+the transferred leg passes the hook again: then that leg's Hangup is the (later) end of the same call.
+
+*Calls placed by the switch itself* (AMI Originate): the channel is created "Down", with the trunk's
+account and no number, which is no seizure by any account yet. It becomes a call, started and answered
+when that channel came up, once it asks; or, where it never asks (a lease), at its Hangup, if it was
+answered and then ran in one of our contexts.
+
+*The account of an inbound call* is the called party, which Asterisk does not know when the call
+starts: its AccountCode is the trunk's. So it is "" until the dialplan asks about it (the question names
+it) or dials the account's phone, whichever is first; all later events of the call carry it.
+
+*Who is who* comes from the switch's own configuration (account code, endpoint, context), never from a
+display name or a number, except with `account_from = "caller"`, where a person chose to trust those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from enum import StrEnum
+from typing import NamedTuple
+
+from enforcer.domain.call import CallAttempt, CallEvent, Direction, Phase, Source
+from enforcer.wire.ami import Message
+from enforcer.wire.channel import (
+    Identity,
+    account_name,
+    direction_of,
+    endpoint_of,
+    event_time,
+    known,
+    number_in,
+    refusal_of,
+    started_by_serial,
+)
+
+WANTED_EVENTS = frozenset({"Newchannel", "Newstate", "Hangup", "UserEvent", "FullyBooted", "Shutdown"})
+ASK_EVENT = "EnfAsk"
+
+# Legs remembered at once. 50,000 live calls are what the ledger is built for, each with two legs.
+MOST_LEGS = 100_000
+MOST_UNLISTED = 100         # contexts remembered by name for `enforcer doctor`; more is a mistake anyway
+
+UP = "6"                   # ChannelState of an answered channel
+PLUMBING = ("Local/", "Message/")
+
+
+class Question(NamedTuple):
+    """The dialplan asks what to do with a call; the answer is set on `channel`."""
+
+    attempt: CallAttempt
+    channel: str
+
+
+class SwitchNews(StrEnum):
+    """What the switch says about itself."""
+
+    BOOTED = "booted"
+    SHUTDOWN = "shutdown"
+
+
+Fact = CallEvent | Question | SwitchNews
+
+
+class _Call:
+    """A call in progress, by its leading leg."""
+
+    __slots__ = ("answered_at", "attempt", "trunk_account")
+
+    def __init__(self, attempt: CallAttempt, answered_at: float | None, trunk_account: str = "") -> None:
+        self.attempt = attempt
+        self.answered_at = answered_at
+        self.trunk_account = trunk_account
+
+
+class CallBook:
+    """Reads events in order and keeps, by Uniqueid, what is needed to tell the next fact.
+
+    A call that ended leaves no trace. Past `most_legs` the oldest leg is forgotten (`evicted`
+    counts them): its end is then told without its beginning, and the ledger joins the two.
+    """
+
+    def __init__(self, identity: Identity, *, most_legs: int = MOST_LEGS) -> None:
+        self.identity = identity
+        self.evicted = 0
+        self.unlisted: dict[str, int] = {}
+        self._most_legs = most_legs
+        self._directions = identity.directions()
+        self._calls: dict[str, _Call] = {}
+        self._originated: dict[str, float | None] = {}     # leg the switch dialled itself -> up since
+        self._leg_of: dict[str, str] = {}                   # any other leg -> A-leg, "" not one of ours
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    @property
+    def legs(self) -> int:
+        """How many channels are remembered, of whatever kind."""
+        return len(self._calls) + len(self._originated) + len(self._leg_of)
+
+    def live(self) -> dict[str, CallAttempt]:
+        """The calls in progress, by the Uniqueid of their leading leg."""
+        return {uniqueid: call.attempt for uniqueid, call in self._calls.items()}
+
+    def read(self, message: Message, received_at: float) -> list[Fact]:
+        """The facts in one message. `received_at` stands in where the switch sends no timestamps.
+
+        Raises WireError where a header is missing that Asterisk always sends.
+        """
+        name = message.name
+        if name == "Newchannel":
+            return self._created(message, received_at)
+        if name == "Newstate":
+            return self._state(message, received_at)
+        if name == "Hangup":
+            return self._hung_up(message, received_at)
+        if name == "UserEvent":
+            return self._asked(message, received_at) if message.get("UserEvent") == ASK_EVENT else []
+        if name == "FullyBooted":
+            return [SwitchNews.BOOTED]
+        if name == "Shutdown":
+            return [SwitchNews.SHUTDOWN]
+        return []
+
+    def _created(self, message: Message, received_at: float) -> list[Fact]:
+        channel = message["Channel"]
+        if channel.startswith(PLUMBING):
+            return []
+        uniqueid, linkedid = message["Uniqueid"], message["Linkedid"]
+        if uniqueid in self._calls:
+            return []               # told twice, as after a reconnect
+        self._make_room()
+        if uniqueid != linkedid:
+            leader = self._leg_of.get(linkedid) or linkedid
+            self._leg_of[uniqueid] = leader
+            if (call := self._calls.get(leader)) is not None:
+                self._dialled(call, message, channel)
+            return []
+        if message["ChannelStateDesc"] != "Ring":
+            self._originated[uniqueid] = None
+            return []
+        direction = self._directions.get(message["Context"])
+        if direction is None:
+            self._leg_of[uniqueid] = ""
+            self._note_unlisted(message["Context"])
+            return []
+        call = self._call(message, uniqueid, channel, direction, event_time(message, received_at))
+        self._calls[uniqueid] = call
+        return [CallEvent(Phase.STARTED, call.attempt, call.attempt.at)]
+
+    def _call(
+        self, message: Message, uniqueid: str, channel: str, direction: Direction, at: float
+    ) -> _Call:
+        number = message.get("Exten") or ""
+        inbound = direction is Direction.INBOUND
+        account, trunk_account = self.identity.party(message, channel), ""
+        if inbound:
+            by_number = self.identity.account_from == "caller"
+            account, trunk_account = (account_name(number) if by_number else ""), account
+        attempt = CallAttempt(
+            call_id=f"{self.identity.switch}/{uniqueid}",
+            switch=self.identity.switch,
+            account=account,
+            direction=direction,
+            number=number,
+            caller=known(message.get("CallerIDNum")),
+            at=at,
+            channel=channel,
+            route=endpoint_of(channel) if inbound else "",
+        )
+        return _Call(attempt, None, trunk_account)
+
+    def _dialled(self, call: _Call, message: Message, channel: str) -> None:
+        """The first leg dialled names the carrier of an outbound call, the account of an inbound one."""
+        attempt = call.attempt
+        if attempt.direction is not Direction.INBOUND:
+            if not attempt.route:
+                call.attempt = replace(attempt, route=endpoint_of(channel))
+        elif not attempt.account and self.identity.account_from != "caller":
+            account = self.identity.party(message, channel)
+            if account != call.trunk_account:
+                call.attempt = replace(attempt, account=account)
+
+    def _named(self, call: _Call, message: Message) -> None:
+        """An inbound leg whose account code is the trunk's no more: the dialplan named the called party."""
+        attempt = call.attempt
+        if attempt.account or attempt.direction is not Direction.INBOUND:
+            return
+        if self.identity.account_from == "accountcode":
+            account = account_name(message.get("AccountCode"))
+            if account != call.trunk_account:
+                call.attempt = replace(attempt, account=account)
+
+    def _state(self, message: Message, received_at: float) -> list[Fact]:
+        if message.get("ChannelStateDesc") != "Up":
+            return []
+        uniqueid = message["Uniqueid"]
+        call = self._calls.get(uniqueid)
+        if call is not None:
+            if call.answered_at is not None:
+                return []
+            call.answered_at = at = event_time(message, received_at)
+            self._named(call, message)
+            return [CallEvent(Phase.ANSWERED, call.attempt, at, answered_at=at)]
+        if uniqueid in self._originated and self._originated[uniqueid] is None:
+            self._originated[uniqueid] = event_time(message, received_at)
+        return []
+
+    def _asked(self, message: Message, received_at: float) -> list[Fact]:
+        channel, uniqueid, linkedid = message["Channel"], message["Uniqueid"], message["Linkedid"]
+        account, number = account_name(message.get("Account")), message.get("Number") or ""
+        at = event_time(message, received_at)
+        leader = self._leg_of.get(uniqueid) or linkedid
+        call = self._calls.get(uniqueid) or self._calls.get(leader)
+        up_since: float | None = None
+        if call is None:
+            direction = direction_of(message.get("Direction")) or self._directions.get(message["Context"])
+            if direction is None:
+                self._note_unlisted(message["Context"])
+                return []
+            self._make_room()
+            self._leg_of.pop(uniqueid, None)
+            up_since = self._originated.pop(uniqueid, None)
+            call = self._call(message, uniqueid, channel, direction, up_since or at)
+            self._calls[uniqueid] = call
+            call.attempt = replace(
+                call.attempt,
+                call_id=f"{self.identity.switch}/{leader}",
+                account=account or call.attempt.account,
+                number=number or call.attempt.number,
+            )
+        elif account and not call.attempt.account:
+            call.attempt = replace(call.attempt, account=account)
+        # A transferred or forwarded leg asks about another number and is answered on its own channel.
+        attempt = call.attempt
+        if attempt.channel != channel or (number and attempt.number != number):
+            attempt = replace(attempt, channel=channel, number=number or attempt.number)
+        facts: list[Fact] = [Question(attempt, channel)]
+        if up_since is not None:
+            call.answered_at = up_since
+            facts.append(CallEvent(Phase.ANSWERED, call.attempt, up_since, answered_at=up_since))
+        return facts
+
+    def _hung_up(self, message: Message, received_at: float) -> list[Fact]:
+        uniqueid = message["Uniqueid"]
+        at = event_time(message, received_at)
+        call = self._calls.pop(uniqueid, None)
+        if call is not None:
+            self._named(call, message)
+            return [self._ending(message, call.attempt, call.answered_at, at)]
+        if self._leg_of.pop(uniqueid, None) is not None:
+            return []
+        channel = message["Channel"]
+        originated = uniqueid in self._originated
+        up_since = self._originated.pop(uniqueid, None)
+        if channel.startswith(PLUMBING) or uniqueid != message["Linkedid"]:
+            return []
+        direction = self._directions.get(message["Context"])
+        if direction is None or (originated and up_since is None):
+            return []
+        # Either a call that the switch placed and that never asked, or one whose beginning we missed.
+        began = up_since or started_by_serial(uniqueid) or at
+        attempt = self._call(message, uniqueid, channel, direction, min(began, at)).attempt
+        facts: list[Fact] = []
+        if up_since is not None:
+            facts.append(CallEvent(Phase.STARTED, attempt, up_since))
+            facts.append(CallEvent(Phase.ANSWERED, attempt, up_since, answered_at=up_since))
+        facts.append(self._ending(message, attempt, up_since, at))
+        return facts
+
+    @staticmethod
+    def _ending(message: Message, attempt: CallAttempt, answered_at: float | None, at: float) -> CallEvent:
+        cause = number_in(message.get("Cause"))
+        if answered_at is not None or message.get("ChannelState") == UP:
+            # TechCause would be the cause in SIP's words here, not what the caller was answered with.
+            return CallEvent(Phase.ENDED, attempt, at, answered_at=answered_at, hangup_cause=cause)
+        sip_code = number_in(message.get("TechCause"))
+        refusal = refusal_of(message.variable("ENF_VERDICT"), cause, sip_code)
+        return CallEvent(
+            Phase.ENDED, attempt, at, hangup_cause=cause, sip_code=sip_code, refusal=refusal
+        )
+
+    def restore(self, attempt: CallAttempt, answered_at: float | None) -> None:
+        """A call known from elsewhere (the ledger, a Status list) to be in progress on this switch."""
+        uniqueid = attempt.call_id.partition("/")[2]
+        self._make_room()
+        self._calls.setdefault(uniqueid, _Call(attempt, answered_at))
+
+    def answered(self, uniqueid: str, at: float) -> CallEvent | None:
+        """Notes an answer that we did not see happen; None where it was known, or no such call is."""
+        call = self._calls.get(uniqueid)
+        if call is None or call.answered_at is not None:
+            return None
+        call.answered_at = at
+        return CallEvent(Phase.ANSWERED, call.attempt, at, answered_at=at)
+
+    def close_gone(
+        self, known_before: Iterable[str], alive: frozenset[str], lost_at: float
+    ) -> list[CallEvent]:
+        """Ends the calls that are not on the switch any more and whose end we did not see.
+
+        `lost_at` is when the switch was last heard: they lasted at least until then. They end with
+        no cause and are marked as inferred, so that a late Hangup or the switch's own CDR, which
+        know better, replace this ending.
+        """
+        endings = []
+        for uniqueid in known_before:
+            if uniqueid in alive:
+                continue
+            self._leg_of.pop(uniqueid, None)
+            self._originated.pop(uniqueid, None)
+            call = self._calls.pop(uniqueid, None)
+            if call is None:
+                continue
+            answered_at = call.answered_at
+            at = max(lost_at, answered_at or call.attempt.at)
+            billsec = 0.0 if answered_at is None else float(int(at - answered_at))
+            endings.append(
+                CallEvent(
+                    Phase.ENDED,
+                    call.attempt,
+                    at,
+                    answered_at=answered_at,
+                    billsec=billsec,
+                    source=Source.INFERRED,
+                )
+            )
+        return endings
+
+    def known_legs(self) -> list[str]:
+        """The Uniqueid of every channel remembered now; see `close_gone`."""
+        return [*self._calls, *self._originated, *self._leg_of]
+
+    def _make_room(self) -> None:
+        if self.legs < self._most_legs:
+            return
+        oldest: dict[str, object] = max((self._calls, self._leg_of, self._originated), key=len)  # type: ignore[arg-type]
+        del oldest[next(iter(oldest))]
+        self.evicted += 1
+
+    def _note_unlisted(self, context: str) -> None:
+        if context in self.unlisted or len(self.unlisted) < MOST_UNLISTED:
+            self.unlisted[context] = self.unlisted.get(context, 0) + 1

@@ -1,0 +1,115 @@
+"""How Asterisk names things: channels, endpoints, accounts, times, causes.
+
+In: single headers of a message. Out: values in the field's words.
+Refuses to know: the order of events; what is in progress.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from enforcer.domain.call import Direction, Refusal
+from enforcer.wire.ami import Message
+
+AccountFrom = Literal["accountcode", "endpoint", "caller"]
+
+_ACCOUNT = re.compile(r"[A-Za-z0-9_.@+-]{1,80}", re.ASCII)
+_ENDPOINT = re.compile(r"[^/]+/(.+)-[0-9a-f]{8,}(?:;[12])?", re.ASCII)
+_SERIAL = re.compile(r"(?:.*-)?(\d{9,11})\.\d+", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which switch this is, and how its calls name their account and direction.
+
+    Contexts are those of the endpoint (where a call enters the dialplan). A call that starts in a
+    context listed nowhere is not counted; `CallBook.unlisted` says which contexts those were.
+    """
+
+    switch: str
+    outbound_contexts: tuple[str, ...] = ("from-accounts",)
+    inbound_contexts: tuple[str, ...] = ("from-trunk",)
+    internal_contexts: tuple[str, ...] = ()
+    account_from: AccountFrom = "accountcode"
+
+    def directions(self) -> dict[str, Direction]:
+        """The direction of each listed context."""
+        return {
+            **dict.fromkeys(self.internal_contexts, Direction.INTERNAL),
+            **dict.fromkeys(self.inbound_contexts, Direction.INBOUND),
+            **dict.fromkeys(self.outbound_contexts, Direction.OUTBOUND),
+        }
+
+    def party(self, message: Message, channel: str) -> str:
+        """The account of the phone or trunk at the far end of this channel, "" where not told."""
+        if self.account_from == "accountcode":
+            return account_name(message.get("AccountCode"))
+        if self.account_from == "endpoint":
+            return account_name(endpoint_of(channel))
+        return account_name(message.get("CallerIDNum"))
+
+
+def account_name(text: str | None) -> str:
+    """The text, where it is an account name as the wire may carry one; else "" (no account)."""
+    return text if text and _ACCOUNT.fullmatch(text) else ""
+
+
+def endpoint_of(channel: str) -> str:
+    """The endpoint in a channel's name.
+
+    >>> endpoint_of("PJSIP/trunk-carrier-000000eb")
+    'trunk-carrier'
+    """
+    match = _ENDPOINT.fullmatch(channel)
+    return match[1] if match else ""
+
+
+def event_time(message: Message, received_at: float) -> float:
+    """When the switch says it happened (`timestampevents = yes`), else when we received it."""
+    text = message.get("Timestamp")
+    if text is None:
+        return received_at
+    try:
+        at = float(text)
+    except ValueError:
+        return received_at
+    return at if 0.0 < at < 1e11 else received_at       # neither nan nor a number of milliseconds
+
+
+def started_by_serial(uniqueid: str) -> float | None:
+    """The second in which a channel was created: Asterisk puts it into its Uniqueid.
+
+    >>> started_by_serial("lab1-1795309504.425")
+    1795309504.0
+    """
+    match = _SERIAL.fullmatch(uniqueid)
+    return float(match[1]) if match else None
+
+
+def refusal_of(verdict: str | None, cause: int | None, sip_code: int | None) -> Refusal:
+    """What our answer did to a call that was never answered, by the ENF_VERDICT that its end carries."""
+    if verdict == "block":
+        return Refusal.BLOCKED
+    if verdict == "throttle" and (cause == 42 or sip_code == 503):
+        return Refusal.SHED
+    return Refusal.NONE
+
+
+def number_in(text: str | None) -> int | None:
+    """The whole number that a header holds, None where it holds none."""
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+def known(text: str | None) -> str:
+    """The text, "" where it is missing or Asterisk's word for a missing one."""
+    return "" if text is None or text == "<unknown>" else text
+
+
+def direction_of(text: str | None) -> Direction | None:
+    """The direction by its name, None where it is none."""
+    try:
+        return Direction(text or "")
+    except ValueError:
+        return None
