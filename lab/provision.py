@@ -49,7 +49,7 @@ class Bundle:
 
     suite: str
     packages: tuple[str, ...]
-    programs: tuple[str, ...]
+    programs: tuple[str, ...] = ()
     plugins: tuple[str, ...] = ()
     """Shared objects opened at run time; each must exist. They land in `plugins/`."""
     data: tuple[str, ...] = ()
@@ -104,6 +104,8 @@ def bundles() -> dict[str, Bundle]:
             data=("usr/share/asterisk/documentation",),  # the options' types live there: no boot without it
         ),
         "sipp": Bundle(suite="forky", packages=("sip-tester",), programs=("usr/bin/sipp",)),
+        # Only where the machine's Python came without ensurepip (see lab/environment.py).
+        "pip": Bundle(suite="forky", packages=("python3-pip-whl",), data=("usr/share/python-wheels",)),
     }
 
 
@@ -128,7 +130,7 @@ def provision(names: Sequence[str], *, where: Path | None = None) -> dict[str, P
 
     if not missing():
         return ready
-    tools = _check_machine()
+    tools = _check_machine(native=any(bundle.programs for bundle in wanted.values()))
     try:
         where.mkdir(parents=True, exist_ok=True)
         with _locked(where):
@@ -153,8 +155,8 @@ class _Tools:
     keyring: Path
 
 
-def _check_machine() -> _Tools:
-    if sys.platform != "linux" or platform.machine() != "x86_64":
+def _check_machine(*, native: bool) -> _Tools:
+    if native and (sys.platform != "linux" or platform.machine() != "x86_64"):
         raise LabUnavailable(
             f"the lab's programs are amd64 Linux ones, this machine is {platform.machine()} {sys.platform}"
         )
@@ -319,9 +321,6 @@ class _Apt:
 
 def _keep(bundle: Bundle, root: Path, made: Path) -> None:
     """Copy what the bundle names, and the libraries its programs and plugins need, from `root` to `made`."""
-    loader = next((path for path in root.glob(f"usr/lib*/**/{LOADER}")), None)
-    if loader is None:
-        raise LabUnavailable("the packages brought no dynamic loader")
     for name in ("bin", "lib", "plugins", "share"):
         (made / name).mkdir(parents=True)
     objects = []
@@ -338,6 +337,11 @@ def _keep(bundle: Bundle, root: Path, made: Path) -> None:
             shutil.copytree(source, target_path, symlinks=True)
         else:
             shutil.copy2(source, target_path)
+    if not objects:
+        return
+    loader = next(root.glob(f"usr/lib*/**/{LOADER}"), None)
+    if loader is None:
+        raise LabUnavailable("the packages brought no dynamic loader")
     for library in _libraries(loader, root, objects):
         shutil.copy2(library, made / "lib" / library.name)
     shutil.copy2(loader, made / "lib" / LOADER)
@@ -380,11 +384,11 @@ def _say(text: str) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """`python -m lab.provision [BUNDLE...]`: 0 there, 2 bad use, 3 can't be had here (one line says why)."""
+    """`python -m lab.provision BUNDLE...`: 0 there, 2 bad use, 3 can't be had here (one line says why)."""
     table = bundles()
     parser = argparse.ArgumentParser("python -m lab.provision", description="Provision the lab's programs.")
-    parser.add_argument("bundle", nargs="*", help=f"which ones: {', '.join(table)} (default: all)")
-    names: list[str] = parser.parse_args(arguments).bundle or list(table)
+    parser.add_argument("bundle", nargs="+", help=f"which ones: {', '.join(table)}")
+    names: list[str] = parser.parse_args(arguments).bundle
     if unknown := [name for name in names if name not in table]:
         parser.error(f"no bundle {unknown[0]!r}; there are {', '.join(table)}")
     try:
