@@ -13,7 +13,6 @@ import os
 import subprocess
 import sys
 import venv
-from pathlib import Path
 
 from lab.provision import ROOT, LabUnavailable, provision
 
@@ -28,7 +27,8 @@ def fingerprint() -> str:
 
 def make() -> None:
     """Make `.venv`. Raises LabUnavailable where pip can't be had, CalledProcessError where pip fails."""
-    if importlib.util.find_spec("ensurepip") is not None:
+    found = importlib.util.find_spec("ensurepip")
+    if found is not None and found.origin is not None:  # an empty directory of that name has no origin
         venv.create(HOME, clear=True, with_pip=True, symlinks=True)
     else:
         print("setup: this Python has no ensurepip; taking pip from Debian's archive", file=sys.stderr)
@@ -46,7 +46,7 @@ def _pip(*arguments: str, environment: dict[str, str] | None = None) -> None:
 
 def main() -> int:
     """`python -m lab.environment`: 0 made or already there, 2 wrong Python, 3 can't be made here."""
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - runs before pip could refuse
         print(f"setup: Python 3.11 or newer is needed, this is {sys.version.split()[0]}", file=sys.stderr)
         return 2
     stamp = HOME / "stamp"

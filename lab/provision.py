@@ -146,7 +146,7 @@ def _is_current(path: Path, bundle: Bundle) -> bool:
         stamp = json.loads((path / "stamp.json").read_text())
     except (OSError, ValueError):
         return False
-    return bool(stamp.get("fingerprint") == bundle.fingerprint())
+    return isinstance(stamp, dict) and stamp.get("fingerprint") == bundle.fingerprint()
 
 
 @dataclass(frozen=True, slots=True)
