@@ -1,0 +1,193 @@
+"""The composition root: the only module that knows everybody.
+
+In: settings. Out: a running enforcer: one link a switch, the FastAGI door where it is wanted, and
+one task that takes over what people change. Everything runs in one TaskGroup, and stops in order:
+doors first, so that nobody asks into the void, then links, then the ledger, durable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from enforcer import packs
+from enforcer.admission import Admission, Terms
+from enforcer.domain.mode import Modes
+from enforcer.errors import EnforcerError, LinkError
+from enforcer.ledger.port import Ledger
+from enforcer.ledger.sqlite import SqliteLedger
+from enforcer.orders import LeaseTerms
+from enforcer.settings import Settings, SwitchSettings
+from enforcer.switch.agi import AgiDoor
+from enforcer.switch.ami import AmiLink, Deadlines
+from enforcer.switch.ami_session import Peer
+from enforcer.telemetry import Telemetry
+from enforcer.wire.answer import SIP_CODES
+from enforcer.wire.channel import Identity
+
+# How often the ledger is asked whether a command changed something: a mode set on the command line is
+# in force in under 100 ms, and the question costs 10 us.
+LOOK_SECONDS = 0.05
+WATCH_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """All parts of one enforcer, put together and not yet running."""
+
+    settings: Settings
+    ledger: Ledger
+    admission: Admission
+    links: tuple[AmiLink, ...]
+    doors: tuple[AgiDoor, ...]
+    telemetry: Telemetry
+
+
+def build(
+    settings: Settings,
+    telemetry: Telemetry,
+    later: Callable[[Callable[[], None]], object],
+    clock: Callable[[], float] = time.time,
+) -> House:
+    """Put the parts together. Raises BadInput for a bad pack or a missing secret, LedgerError."""
+    policy = packs.load(settings.pack_paths, SIP_CODES)
+    secrets_of = {switch.name: switch.secret() for switch in settings.switches}
+    plan = settings.numbers.plan()
+    ledger = SqliteLedger(settings.ledger_path, plan.classify, clock)
+    ledger.use(policy)
+    admission = Admission(
+        ledger, plan, policy, Modes(ledger.modes(), settings.policy.default_mode),
+        prefix=secrets.token_hex(3), later=later,
+        terms=Terms(
+            LeaseTerms(settings.lease.seconds, settings.lease.headroom),
+            frozenset(switch.name for switch in settings.switches if switch.listener_only),
+        ),
+        observers=(telemetry.decision,),
+    )
+    links = tuple(_link(switch, secrets_of[switch.name], admission, clock) for switch in settings.switches)
+    return House(settings, ledger, admission, links, _doors(settings, admission, telemetry, clock), telemetry)
+
+
+def _link(switch: SwitchSettings, secret: str, admission: Admission, clock: Callable[[], float]) -> AmiLink:
+    identity = Identity(
+        switch.name, tuple(switch.outbound_contexts), tuple(switch.inbound_contexts),
+        tuple(switch.internal_contexts), switch.account_from,
+    )
+    deadlines = Deadlines(
+        login=switch.login_deadline, pong=switch.ping_deadline, action=switch.action_deadline
+    )
+    peer = Peer(switch.host, switch.port, switch.username, secret)
+    return AmiLink(peer, identity, admission, deadlines=deadlines, clock=clock)
+
+
+def _doors(
+    settings: Settings, admission: Admission, telemetry: Telemetry, clock: Callable[[], float]
+) -> tuple[AgiDoor, ...]:
+    """The FastAGI door belongs to the first switch: a question does not say which one it comes from."""
+    door = settings.door.agi
+    if not door.enabled or not settings.switches:
+        return ()
+    return (
+        AgiDoor(
+            admission, settings.switches[0].name, clock=clock, host=door.host, port=door.port,
+            peers=door.allow, deadline=door.read_deadline, most=door.max_connections,
+            on_fault=lambda problem: telemetry.fault("door could not decide", problem=repr(problem)),
+        ),
+    )
+
+
+async def serve(house: House, stop: asyncio.Event) -> None:
+    """Run until `stop` is set. Raises LinkError where a door's address is taken."""
+    telemetry = house.telemetry
+    for door in house.doors:
+        await door.start()
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            running = [
+                tasks.create_task(link.run(), name=f"link {switch.name}")
+                for link, switch in zip(house.links, house.settings.switches, strict=True)
+            ]
+            running.append(tasks.create_task(_take_over(house), name="take over changes"))
+            running.append(tasks.create_task(_watch(house), name="watch"))
+            telemetry.note(
+                "running", site=house.settings.site, switches=[s.name for s in house.settings.switches],
+                policy=house.admission.policy.label, mode=house.settings.policy.mode,
+            )
+            await stop.wait()
+            for door in house.doors:
+                await door.stop()
+            for task in running:
+                task.cancel()
+    finally:
+        for door in house.doors:
+            await door.stop()
+        house.ledger.close()
+        telemetry.note("stopped", site=house.settings.site)
+
+
+async def _take_over(house: House) -> None:
+    """What another process wrote into the ledger: modes and accounts are in force at once."""
+    while True:
+        await asyncio.sleep(LOOK_SECONDS)
+        try:
+            if house.ledger.changed_elsewhere():
+                modes = Modes(house.ledger.modes(), house.settings.policy.default_mode)
+                house.admission.steer(modes, time.time())
+                house.telemetry.note("took over changes")
+        except EnforcerError as problem:
+            house.telemetry.fault("ledger", problem=str(problem))
+
+
+async def _watch(house: House) -> None:
+    """Once a second: the links', doors' and ledger's own numbers into the metrics."""
+    telemetry = house.telemetry
+    degraded = ""
+    while True:
+        for switch, link in zip(house.settings.switches, house.links, strict=True):
+            state = link.state()
+            telemetry.up.labels(switch.name).set(state.connected)
+            telemetry.lag.labels(switch.name).set(max(0.0, state.lag))
+        for door in house.doors:
+            for outcome, times in door.counts.items():
+                telemetry.door.labels("agi", outcome).set(times)
+        now_degraded = house.ledger.degraded
+        telemetry.degraded.set(bool(now_degraded))
+        if now_degraded != degraded:
+            degraded = now_degraded
+            if degraded:
+                telemetry.fault("ledger degraded", problem=degraded)
+            else:
+                telemetry.note("ledger is well again")
+        await asyncio.sleep(WATCH_SECONDS)
+
+
+def run(settings: Settings) -> int:
+    """Run until SIGINT or SIGTERM. Raises EnforcerError where something a person set is wrong."""
+    telemetry = Telemetry()
+    stop_metrics: Callable[[], None] = lambda: None     # noqa: E731
+    if settings.metrics.listen:
+        host, _, port = settings.metrics.listen.rpartition(":")
+        try:
+            stop_metrics = telemetry.serve(host, int(port))
+        except OSError as problem:
+            raise LinkError(f"metrics {settings.metrics.listen}: {problem.strerror or problem}") from None
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        await serve(build(settings, telemetry, loop.call_soon), stop)
+
+    with contextlib.ExitStack() as after:
+        after.callback(stop_metrics)
+        try:
+            asyncio.run(main())
+        except* EnforcerError as group:
+            raise group.exceptions[0] from None
+    return 0
