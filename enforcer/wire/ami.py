@@ -111,6 +111,7 @@ class Decoder:
         self._rest = bytearray()
         self.banner: str | None = None      # the greeting, once it is here
         self.events_seen = 0                # kept or dropped
+        self.events_dropped = 0             # nobody wants them; the server should not send them
         self.strays = 0                     # blocks that were neither event nor response, dropped
 
     def feed(self, data: bytes) -> list[Message]:
@@ -162,6 +163,7 @@ class Decoder:
                 else:
                     found = names.get(name)
                 if found is None:
+                    self.events_dropped += 1
                     continue
             elif block[:9] == b"Response:":
                 found = ""

@@ -1,0 +1,338 @@
+"""The link to one Asterisk: kept up, kept level with the switch, and answering its questions.
+
+In: the switch's events and questions. Out: call facts and questions to `Admission`; answers, leases,
+words, brakes, hang-ups and a heartbeat to the switch.
+Refuses to know: why a decision is what it is; how messages are written (`wire`); what is counted.
+
+    run()  ──▶ connect, log in ──▶ level: clock, restart?, live calls, all orders again ──▶ beat
+      ▲                                    (events and questions are handled meanwhile)      │
+      └────────── wait: back-off with jitter ◀── lost, refused, silent, not AMI ◀────────────┘
+
+Each beat is a Ping with a deadline and a heartbeat in AstDB: a switch that is there but silent
+(half-open, stopped) is noticed within a beat and a deadline, and the dialplan notices the same of us.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from enforcer.domain.actions import Action
+from enforcer.domain.call import CallAttempt, CallEvent
+from enforcer.domain.decision import Decision
+from enforcer.errors import LinkError, WireError
+from enforcer.switch.ami_session import Peer, Session, open_session
+from enforcer.wire.ami import Message
+from enforcer.wire.ami_actions import FAMILY, Command, answer, command_for, heartbeat, server_filters
+from enforcer.wire.answer import answer_line
+from enforcer.wire.asterisk import CallBook, Question, SwitchNews
+from enforcer.wire.asterisk_status import STATUS_HEADERS, resync
+from enforcer.wire.channel import Identity
+
+log = structlog.get_logger("ami")
+
+BEAT = 2.0                  # s between heartbeats; the dialplan takes 6 s without one for death (ENF_STALE)
+BATCH = 200                 # actions written before others get a turn: about 20 KB
+
+
+class Judge(Protocol):
+    """The meeting point of ledger and policy, as far as a link needs it (see `admission`)."""
+
+    def admit(self, attempt: CallAttempt) -> Decision:
+        """Count the attempt and decide on it; synchronous, because a caller waits."""
+
+    def observe(self, event: CallEvent) -> list[Action]:
+        """Count what happened; actions, where something must be done about it."""
+
+    def round(self, switch: str, at: float) -> list[Action]:
+        """What is due on a switch now."""
+
+    def everything(self, switch: str, at: float) -> list[Action]:
+        """All that a switch should hold, again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """Seconds. Asterisk itself closes a session that has not logged in after 5 (authtimeout)."""
+
+    login: float = 5.0
+    pong: float = 4.0           # with a beat of 2 s: silence is noticed before the dialplan's 6 s are over
+    action: float = 5.0
+    listing: float = 20.0       # Status of 5,000 channels took Asterisk under 2 s
+    first_retry: float = 0.25
+    longest_retry: float = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class LinkState:
+    """The link in numbers, for the metrics, the page and `enforcer doctor`."""
+
+    connected: bool
+    level: bool                 # live calls re-read and orders pushed since the last connect
+    problem: str                # why it is down, or what the switch refuses us; "" nothing
+    lag: float                  # s from the last event's own time until we had it
+    clock_offset: float         # s the switch's clock is ahead of ours
+    connects: int
+    restarts: int               # of the switch, as far as we saw
+    live_calls: int
+    answers: int
+    malformed: int              # events without what Asterisk always sends, values that no action carries
+    faults: int                 # events that our own code failed on
+    refused_actions: int
+    unwanted_events: int        # sent although nobody reads them
+    evicted: int
+
+
+class AmiLink:
+    """See the module. `await link.run()` until cancelled; `link.act(...)` at any time.
+
+    `clock` is Unix seconds; `sleep` and `jitter` (0 to 1) are given so that tests wait for nothing.
+    """
+
+    def __init__(
+        self,
+        peer: Peer,
+        identity: Identity,
+        judge: Judge,
+        *,
+        deadlines: Deadlines | None = None,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.book = CallBook(identity)
+        self._peer = peer
+        self._switch = identity.switch
+        self._judge = judge
+        self._deadlines = deadlines or Deadlines()
+        self._clock = clock
+        self._sleep = sleep
+        self._jitter = jitter
+        self._session: Session | None = None
+        self._heard_at: float | None = None     # on an earlier connection, the switch's time
+        self._booted_at = ""                    # the switch's own start, to tell a restart
+        self._filtered = False
+        self._level = False
+        self._problem = "not connected yet"
+        self._lag = self._offset = 0.0
+        self._connects = self._restarts = self._answers = self._malformed = 0
+        self._past_faults = self._past_refused = self._past_dropped = 0
+
+    # --- for others
+
+    def act(self, actions: Iterable[Action]) -> None:
+        """Do these on the switch now, without waiting. Raises LinkError at once while the link is down:
+        what is late may be wrong by then, and standing orders are pushed anyway on the next connect."""
+        session = self._session
+        if session is None:
+            raise LinkError(f"{self._peer}: {self._problem}")
+        for action in actions:
+            session.post(*command_for(action))
+
+    def now(self) -> float:
+        """The switch's time, as far as we know its clock. Unix seconds."""
+        return self._clock() + self._offset
+
+    def state(self) -> LinkState:
+        """The link in numbers."""
+        session = self._session
+        return LinkState(
+            connected=session is not None,
+            level=self._level,
+            problem=self._problem,
+            lag=self._lag,
+            clock_offset=self._offset,
+            connects=self._connects,
+            restarts=self._restarts,
+            live_calls=len(self.book),
+            answers=self._answers,
+            malformed=self._malformed,
+            faults=self._past_faults + (session.faults if session else 0),
+            refused_actions=self._past_refused + (session.refused if session else 0),
+            unwanted_events=self._past_dropped + (session.decoder.events_dropped if session else 0),
+            evicted=self.book.evicted,
+        )
+
+    # --- up and down
+
+    async def run(self) -> None:
+        """Keep the link up until cancelled."""
+        failures = 0
+        while True:
+            try:
+                await self._once()
+            except (LinkError, WireError) as problem:
+                failures = 0 if self._level else failures + 1
+                self._problem = str(problem)
+                log.warning("link down", switch=self._switch, problem=str(problem))
+            self._level = False
+            await self._sleep(self._pause(failures))
+
+    def _pause(self, failures: int) -> float:
+        """Doubling, and never in step with other enforcers: between half and all of it."""
+        longest = self._deadlines.longest_retry
+        pause = min(longest, self._deadlines.first_retry * 2.0 ** min(failures, 16))
+        return pause * (0.5 + 0.5 * self._jitter())
+
+    async def _once(self) -> None:
+        """One connection, from its login to its end. Raises LinkError with the reason."""
+        session = await open_session(
+            self._peer, self._happened, self._clock, within=self._deadlines.login
+        )
+        self._session, self._problem, self._filtered = session, "", False
+        self._connects += 1
+        log.info("link up", switch=self._switch, peer=str(self._peer))
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._serve(session), name=f"ami {self._switch}: serve")
+                tasks.create_task(_until_lost(session), name=f"ami {self._switch}: watch")
+        except ExceptionGroup as group:
+            expected, others = group.split((LinkError, WireError))
+            if others is not None or expected is None:
+                raise
+            raise LinkError(str(expected.exceptions[0])) from None
+        except asyncio.CancelledError:
+            # Nobody shall wait for us: without a heartbeat the dialplan asks no more.
+            self._send(session, ("DBDel", (("Family", FAMILY), ("Key", "hb"))))
+            session.leave()
+            raise
+        finally:
+            self._session = None
+            self._heard_at = session.heard_at + self._offset
+            self._past_faults += session.faults
+            self._past_refused += session.refused
+            self._past_dropped += session.decoder.events_dropped
+            session.close()
+
+    async def _serve(self, session: Session) -> None:
+        """Level first, then beat. Raises LinkError when the switch falls silent."""
+        await self._tune(session)
+        await self._beat(session)
+        await self._catch_up(session)
+        self._level = True
+        while True:
+            await self._sleep(BEAT)
+            await self._tune(session)
+            await self._beat(session)
+            await self._push(session, self._due())
+            self._select(session)
+
+    async def _tune(self, session: Session) -> None:
+        """A Ping: the proof that somebody is there, and what time it is over there."""
+        asked_at = self._clock()
+        pong = await session.ask("Ping", within=self._deadlines.pong)
+        try:
+            theirs = float(pong.get("Timestamp") or "")
+        except ValueError:
+            return
+        self._offset = theirs - (asked_at + self._clock()) / 2
+
+    async def _beat(self, session: Session) -> None:
+        """The heartbeat, in the switch's own time: its dialplan compares it with its own clock."""
+        await self._ask(session, heartbeat(self.now()))
+
+    async def _ask(self, session: Session, command: Command) -> Message | None:
+        """Something we want but can go on without: the response, or None where the switch refuses it
+        (most likely the user's rights in manager.conf), which is then the link's `problem`."""
+        name, headers = command
+        try:
+            return await session.ask(name, headers, within=self._deadlines.action)
+        except LinkError as problem:
+            if session.lost.done():
+                raise
+            if self._problem != str(problem):       # said once
+                log.error("the switch refuses us", switch=self._switch, problem=str(problem))
+            self._problem = str(problem)
+            return None
+
+    async def _catch_up(self, session: Session) -> None:
+        """After every connect: was it restarted, which calls live, and all standing orders again
+        (AstDB reaches the disk a second late, so a switch may have lost what it confirmed)."""
+        status = await self._ask(session, ("CoreStatus", ()))
+        if status is not None:
+            booted_at = f"{status.get('CoreStartupDate')} {status.get('CoreStartupTime')}"
+            if self._booted_at and booted_at != self._booted_at:
+                self._restarts += 1
+                log.warning("the switch was restarted", switch=self._switch, at=booted_at)
+            self._booted_at = booted_at
+        known_before = self.book.known_legs()
+        lost_at = self._heard_at if self._heard_at is not None else self.now()
+        listing = await session.listing("Status", STATUS_HEADERS, within=self._deadlines.listing)
+        missed = resync(self.book, listing, known_before, lost_at, self.now())
+        for event in missed:
+            self._do(session, self._judge.observe(event))
+        log.info("level with the switch", switch=self._switch, live=len(self.book), missed=len(missed))
+        await self._push(session, self._judge.everything(self._switch, self.now()))
+
+    def _due(self) -> list[Action]:
+        """What is due now. A bug in there must not cost us the link, by which calls are answered."""
+        try:
+            return self._judge.round(self._switch, self.now())
+        except Exception:
+            self._past_faults += 1
+            log.exception("a round failed", switch=self._switch)
+            return []
+
+    async def _push(self, session: Session, actions: list[Action]) -> None:
+        """Many actions, a batch at a time, so that questions are answered in between."""
+        for start in range(0, len(actions), BATCH):
+            self._do(session, actions[start : start + BATCH])
+            await asyncio.sleep(0)
+
+    def _select(self, session: Session) -> None:
+        """Where the user's manager.conf filters nothing, ask the server to send less."""
+        if self._filtered or not session.decoder.events_dropped:
+            return
+        self._filtered = True
+        log.info("asking the switch for fewer events", switch=self._switch)
+        for command in server_filters():
+            self._send(session, command)
+
+    # --- the hot path
+
+    def _happened(self, session: Session, message: Message) -> None:
+        """One event. Called from the socket; everything here is synchronous and short."""
+        now = self._clock() + self._offset
+        try:
+            facts = self.book.read(message, now)
+        except WireError as problem:
+            self._malformed += 1
+            log.warning("malformed event", switch=self._switch, problem=str(problem))
+            return
+        for fact in facts:
+            if isinstance(fact, Question):
+                line = answer_line(self._judge.admit(fact.attempt))
+                self._send(session, answer(fact.channel, line))
+                self._answers += 1
+            elif isinstance(fact, CallEvent):
+                self._lag = now - fact.at
+                actions = self._judge.observe(fact)
+                if actions:
+                    self._do(session, actions)
+            elif fact is SwitchNews.SHUTDOWN:
+                log.warning("the switch is shutting down", switch=self._switch)
+
+    def _do(self, session: Session, actions: Iterable[Action]) -> None:
+        for action in actions:
+            self._send(session, command_for(action))
+
+    def _send(self, session: Session, command: Command) -> None:
+        """Send, where the connection still is; losing it is dealt with elsewhere, once."""
+        try:
+            session.post(*command)
+        except LinkError:
+            pass
+        except WireError as problem:
+            self._malformed += 1
+            log.error("not sent", switch=self._switch, problem=str(problem))
+
+
+async def _until_lost(session: Session) -> None:
+    await asyncio.wait((session.lost,))
+    raise session.lost.result()
