@@ -142,6 +142,10 @@ class CallRecord:
         return max(0, milliseconds(self.ended_at - self.answered_at))
 
 
+# Who called whom and how: words that a source tells, or leaves empty.
+_WORDS = ("account", "number", "caller", "route", "channel")
+
+
 def milliseconds(seconds: float) -> int:
     """Whole milliseconds, truncated as switches truncate billsec, free of float noise.
 
@@ -156,32 +160,94 @@ def merged(record: CallRecord, event: CallEvent) -> CallRecord:
 
     Each fact is joined on its own, commutatively and idempotently: what events told stands
     over what CDRs told; within one source the earliest start and answer and the longest
-    ending stand; a refusal once known stays.
+    ending stand; a refusal once known stays. Who called whom is told alike, or not at all, by
+    everything that comes from one source. Where the account changes, `customer` becomes "".
     """
     changes: dict[str, object] = {}
     attempt, source = event.attempt, event.source
-    for name in ("account", "number", "caller", "route", "channel"):
-        if not getattr(record, name) and getattr(attempt, name):
-            changes[name] = getattr(attempt, name)
+    better = source > record.started_by
+    for name in _WORDS:
+        told = getattr(attempt, name)
+        known = getattr(record, name)
+        if told and told != known and (better or not known):
+            changes[name] = told
+            if name == "account":
+                changes["customer"] = ""
     if _earlier(source, attempt.at, record.started_by, record.started_at):
         changes |= {"started_at": attempt.at, "started_by": source}
     answered_at = event.at if event.phase is Phase.ANSWERED else event.answered_at
     if answered_at is not None and _earlier(source, answered_at, record.answered_by, record.answered_at):
         changes |= {"answered_at": answered_at, "answered_by": source}
-    if event.refusal is not Refusal.NONE and record.refusal is Refusal.NONE:
+    if _graver(event.refusal, record.refusal):
         changes["refusal"] = event.refusal
     if event.phase is Phase.ENDED:
-        told = milliseconds(event.billsec) if source is Source.CDR and event.billsec is not None else 0
-        known = (
-            -1 if record.ended_by is None else record.ended_by,
-            record.told_msec, record.ended_at or 0.0, record.hangup_cause or 0,
-        )
-        if (source, told, event.at, event.hangup_cause or 0) > known:
+        msec = 0
+        if source is Source.CDR and event.billsec is not None:
+            msec = max(0, milliseconds(event.billsec))
+        if _ending(source, msec, event.at, event.hangup_cause, event.sip_code) > _ending_of(record):
             changes |= {
-                "ended_at": event.at, "ended_by": source, "told_msec": told,
+                "ended_at": event.at, "ended_by": source, "told_msec": msec,
                 "hangup_cause": event.hangup_cause, "sip_code": event.sip_code,
             }
     return replace(record, **changes) if changes else record  # type: ignore[arg-type]
+
+
+# What goes together in a record; the first of each group is what was told.
+_TEXTS = (("account", "customer"), ("number", "number_class"), ("caller",), ("route",), ("channel",))
+
+
+def joined(record: CallRecord, other: CallRecord) -> CallRecord:
+    """What two records of one call, kept by two hands, tell together; fact by fact as `merged`.
+
+    Where one source told both different words, the lesser in the alphabet stand: whoever joins
+    them, in whichever order, must come to the same record.
+    """
+    changes: dict[str, object] = {}
+    for names in _TEXTS:
+        mine = tuple(getattr(record, name) for name in names)
+        theirs = tuple(getattr(other, name) for name in names)
+        if mine == theirs or not theirs[0]:
+            continue
+        if not mine[0] or (-other.started_by, theirs) < (-record.started_by, mine):
+            changes.update(zip(names, theirs, strict=True))
+    if _earlier(other.started_by, other.started_at, record.started_by, record.started_at):
+        changes |= {"started_at": other.started_at, "started_by": other.started_by}
+    if other.answered_by is not None and other.answered_at is not None and _earlier(
+        other.answered_by, other.answered_at, record.answered_by, record.answered_at
+    ):
+        changes |= {"answered_at": other.answered_at, "answered_by": other.answered_by}
+    if _graver(other.refusal, record.refusal):
+        changes["refusal"] = other.refusal
+    if _ending_of(other) > _ending_of(record):
+        changes |= {
+            "ended_at": other.ended_at, "ended_by": other.ended_by, "told_msec": other.told_msec,
+            "hangup_cause": other.hangup_cause, "sip_code": other.sip_code,
+        }
+    return replace(record, **changes) if changes else record  # type: ignore[arg-type]
+
+
+def _texts(record: CallRecord, names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(getattr(record, name) for name in names)
+
+
+def _graver(refusal: Refusal, known: Refusal) -> bool:
+    """Whether a refusal replaces the known one: any replaces none, and blocked stands over shed."""
+    return refusal is not known and refusal is not Refusal.NONE and known is not Refusal.BLOCKED
+
+
+def _ending(
+    by: Source | None, msec: int, at: float | None, cause: int | None, sip_code: int | None
+) -> tuple[int, int, float, int, int]:
+    """What decides which of two endings stands: better source first, then the longer one. Unknown
+    is less than anything known, so that no two different endings are equal."""
+    return (
+        -1 if by is None else int(by), msec, 0.0 if at is None else at,
+        -1 if cause is None else cause, -1 if sip_code is None else sip_code,
+    )
+
+
+def _ending_of(record: CallRecord) -> tuple[int, int, float, int, int]:
+    return _ending(record.ended_by, record.told_msec, record.ended_at, record.hangup_cause, record.sip_code)
 
 
 def _earlier(source: Source, at: float, known_by: Source | None, known_at: float | None) -> bool:

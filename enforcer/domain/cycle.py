@@ -42,6 +42,7 @@ class Span(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class BillingCycle:
     """A calendar of cycles. An anchor of 29-31 clamps to the last day of shorter months.
+    Raises ValueError for an anchor that no month or week has.
 
     `anchor` is the day of the month (1-31) for months, the ISO weekday (1 Monday) for weeks,
     and has no meaning for days. Cycles start at local midnight; where a change to summer
@@ -52,20 +53,34 @@ class BillingCycle:
     timezone: str = "UTC"
     period: Period = Period.MONTH
 
+    def __post_init__(self) -> None:
+        last = {Period.MONTH: 31, Period.WEEK: 7}.get(self.period)
+        if last is not None and not 1 <= self.anchor <= last:
+            raise ValueError(f"no {self.period} begins on day {self.anchor} (1 to {last})")
+
     def at(self, at: float) -> Span:
         """The cycle in which the instant `at` (Unix seconds) lies."""
-        return _span(self, datetime.fromtimestamp(at, ZoneInfo(self.timezone)).date())
+        day = datetime.fromtimestamp(at, ZoneInfo(self.timezone)).date()
+        span = _span(self, day)
+        # Where clocks went back or forward over midnight itself (St. John's did, at 00:01, until
+        # 2011), the local date of an instant may be a day off the cycle that holds it.
+        if at >= span.end:
+            return _span(self, day + timedelta(1))
+        return _span(self, day - timedelta(1)) if at < span.start else span
 
     def named(self, label: str) -> Span:
         """The cycle that people call `label`. Raises ValueError where there is no such cycle."""
-        if self.period is Period.MONTH:
-            day = datetime.strptime(label, "%Y-%m").date()
-            day = day.replace(day=min(self.anchor, monthrange(day.year, day.month)[1]))
-        elif self.period is Period.WEEK:
-            day = datetime.strptime(label + "-1", "%G-W%V-%u").date() + timedelta(self.anchor - 1)
-        else:
-            day = datetime.strptime(label, "%Y-%m-%d").date()
-        return _span(self, day)
+        try:
+            if self.period is Period.MONTH:
+                day = datetime.strptime(label, "%Y-%m").date()
+                day = _anchor_in(day.year, day.month, self.anchor)
+            elif self.period is Period.WEEK:
+                day = datetime.strptime(label + "-1", "%G-W%V-%u").date() + timedelta(self.anchor - 1)
+            else:
+                day = datetime.strptime(label, "%Y-%m-%d").date()
+            return _span(self, day)
+        except OverflowError:       # before the year 1, or after 9999
+            raise ValueError(f"no cycle is called {label!r}") from None
 
 
 @lru_cache(maxsize=4096)

@@ -3,7 +3,7 @@
     1. An emergency call goes. Nothing below is even read.
     2. A call that belongs to no account goes: there is nobody a policy could be about.
     3. An account that people suspended or terminated is blocked.
-    4. Every rule about the account judges its numbers. The attempt is counted already
+    4. Every rule that counts this call judges its numbers. The attempt is counted already
        ("count first, then decide"), so the numbers include it.
     5. A judgement proposes the verdict of its level; the mode in force for that rule and
        account caps it. Both are kept: `would_be` is what `block` mode had said.
@@ -26,6 +26,7 @@ from enforcer.domain.policy import Seat
 from enforcer.domain.rules.base import Judgement
 from enforcer.domain.rules.concurrent_calls import ConcurrentCalls
 from enforcer.domain.rules.cps import CallsPerSecond
+from enforcer.domain.usage import Usage
 
 EMERGENCY = "emergency call"
 NO_ACCOUNT = "belongs to no account"
@@ -44,7 +45,8 @@ def decide(
 ) -> Decision:
     """The decision on one attempt, already counted in the seats' tallies.
 
-    The only side effect: a call that goes on takes its turn from the pacers it waited for.
+    `usage` in it has the numbers of the rules that count this call. The only side effect: a call
+    that goes on takes its turn from the pacers of its rules.
     """
     at = attempt.at
     if number_class is NumberClass.EMERGENCY:
@@ -54,45 +56,53 @@ def decide(
 
     findings: list[Finding] = []
     paced: list[tuple[Seat, Finding | None]] = []
+    usage: list[tuple[str, Usage]] = []
+    cap: int | None = None
     if account.standing is not Standing.ACTIVE:
         finding = _standing(attempt, account, modes)
         if finding is not None:
             findings.append(finding)
     for seat in seats:
-        rule = seat.rule
-        if not rule.applies(attempt.direction):
+        rule, tally = seat.rule, seat.tally
+        if not rule.applies(attempt.direction, number_class):
             continue
+        rule_id = rule.spec.id
+        usage.append((rule_id, tally.usage()))
         finding = None
-        judgement = rule.judge(seat.tally, at, seat.pacer)
+        judgement = rule.judge(tally, at, seat.pacer)
         if judgement is not None:
-            mode = modes.resolve(account.id, rule.spec.id, attempt.switch, at).mode
-            finding = _weigh(seat, judgement, mode, at)
-            if finding is not None:
+            mode = modes.resolve(account.id, rule_id, attempt.switch, at).mode
+            allowance = judgement.max_duration
+            if allowance is not None and mode is Mode.BLOCK and (cap is None or allowance < cap):
+                cap = allowance
+            if judgement.level is not Level.FINE:
+                finding = _weigh(seat, judgement, mode, at)
                 findings.append(finding)
         if seat.pacer is not None and (finding is not None or isinstance(rule, CallsPerSecond)):
             paced.append((seat, finding))
 
-    usage = tuple((seat.rule.spec.id, seat.tally.usage()) for seat in seats)
-    if not findings:
-        for seat, _ in paced:
-            seat.pacing().take(at)
-        return Decision(
+    if findings:
+        decision = _severest(attempt, findings, decision_id, policy, degraded, cap, tuple(usage))
+    else:
+        decision = Decision(
             decision_id, at, attempt.call_id, attempt.switch, attempt.account, attempt.number,
-            attempt.direction, Verdict.ALLOW, Verdict.ALLOW, policy=policy, usage=usage, degraded=degraded,
+            attempt.direction, Verdict.ALLOW, Verdict.ALLOW, "", "", policy, 0, 0.0, False, cap,
+            (), (), tuple(usage), "", degraded,
         )
-    decision = _severest(attempt, findings, decision_id, policy, degraded)._replace(usage=usage)
-    if decision.verdict is not Verdict.BLOCK:
+    if paced and not decision.refused:
         for seat, finding in paced:
-            if finding is None or not finding.shed:
-                seat.pacing().take(at + max(decision.hold, finding.hold if finding else 0.0))
+            if finding is None:
+                seat.pacing().take(at + decision.hold)
+            elif not _turns_away(finding):
+                seat.pacing().take(at + max(decision.hold, finding.hold))
     return decision
 
 
-def _weigh(seat: Seat, judgement: Judgement, mode: Mode, at: float) -> Finding | None:
-    """What a judgement comes to under a mode; None where it neither proposes nor limits anything."""
+def _weigh(seat: Seat, judgement: Judgement, mode: Mode, at: float) -> Finding:
+    """What a judgement past a level comes to under a mode."""
     spec = seat.rule.spec
-    step = judgement.step
-    proposed = step.verdict if step is not None else Verdict.ALLOW
+    step = judgement.step or spec.critical
+    proposed = step.verdict
     capped = min(proposed, CEILING[mode])
     hold, shed = 0.0, False
     if Verdict.THROTTLE in (proposed, capped):
@@ -102,60 +112,64 @@ def _weigh(seat: Seat, judgement: Judgement, mode: Mode, at: float) -> Finding |
             hold = seat.pacing().hold(at)
             shed = hold > spec.pace.max_hold
             hold = 0.0 if shed else hold
-    cap = judgement.max_duration if spec.critical.verdict is Verdict.BLOCK else None
-    if cap is not None and mode < Mode.BLOCK:
-        cap = None
-    if judgement.level is Level.FINE and cap is None:
-        return None
+    cap = judgement.max_duration if mode is Mode.BLOCK else None
     return Finding(
         spec.id, spec.clause, judgement.level, proposed, capped, mode.word,
-        seat.rule.metric, judgement.value, judgement.limit,
-        step.sip_code if step is not None else 0, hold, shed, cap,
+        seat.rule.metric, judgement.value, judgement.limit, step.sip_code, hold, shed, cap,
     )
 
 
+def _turns_away(finding: Finding) -> bool:
+    """Whether its own rule would not have let the call through, though a milder mode did. Such a
+    call uses up nothing of the pace, so that the next one is judged as `block` mode would judge it;
+    only where the mode paces instead of blocking has the call really taken its turn."""
+    return finding.shed or (finding.verdict is Verdict.BLOCK and finding.capped is not Verdict.THROTTLE)
+
+
 def _severest(
-    attempt: CallAttempt, findings: list[Finding], decision_id: str, policy: str, degraded: str
+    attempt: CallAttempt,
+    findings: list[Finding],
+    decision_id: str,
+    policy: str,
+    degraded: str,
+    cap: int | None,
+    usage: tuple[tuple[str, Usage], ...],
 ) -> Decision:
     """One decision out of all findings. The first of the severest leads and names the clause."""
     leader = max(findings, key=lambda f: (f.capped, f.verdict, f.level))
     verdict = leader.capped
-    throttled = [f for f in findings if f.capped is Verdict.THROTTLE]
-    shed = verdict is Verdict.THROTTLE and any(f.shed for f in throttled)
-    caps = [f.max_duration for f in findings if f.max_duration is not None]
+    hold, shed, sip_code = 0.0, False, 0
     if verdict is Verdict.BLOCK:
         sip_code = leader.sip_code
-    else:
-        sip_code = SHED_CODE if shed else 0
-    telling = leader.level is not Level.FINE
+    elif verdict is Verdict.THROTTLE:
+        throttled = [f for f in findings if f.capped is Verdict.THROTTLE]
+        shed = any(f.shed for f in throttled)
+        if shed:
+            sip_code = SHED_CODE
+        else:
+            hold = max(f.hold for f in throttled)
     return Decision(
         decision_id, attempt.at, attempt.call_id, attempt.switch, attempt.account, attempt.number,
-        attempt.direction, verdict, max(f.verdict for f in findings),
-        rule=leader.rule if telling else "", clause=leader.clause if telling else "",
-        policy=policy, sip_code=sip_code,
-        hold=0.0 if shed or verdict is not Verdict.THROTTLE else max(f.hold for f in throttled),
-        shed=shed, max_duration=min(caps) if caps and sip_code == 0 else None,
-        tags=tuple(f"{f.rule}.{f.level.name.lower()}" for f in findings if f.capped >= Verdict.TAG),
-        findings=tuple(f for f in findings if f.level is not Level.FINE), degraded=degraded,
+        attempt.direction, verdict, max(f.verdict for f in findings), leader.rule, leader.clause,
+        policy, sip_code, hold, shed, cap if sip_code == 0 else None,
+        tuple(f"{f.rule}.{f.level.name.lower()}" for f in findings if f.capped >= Verdict.TAG),
+        tuple(findings), usage, "", degraded,
     )
 
 
 def _standing(attempt: CallAttempt, account: Account, modes: Modes) -> Finding | None:
-    """A person's own word on an account: suspended accounts may be called, terminated ones not."""
+    """A person's own word on an account: suspended accounts may be called, terminated ones not.
+
+    A suspension is itself a setting for one account: only the site ceiling goes before it.
+    """
     if account.standing is Standing.SUSPENDED and attempt.direction is Direction.INBOUND:
         return None
-    mode = _standing_mode(attempt, account, modes)
+    ceiling = modes.ceiling(attempt.at)
+    mode = Mode.BLOCK if ceiling is None else ceiling.mode
     return Finding(
         "standing", account.standing_reason or "by decision of the operator", Level.CRITICAL,
-        Verdict.BLOCK, min(Verdict.BLOCK, CEILING[mode]), mode.word,
-        "account", account.standing.value, "active",
+        Verdict.BLOCK, CEILING[mode], mode.word, "account", account.standing.value, "active",
     )
-
-
-def _standing_mode(attempt: CallAttempt, account: Account, modes: Modes) -> Mode:
-    """A suspension is itself a setting for one account: only the site ceiling goes before it."""
-    setting = modes.resolve(account.id, "standing", attempt.switch, attempt.at)
-    return setting.mode if setting.ceiling else Mode.BLOCK
 
 
 def _exempt(attempt: CallAttempt, decision_id: str, policy: str, degraded: str, why: str) -> Decision:

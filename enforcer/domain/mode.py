@@ -48,12 +48,17 @@ CEILING = {
 }
 
 
+Place = tuple[bool, str, str, str]
+SITE: Place = (True, "", "", "")        # the place of the site's ceiling
+
+
 @dataclass(frozen=True, slots=True)
 class ModeSetting:
     """One setting that a person made: for whom, how far, by whom, when, why, and until when.
 
     With no account, rule or switch it is the default of the site; with `ceiling` it is the
-    site's ceiling. Where `until` (Unix seconds) is given it ends then by itself.
+    site's ceiling. Where `until` (Unix seconds) is given it ends then by itself, and the setting
+    that it replaced is in force again.
     """
 
     mode: Mode
@@ -67,9 +72,9 @@ class ModeSetting:
     until: float | None = None
 
     @property
-    def place(self) -> tuple[bool, str, str, str]:
+    def place(self) -> Place:
         """What this setting is about; a later setting about the same replaces it."""
-        return (self.ceiling, self.account, self.rule, self.switch)
+        return SITE if self.ceiling else (False, self.account, self.rule, self.switch)
 
     @property
     def subject(self) -> str:
@@ -83,33 +88,41 @@ class ModeSetting:
 class Modes:
     """All settings in force, and the answer to "which mode, and who said so?".
 
-    A lookup is a few dictionary reads, and none at all where the answer is remembered; what is
-    remembered is forgotten with every change and when the next `until` passes.
+    A lookup is a few dictionary reads, and one where the answer is remembered; what is remembered
+    holds between the last `until` that has passed and the next, and is forgotten with every change.
     """
 
     def __init__(self, settings: Iterable[ModeSetting] = (), default: Mode = Mode.MONITOR) -> None:
         self._default = ModeSetting(default, why="configuration")
-        self._settings: dict[tuple[bool, str, str, str], ModeSetting] = {}
+        self._settings: dict[Place, list[ModeSetting]] = {}     # the latest first, each ends later
         self._remembered: dict[tuple[str, str, str], ModeSetting] = {}
-        self._forget_at = float("inf")
+        self._from, self._to = float("-inf"), float("inf")
         for setting in settings:
             self.put(setting)
 
     def put(self, setting: ModeSetting) -> None:
-        """Make a setting; it replaces an older one about the same place."""
-        known = self._settings.get(setting.place)
-        if known is None or setting.at >= known.at:
-            self._settings[setting.place] = setting
-            self._forget()
+        """Make a setting; it replaces an older one about the same place, until it ends itself."""
+        told = self._settings.get(setting.place, [])
+        ordered = sorted([setting, *told], key=lambda s: s.at, reverse=True)
+        kept: list[ModeSetting] = []
+        for one in ordered:     # one that ends before a later one does is never seen again
+            if not kept or _end(one) > _end(kept[-1]):
+                kept.append(one)
+        self._settings[setting.place] = kept
+        self._forget()
 
     def settings(self, at: float) -> list[ModeSetting]:
         """The settings in force at `at`, the broadest first."""
-        alive = [s for s in self._settings.values() if s.until is None or at < s.until]
+        alive = [found for place in self._settings if (found := self._alive(place, at)) is not None]
         return sorted(alive, key=lambda s: (not s.ceiling, bool(s.account), bool(s.rule), s.subject))
+
+    def ceiling(self, at: float) -> ModeSetting | None:
+        """The site's ceiling at `at`, None where there is none."""
+        return self._alive(SITE, at)
 
     def resolve(self, account: str, rule: str, switch: str, at: float) -> ModeSetting:
         """The setting that decides for this account, rule and switch at `at`."""
-        if at >= self._forget_at:
+        if not self._from <= at < self._to:
             self._forget()
         key = (account, rule, switch)
         found = self._remembered.get(key)
@@ -127,25 +140,24 @@ class Modes:
             (False, "", rule, switch), (False, "", rule, ""),
             (False, "", "", switch), (False, "", "", ""),
         )
-        chosen = self._default
-        for place in ladder:
-            setting = self._alive(place, at)
-            if setting is not None:
-                chosen = setting
-                break
-        ceiling = self._alive((True, "", "", ""), at)
+        chosen = next((s for s in (self._alive(place, at) for place in ladder) if s), self._default)
+        ceiling = self._alive(SITE, at)
         return ceiling if ceiling is not None and ceiling.mode < chosen.mode else chosen
 
-    def _alive(self, place: tuple[bool, str, str, str], at: float) -> ModeSetting | None:
-        """The setting about a place. One that is not yet over is remembered to end."""
-        setting = self._settings.get(place)
-        if setting is None or setting.until is None:
-            return setting
-        if at >= setting.until:
-            return None
-        self._forget_at = min(self._forget_at, setting.until)
-        return setting
+    def _alive(self, place: Place, at: float) -> ModeSetting | None:
+        """The setting about a place: the latest that is not over. What is remembered from now on
+        holds no longer than any `until` met on the way."""
+        for setting in self._settings.get(place, ()):
+            if at < _end(setting):
+                self._to = min(self._to, _end(setting))
+                return setting
+            self._from = max(self._from, _end(setting))
+        return None
 
     def _forget(self) -> None:
         self._remembered.clear()
-        self._forget_at = float("inf")
+        self._from, self._to = float("-inf"), float("inf")
+
+
+def _end(setting: ModeSetting) -> float:
+    return float("inf") if setting.until is None else setting.until

@@ -10,13 +10,15 @@ import re
 from collections.abc import Iterable, Mapping
 
 import phonenumbers
-from phonenumbers import PhoneNumberType, shortnumberinfo
+from phonenumbers import PhoneMetadata, PhoneNumberType, shortnumberinfo
 
 from enforcer.domain.call import NumberClass
 
 # Longer than any emergency number in the library's tables (they end at 6 digits), so that
 # ordinary numbers are told apart by their length alone.
 LONGEST_EMERGENCY = 6
+# Universal international freephone numbers (ITU-T E.169.1) are free from everywhere.
+INTERNATIONAL_FREEPHONE = 800
 # Classes are looked up once a number: a lookup costs about 30 us, a remembered one 0.1 us.
 REMEMBERED = 65_536
 
@@ -27,13 +29,15 @@ _BY_TYPE = {
 # Directory assistance is no type of the library; these are the codes that need no configuration.
 # US and Canada: 411 and NPA-555-1212 (North American Numbering Plan); GB: 118 and three digits.
 _DIRECTORY = {
-    "US": ("411", "1411", "555-1212", "NXX-555-1212", "1-NXX-555-1212"),
-    "CA": ("411", "1411", "555-1212", "NXX-555-1212", "1-NXX-555-1212"),
+    "US": ("411", "1411", "555-1212", "NXX-555-1212", "1-NXX-555-1212", "+1-NXX-555-1212"),
+    "CA": ("411", "1411", "555-1212", "NXX-555-1212", "1-NXX-555-1212", "+1-NXX-555-1212"),
     "GB": ("118XXX",),
     "DE": ("118XX", "118XXX"),
 }
 _SEPARATORS = re.compile(r"[\s().\-/]")
-_PATTERN = {"X": "[0-9]", "Z": "[1-9]", "N": "[2-9]", ".": ".+", "!": ".*", "+": r"\+", "*": r"\*", "#": "#"}
+_PATTERN = {"X": "[0-9]", "Z": "[1-9]", "N": "[2-9]", "+": r"\+", "*": r"\*", "#": "#"}
+_REST = {".": ".+", "!": ".*"}
+_SET = re.compile(r"(?:[0-9](?:-[0-9])?|[*#+])+")
 
 
 def bare(number: str) -> str:
@@ -42,30 +46,40 @@ def bare(number: str) -> str:
 
 
 def pattern(text: str) -> re.Pattern[str]:
-    """A number pattern as dialplans write them: X 0-9, Z 1-9, N 2-9, [sets], "." the rest.
+    """A number pattern as dialplans write them: X 0-9, Z 1-9, N 2-9, [sets], and at the
+    end "." for one sign or more, "!" for any rest.
 
     Separators are ignored. Raises ValueError for anything else.
 
     >>> bool(pattern("NXX-555-1212").fullmatch("2125551212")), bool(pattern("1900.").fullmatch("1900"))
     (True, False)
+    >>> bool(pattern("_[2-4]XX").fullmatch("311"))
+    True
     """
     out: list[str] = []
-    rest = _SEPARATORS.sub("", text.removesuffix(".").removesuffix("!").removeprefix("_"))
-    rest += text[-1] if text.endswith((".", "!")) else ""
+    rest = text.removeprefix("_")
     while rest:
         if rest[0] == "[":
             inside, closed, rest = rest[1:].partition("]")
-            if not closed or not re.fullmatch(r"[0-9*#+\-]+", inside):
+            if not closed or not _SET.fullmatch(inside):
                 raise ValueError(f"{text!r} is no number pattern: a set is written like [2-9]")
             out.append(f"[{inside}]")
             continue
-        if rest[0] not in _PATTERN and not rest[0].isdigit():
-            raise ValueError(f"{text!r} is no number pattern: {rest[0]!r} means nothing in one")
-        out.append(_PATTERN.get(rest[0], rest[0]))
-        rest = rest[1:]
+        sign, rest = rest[0], rest[1:]
+        if sign in ".!" and not rest:
+            out.append(_REST[sign])
+        elif sign in _PATTERN:
+            out.append(_PATTERN[sign])
+        elif sign in "0123456789":
+            out.append(sign)
+        elif not _SEPARATORS.fullmatch(sign):
+            raise ValueError(f"{text!r} is no number pattern: {sign!r} means nothing in one")
     if not out:
         raise ValueError("a number pattern cannot be empty")
-    return re.compile("".join(out))
+    try:
+        return re.compile("".join(out))
+    except re.error:
+        raise ValueError(f"{text!r} is no number pattern: a set runs backwards") from None
 
 
 class NumberPlan:
@@ -73,7 +87,7 @@ class NumberPlan:
 
     `country` is an ISO 3166 code; `emergency` is added to the country's own emergency numbers;
     `classes` adds patterns to other classes and wins over the library. Raises ValueError for an
-    unknown country or a bad pattern.
+    unknown country, a bad pattern, and a country whose emergency numbers nobody told.
     """
 
     def __init__(
@@ -85,7 +99,10 @@ class NumberPlan:
         if country not in phonenumbers.SUPPORTED_REGIONS:
             raise ValueError(f"no such country: {country!r} (an ISO 3166 code such as US)")
         self.country = country
+        self._country_code = phonenumbers.country_code_for_region(country)
         self._emergency = [pattern(text) for text in emergency]
+        if not self._emergency and not _emergency_known(country):
+            raise ValueError(f"no emergency number of {country} is known: list them under 'emergency'")
         self._patterns = [
             (pattern(text), kind) for kind, texts in (classes or {}).items() for text in texts
         ]
@@ -126,8 +143,15 @@ class NumberPlan:
         except phonenumbers.NumberParseException:
             return NumberClass.ORDINARY
         kind_of_number = phonenumbers.number_type(parsed)
+        abroad = parsed.country_code not in (self._country_code, INTERNATIONAL_FREEPHONE)
+        if abroad and kind_of_number == PhoneNumberType.TOLL_FREE:
+            return NumberClass.INTERNATIONAL    # free at home only
         if kind_of_number in _BY_TYPE:
             return _BY_TYPE[kind_of_number]
-        if parsed.country_code != phonenumbers.country_code_for_region(self.country):
-            return NumberClass.INTERNATIONAL
-        return NumberClass.ORDINARY
+        return NumberClass.INTERNATIONAL if abroad else NumberClass.ORDINARY
+
+
+def _emergency_known(country: str) -> bool:
+    """Whether the library has emergency numbers for a country (it has none for five of 245)."""
+    metadata = PhoneMetadata.short_metadata_for_region(country)
+    return metadata is not None and bool(metadata.emergency and metadata.emergency.national_number_pattern)

@@ -35,6 +35,7 @@ class Pack:
 
 class Policy:
     """All rules in force, in the order of the packs. Immutable: a changed pack is a new Policy.
+    Raises ValueError for two rules of one id.
 
     `measures[scope]` are the distinct measures of a scope, each once; a rule's tally is found by
     its place in that list, so that rules which count the same calls share one tally.
@@ -51,6 +52,8 @@ class Policy:
             same_scope = found[measure.scope]
             if measure not in same_scope:
                 same_scope.append(measure)
+            if rule.spec.id in self._place:
+                raise ValueError(f"two rules of the id {rule.spec.id!r}")
             self._place[rule.spec.id] = same_scope.index(measure)
         self.measures: dict[Scope, tuple[Measure, ...]] = {s: tuple(m) for s, m in found.items()}
 

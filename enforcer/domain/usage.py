@@ -51,10 +51,13 @@ class Measure:
 
     def counts(self, record: CallRecord) -> bool:
         """Whether this record belongs here, its time aside."""
-        kind = record.number_class
+        return self.includes(record.direction, record.number_class)
+
+    def includes(self, direction: Direction, kind: NumberClass) -> bool:
+        """Whether calls in this direction to this class of number belong here."""
         return (
             kind is not NumberClass.EMERGENCY
-            and record.direction in self.directions
+            and direction in self.directions
             and (not self.only or kind in self.only)
             and kind not in self.without
         )
@@ -95,7 +98,8 @@ class Tally:
 
     def usage(self) -> Usage:
         """A snapshot that no later call can change."""
-        return Usage(self.attempts, self.completed, self.short, self.live, self.msec, self.blocked, self.shed)
+        live = self.ringing + self.talking
+        return Usage(self.attempts, self.completed, self.short, live, self.msec, self.blocked, self.shed)
 
 
 class Usage(NamedTuple):

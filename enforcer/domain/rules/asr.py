@@ -7,9 +7,10 @@ Source of the arithmetic: IP2Call, "Answer to Seizure Ratio (ASR)": breached whe
 from __future__ import annotations
 
 from fractions import Fraction
+from math import ceil
 
 from enforcer.domain.decision import Level
-from enforcer.domain.rules.base import UNLIMITED, Judgement, Pacer, Rule, Step, plain
+from enforcer.domain.rules.base import UNLIMITED, Judgement, Pacer, Rule, RuleSpec, plain
 from enforcer.domain.usage import Tally
 
 
@@ -23,38 +24,34 @@ class AnswerSeizureRatio(Rule):
 
     metric = "attempts per completed call"
     unit = "attempts/completed"
-    __slots__ = ()
+    __slots__ = ("_least",)
+
+    def __init__(self, spec: RuleSpec) -> None:
+        super().__init__(spec)
+        self._least = max(1, spec.min_attempts)
 
     def judge(self, tally: Tally, at: float, pacer: Pacer | None) -> Judgement | None:
         """See the class. C = 0 with A > 0 reaches every factor."""
         attempts = tally.attempts - tally.ringing
-        if attempts <= 0 or attempts < self.spec.min_attempts:
-            return None
         completed = tally.completed + tally.talking
+        first = self._first
+        if attempts < self._least or attempts * first.denominator < first.numerator * completed:
+            return None
         step, level = self.spec.critical, Level.CRITICAL
-        if not _reached(step, attempts, completed):
-            warning = self.spec.warning
-            if warning is None or not _reached(warning, attempts, completed):
-                return None
-            step, level = warning, Level.WARNING
+        if attempts < step.at * completed and self.spec.warning is not None:
+            step, level = self.spec.warning, Level.WARNING
         return Judgement(level, step, _ratio(attempts, completed), plain(step.at))
 
     def headroom(self, tally: Tally, at: float) -> int:
         """Failing attempts until the first factor is reached, or until the sample is judged."""
         attempts = tally.attempts       # calls still ringing may all fail
-        first = self._first()
-        reach = first * tally.completed     # calls being talked on may all end short
-        missing = -((attempts * reach.denominator - reach.numerator) // reach.denominator)
-        return min(UNLIMITED, max(0, missing - 1, self.spec.min_attempts - 1 - attempts))
+        reach = ceil(self._first * tally.completed)     # calls being talked on may all end short
+        return min(UNLIMITED, max(0, max(reach, self._least) - 1 - attempts))
 
     def standing(self, tally: Tally, at: float) -> tuple[str, str]:
         """The running ratio and the critical factor."""
         attempts = tally.attempts - tally.ringing
         return _ratio(attempts, tally.completed + tally.talking), plain(self.spec.critical.at)
-
-
-def _reached(step: Step, attempts: int, completed: int) -> bool:
-    return attempts * step.at.denominator >= step.at.numerator * completed
 
 
 def _ratio(attempts: int, completed: int) -> str:

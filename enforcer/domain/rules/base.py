@@ -7,12 +7,13 @@ Refuses to know: modes, accounts, and every other rule.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from math import floor
 from typing import NamedTuple
 
 from enforcer.domain.account import Account, AccountType
-from enforcer.domain.call import Direction
+from enforcer.domain.call import Direction, NumberClass
 from enforcer.domain.decision import Level, OnFailure, Verdict
 from enforcer.domain.usage import Measure, Tally
 
@@ -34,30 +35,39 @@ class Step:
 @dataclass(frozen=True, slots=True)
 class Pace:
     """How THROTTLE lets calls through: `calls` in any `seconds`, each held for `max_hold` seconds
-    at the most; a call that would have to wait longer is shed."""
+    at the most; a call that would have to wait longer is shed. Raises ValueError for a pace that
+    would let nothing through."""
 
     calls: int = 1
     seconds: float = 1.0
     max_hold: float = 2.0
 
+    def __post_init__(self) -> None:
+        if self.calls < 1 or self.seconds <= 0:
+            raise ValueError(f"no pace: {self.calls} calls in {self.seconds} seconds")
+
     @classmethod
     def of_rate(cls, cps: Fraction, max_hold: float) -> Pace:
-        """The pace of so many calls per second; under one, one call in so many seconds.
+        """The pace that never lets more than `cps` calls through in any second.
+
+        So a fraction above one counts as the whole number below it; under one, it is one call in
+        so many seconds. Raises ValueError for a rate of 0 or less.
 
         >>> Pace.of_rate(Fraction(5), 2), Pace.of_rate(Fraction(1, 4), 2)
         (Pace(calls=5, seconds=1.0, max_hold=2), Pace(calls=1, seconds=4.0, max_hold=2))
         """
         if cps >= 1:
-            calls = int(cps)
-            return cls(calls, float(calls / cps), max_hold)
+            return cls(int(cps), 1.0, max_hold)
+        if cps <= 0:
+            raise ValueError(f"no pace: {cps} calls a second")
         return cls(1, float(1 / cps), max_hold)
 
 
 class Pacer:
     """The releases a pace has given. Exact: no window of `seconds` ever holds more than `calls`.
 
-    The n-th call is released no earlier than `seconds` after the one `calls` before it, and
-    never before its predecessor: first in, first out. Costs one look at a short queue.
+    The n-th call is released no earlier than `seconds` after the one `calls` before it: first
+    in, first out. Costs one look at a short queue.
     """
 
     __slots__ = ("_releases", "pace")
@@ -70,13 +80,20 @@ class Pacer:
         """Seconds that a call arriving at `at` has to wait; 0.0 at once."""
         releases = self._releases
         if len(releases) < self.pace.calls:
-            return max(0.0, releases[-1] - at) if releases else 0.0
-        earliest = max(releases[0] + self.pace.seconds, releases[-1])
+            return 0.0
+        earliest = releases[0] + self.pace.seconds
         return earliest - at if earliest > at else 0.0
 
     def take(self, release: float) -> None:
-        """A call goes on at `release` (Unix seconds)."""
-        self._releases.append(release)
+        """A call goes on at `release` (Unix seconds). Where another rule held its predecessor for
+        longer, it is noted as of then: the queue stays in order, and the window stays exact."""
+        releases = self._releases
+        releases.append(release if not releases or release > releases[-1] else releases[-1])
+
+    def busy(self, calls: int, at: float) -> bool:
+        """Whether at least so many calls (1 or more) were released in the `seconds` before `at`."""
+        releases = self._releases
+        return len(releases) >= calls and releases[-calls] > at - self.pace.seconds
 
     def used(self, at: float) -> int:
         """Calls released in the `seconds` before `at`, or due later."""
@@ -123,8 +140,8 @@ class RuleSpec:
 class Judgement(NamedTuple):
     """What one rule says of one attempt: its level and the step it stands on, and the numbers.
 
-    `value` and `limit` are rendered, exact and for people. `max_duration` (seconds) is the
-    allowance left to this call, and `hold` the wait the rule itself asks for, where it has one.
+    `value` and `limit` are rendered, exact and for people, from the warning on. `max_duration`
+    (seconds) is the allowance left to this call; where nothing else is said the level is FINE.
     """
 
     level: Level
@@ -135,25 +152,34 @@ class Judgement(NamedTuple):
 
 
 class Rule:
-    """Base of all kinds. `per_call` rules must see every call: they never allow a lease."""
+    """Base of all kinds. `per_call` rules must see every call: they never allow a lease.
+
+    `spec.measure` is the measure the kind really needs, whatever the caller's said of the window.
+    """
 
     per_call = False
     metric = ""
     unit = ""
 
-    __slots__ = ("spec",)
+    __slots__ = ("_about", "_first", "spec")
 
     def __init__(self, spec: RuleSpec) -> None:
-        self.spec = spec
+        self.spec = replace(spec, measure=self.measured(spec.measure))
+        warning = spec.warning
+        self._first = spec.critical.at if warning is None else min(warning.at, spec.critical.at)
+        self._about = frozenset(
+            (direction, kind) for direction in Direction for kind in NumberClass
+            if self.spec.measure.includes(direction, kind)
+        )
 
     @staticmethod
     def measured(measure: Measure) -> Measure:
         """The measure this kind really needs, given what the pack says of calls and numbers."""
         return measure
 
-    def applies(self, direction: Direction) -> bool:
-        """Whether a call in this direction can meet this rule."""
-        return direction in self.spec.measure.directions
+    def applies(self, direction: Direction, kind: NumberClass) -> bool:
+        """Whether this call is one that the rule counts; what it does not count it does not judge."""
+        return (direction, kind) in self._about
 
     def judge(self, tally: Tally, at: float, pacer: Pacer | None) -> Judgement | None:
         """The judgement at `at`, the attempt in question counted already; None where all is fine.
@@ -170,10 +196,37 @@ class Rule:
         """The metric's value now and its limit, rendered: for reports, whatever the level."""
         raise NotImplementedError
 
-    def _first(self) -> Fraction:
-        """Where the first level begins."""
-        warning = self.spec.warning
-        return self.spec.critical.at if warning is None else min(warning.at, self.spec.critical.at)
+
+class Count(Rule):
+    """Base of the kinds whose levels are numbers that are still fine: one more is past the level."""
+
+    __slots__ = ("_fine",)
+
+    def __init__(self, spec: RuleSpec) -> None:
+        super().__init__(spec)
+        self._fine = floor(self._first)
+
+    def counted(self, tally: Tally) -> int:
+        """The number that the levels are about."""
+        raise NotImplementedError
+
+    def judge(self, tally: Tally, at: float, pacer: Pacer | None) -> Judgement | None:
+        """Past a level when the number, the attempt in question included, exceeds it."""
+        number = self.counted(tally)
+        if number <= self._fine:
+            return None
+        step, level = self.spec.critical, Level.CRITICAL
+        if number <= step.at and self.spec.warning is not None:
+            step, level = self.spec.warning, Level.WARNING
+        return Judgement(level, step, str(number), plain(step.at))
+
+    def headroom(self, tally: Tally, at: float) -> int:
+        """What may still be added before the first level is passed."""
+        return max(0, self._fine - self.counted(tally))
+
+    def standing(self, tally: Tally, at: float) -> tuple[str, str]:
+        """The number so far, and the limit."""
+        return str(self.counted(tally)), plain(self.spec.critical.at)
 
 
 def plain(number: Fraction) -> str:

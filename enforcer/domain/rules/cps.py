@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
+from math import floor
 
-from enforcer.domain.decision import Level, Verdict
+from enforcer.domain.decision import Level
 from enforcer.domain.rules.base import Judgement, Pace, Pacer, Rule, RuleSpec, plain
 from enforcer.domain.usage import Measure, Tally, Window
 
@@ -14,15 +16,18 @@ class CallsPerSecond(Rule):
 
     Counted are calls let through: those that were shed or blocked use nothing up, so an account
     that floods is held to its rate and not shut out. With THROTTLE the limit is also the pace.
+    Raises ValueError for a limit of 0 or less.
     """
 
     per_call = True
     metric = "calls per second"
     unit = "calls/s"
-    __slots__ = ()
+    __slots__ = ("_fine",)
 
     def __init__(self, spec: RuleSpec) -> None:
         super().__init__(replace(spec, pace=Pace.of_rate(spec.critical.at, spec.pace.max_hold)))
+        seconds = Fraction(self.spec.pace.seconds)
+        self._fine = None if spec.warning is None else floor(spec.warning.at * seconds)
 
     @staticmethod
     def measured(measure: Measure) -> Measure:
@@ -33,14 +38,14 @@ class CallsPerSecond(Rule):
         """Critical when the call would have to wait for its turn."""
         if pacer is None:
             return None
-        step = self.spec.critical
-        used = pacer.used(at) + 1
-        if pacer.hold(at) > 0.0:
-            return Judgement(Level.CRITICAL, step, str(used), plain(step.at))
-        warning = self.spec.warning
-        if warning is None or used <= warning.at * self.spec.pace.seconds:
-            return None
-        return Judgement(Level.WARNING, warning, str(used), plain(warning.at))
+        step, level = self.spec.critical, Level.CRITICAL
+        if pacer.hold(at) <= 0.0:
+            fine, warning = self._fine, self.spec.warning
+            if fine is None or warning is None or (fine > 0 and not pacer.busy(fine, at)):
+                return None
+            step, level = warning, Level.WARNING
+        rate = (pacer.used(at) + 1) / Fraction(self.spec.pace.seconds)
+        return Judgement(level, step, plain(rate), plain(step.at))
 
     def headroom(self, tally: Tally, at: float) -> int:
         """None to give away: every call has to be seen."""
@@ -49,8 +54,3 @@ class CallsPerSecond(Rule):
     def standing(self, tally: Tally, at: float) -> tuple[str, str]:
         """The rate is a matter of the moment; only the limit stands."""
         return "-", plain(self.spec.critical.at)
-
-    @property
-    def paces(self) -> bool:
-        """Whether the limit is kept by holding calls back rather than by refusing them."""
-        return self.spec.critical.verdict is Verdict.THROTTLE

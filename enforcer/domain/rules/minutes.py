@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from math import ceil
 
-from enforcer.domain.decision import Level
-from enforcer.domain.rules.base import UNLIMITED, Judgement, Pacer, Rule, plain
+from enforcer.domain.decision import Level, Verdict
+from enforcer.domain.rules.base import UNLIMITED, Judgement, Pacer, Rule, RuleSpec, plain
 from enforcer.domain.usage import Tally
 
 # A call that lasts longer than this between two looks at a leased account is not expected;
@@ -16,30 +17,35 @@ LEASED_CALL_MSEC = 3_600_000
 class Minutes(Rule):
     """Levels are minutes; a level is reached when they are used up, calls in progress included.
 
-    While something is left of the limit, it is the longest this call may last.
+    Where the limit blocks, what is left of it is the longest that this call may last.
     """
 
     metric = "minutes this cycle"
     unit = "minutes"
-    __slots__ = ()
+    __slots__ = ("_caps", "_limit", "_near")
+
+    def __init__(self, spec: RuleSpec) -> None:
+        super().__init__(spec)
+        self._limit = ceil(spec.critical.at * 60_000)       # milliseconds, as tallies have them
+        self._near = self._limit if spec.warning is None else ceil(spec.warning.at * 60_000)
+        self._caps = spec.critical.verdict is Verdict.BLOCK
 
     def judge(self, tally: Tally, at: float, pacer: Pacer | None) -> Judgement | None:
         """Critical with nothing left; before that the rest is the call's maximal duration."""
         used = tally.msec_at(at)
-        critical = self.spec.critical
-        left = int(critical.at * 60_000) - used
+        left = self._limit - used
+        critical, warning = self.spec.critical, self.spec.warning
         if left <= 0:
             return Judgement(Level.CRITICAL, critical, _minutes(used), plain(critical.at))
-        seconds = max(1, left // 1000)
-        warning = self.spec.warning
-        if warning is not None and used >= warning.at * 60_000:
+        seconds = max(1, left // 1000) if self._caps else None
+        if warning is not None and used >= self._near:
             return Judgement(Level.WARNING, warning, _minutes(used), plain(warning.at), seconds)
-        return Judgement(Level.FINE, None, _minutes(used), plain(critical.at), seconds)
+        return None if seconds is None else Judgement(Level.FINE, None, "", "", seconds)
 
     def headroom(self, tally: Tally, at: float) -> int:
         """Attempts of an hour each that surely stay below the first level."""
-        left = int(self._first() * 60_000) - tally.msec_at(at) - tally.live * LEASED_CALL_MSEC
-        return max(0, min(UNLIMITED, left // LEASED_CALL_MSEC))
+        left = min(self._near, self._limit) - 1 - tally.msec_at(at) - tally.live * LEASED_CALL_MSEC
+        return min(UNLIMITED, max(0, left // LEASED_CALL_MSEC))
 
     def standing(self, tally: Tally, at: float) -> tuple[str, str]:
         """Minutes used, calls in progress included, and the limit."""
