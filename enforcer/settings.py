@@ -135,8 +135,8 @@ class NumberSettings(Table):
 class SwitchSettings(Table):
     """One switch: how to reach it, and how to read what it tells.
 
-    Deadlines and the heartbeat are in seconds. The dialplan takes a heartbeat of 6 s for stale, so
-    2 s lets two be lost. `listener_only` is for a switch whose dialplan does not ask.
+    Deadlines are in seconds. With a ping every 2 s, a deadline of 4 s tells a silent switch from a busy
+    one before its dialplan takes us for dead, after 6. `listener_only`: its dialplan does not ask.
     """
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=40)]
@@ -154,9 +154,7 @@ class SwitchSettings(Table):
     listener_only: StrictBool = False
     login_deadline: Seconds = 5.0
     action_deadline: Seconds = 5.0
-    ping_interval: Seconds = 5.0
-    ping_deadline: Seconds = 5.0
-    heartbeat: Annotated[Seconds, Field(le=5)] = 2.0
+    ping_deadline: Seconds = 4.0
 
     _base: Path = PrivateAttr(default=Path())
 
@@ -191,14 +189,19 @@ class SwitchSettings(Table):
                     raise Wrong(f"context {context!r} is among the {seen[context]} already", key)
         return self
 
+    @property
+    def secret_path(self) -> Path | None:
+        """The file that holds the secret, None where a variable does."""
+        return self._base / self.secret_file if self.secret_file else None
+
     def secret(self) -> str:
         """The secret, read now. Raises BadInput that says where it was looked for."""
-        if self.secret_env:
+        path = self.secret_path
+        if path is None:
             found = os.environ.get(self.secret_env, "")
             if not found:
                 raise BadInput(f"switch {self.name}", f"environment variable {self.secret_env} is not set")
             return found
-        path = self._base / self.secret_file
         try:
             found = path.read_text("utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:

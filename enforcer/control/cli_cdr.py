@@ -1,0 +1,60 @@
+"""`enforcer cdr`: the switch's own call records, imported.
+
+In: files. Out: calls in the ledger, a line for each row that is no good.
+Refuses to know: what a row means.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from enforcer.control.cdr_import import Import
+from enforcer.control.cli_terminal import CONFIG, FOUND, Config, Json, OneLine, complain, emit, say
+from enforcer.control.site import Site
+
+app = typer.Typer(cls=OneLine, help="Call detail records.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.callback()
+def cdr() -> None:
+    """Call detail records."""
+
+
+@app.command("import")
+def import_cdrs(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Asterisk's cdr_csv Master.csv.")],
+    switch: Annotated[str, typer.Option("--switch", "-s", help="The switch that wrote them.")],
+    config: Config = CONFIG, as_json: Json = False,
+) -> None:
+    """Import CDR files; importing them again changes nothing. Bad rows are named, skipped, and exit 1."""
+    site = Site(config)
+    settings = site.settings.switch(switch)
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"),
+               TimeRemainingColumn())
+    console = Console(stderr=True)
+    with site.ledger() as ledger, Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as progress:
+        total = sum(file.stat().st_size for file in files if file.is_file())
+        task = progress.add_task("importing", total=total)
+        job = Import(
+            ledger, settings,
+            complain=lambda problem: complain(f"{problem} (skipped)"),
+            progress=lambda read: progress.advance(task, read),
+        )
+        done = job.files(files)
+    if as_json:
+        emit(asdict(done))
+    else:
+        say(
+            f"{done.rows} rows imported: {done.new} new calls, {done.completed} completed, "
+            f"{done.unchanged} known already; {done.bad} bad rows skipped"
+        )
+    if done.bad:
+        raise typer.Exit(FOUND)

@@ -1,0 +1,118 @@
+"""What every command has in common at a terminal: options, tables, JSON, one line for what went wrong.
+
+In: rows, facts, errors. Out: text on stdout and stderr, and exit codes: 0 fine, 1 the check found
+something, 2 bad use or bad input and nothing changed.
+Refuses to know: what a command does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from typer.core import TyperGroup
+
+from enforcer.control.words import shown
+from enforcer.errors import EnforcerError
+
+# All errors of use derive from this one. Where it is defined differs between releases of typer.
+_UsageError: Any = typer.BadParameter.__bases__[0]
+
+FOUND = 1               # exit codes
+BAD = 2
+_WIDE = 200             # columns, where there is no terminal to ask: lines for grep, not for a screen
+
+
+class OneLine(TyperGroup):
+    """A group of commands whose errors are one line on stderr."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run, and exit with the code of the outcome."""
+        extra["standalone_mode"] = False
+        try:
+            code = super().main(*args, **extra)
+        except EnforcerError as error:
+            complain(str(error))
+            code = BAD
+        except _UsageError as error:
+            told = error.format_message()
+            if "\n" in told:            # no command at all: this is the help
+                print(told, file=sys.stderr)
+            else:
+                complain(told)
+            code = BAD
+        except typer.Abort:
+            complain("stopped")
+            code = BAD
+        sys.exit(code or 0)
+
+
+def _config_of(context: typer.Context, param: typer.CallbackParam, value: Path) -> Path:
+    """`enforcer --config X mode set` means the same as `enforcer mode set --config X`."""
+    source = context.get_parameter_source(param.name or "")
+    if source is not None and source.name == "COMMANDLINE":
+        context.meta["enforcer.config"] = value
+    return Path(context.meta.get("enforcer.config", value))
+
+
+Config = Annotated[
+    Path,
+    typer.Option(
+        "--config", "-c", envvar="ENFORCER_CONFIG", callback=_config_of, metavar="FILE",
+        help="The configuration.",
+    ),
+]
+CONFIG = Path("enforcer.toml")
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+def complain(line: str) -> None:
+    """One line on stderr."""
+    print(f"enforcer: {shown(line)}", file=sys.stderr)
+
+
+def emit(facts: object) -> None:
+    """Facts as JSON; ASCII only, so that no terminal or locale stands in the way."""
+    print(json.dumps(facts, indent=2))
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A plain table on stdout; nothing in a cell is taken for markup."""
+    console = stdout()
+    grid = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, highlight=False)
+    for column in columns:
+        grid.add_column(column, overflow="fold")
+    for row in rows:
+        grid.add_row(*(Text(shown(str(cell))) for cell in row))
+    console.print(grid)
+
+
+def say(line: str = "") -> None:
+    """A line on stdout."""
+    print(shown(line))
+
+
+def stdout() -> Console:
+    """Standard output; wide where it is no terminal."""
+    console = Console()
+    return console if console.is_terminal else Console(width=_WIDE)
+
+
+def who() -> str:
+    """The operating system's user, and the one who became root."""
+    try:
+        name = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        name = f"uid {os.getuid()}"
+    caller = os.environ.get("SUDO_USER", "")
+    return f"{caller} (as {name})" if caller and caller != name else name

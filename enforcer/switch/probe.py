@@ -1,0 +1,165 @@
+"""One look at an Asterisk, for `enforcer doctor`: can it be reached, may we do what we must, is the
+hook where it should be, and do emergency calls stay away from it?
+
+In: a switch's settings and the emergency numbers of its country. Out: findings, the first broken one last.
+Refuses to know: accounts, policies, calls. What it writes on the switch it takes away again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import suppress
+
+from enforcer.checkup import Finding, Grade
+from enforcer.errors import LinkError, WireError
+from enforcer.settings import SwitchSettings
+from enforcer.switch.ami_session import Peer, Session, open_session
+from enforcer.wire.ami import Decoder, Message
+from enforcer.wire.ami_actions import FAMILY
+
+HOOK = "enforcer"                               # the context that dialplan/asterisk/enforcer.conf brings
+NEEDED = ("CoreStatus", "DBDel", "DBPut", "Getvar", "Hangup", "Setvar", "Status", "ShowDialPlan")
+RIGHTS = "read = system,call,user and write = system,call,reporting"
+CLOCK_SECONDS = 1.0                             # leases bear more; who compares two logs does not
+DIALPLAN_EVENTS = ("ListDialplan", "ShowDialPlanComplete")
+SETTLE_SECONDS = 2.0                            # for events that follow a response
+
+
+def look_at(switch: SwitchSettings, emergency: Sequence[str]) -> Iterable[Finding]:
+    """All findings about one switch. Raises BadInput where its secret cannot be read."""
+    peer = Peer(switch.host, switch.port, switch.username, switch.secret())
+    return asyncio.run(_look(switch, peer, emergency))
+
+
+async def _look(switch: SwitchSettings, peer: Peer, emergency: Sequence[str]) -> list[Finding]:
+    subject = f"switch {switch.name}"
+    found: list[Finding] = []
+    events: asyncio.Queue[Message] = asyncio.Queue(maxsize=10_000)
+
+    def heard(_session: Session, message: Message) -> None:
+        with suppress(asyncio.QueueFull):
+            events.put_nowait(message)
+
+    try:
+        session = await open_session(peer, heard, time.time, within=switch.login_deadline)
+    except LinkError as error:
+        advice = f"is Asterisk there, and does manager.conf have [{peer.username}] with this secret?"
+        return [Finding(subject, Grade.FAILED, str(error), advice)]
+    found.append(Finding(subject, Grade.OK, f"logged in as {peer}"))
+    try:
+        async for finding in _checks(switch, subject, session, events, emergency):
+            found.append(finding)       # noqa: PERF401: what was found before an error is kept
+    except (LinkError, WireError) as error:
+        found.append(Finding(subject, Grade.FAILED, str(error), f"manager.conf: {RIGHTS}"))
+    finally:
+        session.close()
+    return found
+
+
+async def _checks(
+    switch: SwitchSettings, subject: str, session: Session, events: asyncio.Queue[Message],
+    emergency: Sequence[str],
+) -> AsyncIterator[Finding]:
+    within = switch.action_deadline
+    commands = await session.ask("ListCommands", within=within)
+    missing = [name for name in NEEDED if commands.get(name) is None]
+    if missing:
+        words = f"user {switch.username} may not do {', '.join(missing)}"
+        yield Finding(subject, Grade.FAILED, words, f"manager.conf: {RIGHTS}")
+        return
+    yield Finding(subject, Grade.OK, "permissions complete")
+    yield await _clock(subject, session, within)
+    yield await _lease(subject, session, within)
+    if switch.listener_only:
+        return
+    try:
+        await session.ask("ShowDialPlan", (("Context", HOOK),), within=within)
+    except LinkError:
+        yield Finding(subject, Grade.FAILED, f"no context [{HOOK}] in its dialplan: nobody asks us",
+                      '#include "enforcer.conf" in extensions.conf (see dialplan/README.md)')
+        return
+    yield Finding(subject, Grade.OK, f"hook present: context [{HOOK}]")
+    session.decoder = _decoder(session.decoder)
+    for context in switch.outbound_contexts:
+        yield await _emergency(subject, session, events, context, emergency, within)
+
+
+async def _clock(subject: str, session: Session, within: float) -> Finding:
+    """Leases and heartbeats expire by the switch's clock."""
+    asked = time.time()
+    pong = await session.ask("Ping", within=within)
+    ahead = float(pong["Timestamp"]) - (asked + time.time()) / 2
+    words = f"its clock is {abs(ahead):.3f} s {'ahead of' if ahead >= 0 else 'behind'} ours"
+    if abs(ahead) > CLOCK_SECONDS:
+        return Finding(subject, Grade.WARNING, words, "keep both clocks with NTP")
+    return Finding(subject, Grade.OK, words)
+
+
+async def _lease(subject: str, session: Session, within: float) -> Finding:
+    """Write, read back, delete: what leases, words and brakes are made of."""
+    key, value = "doctor", f"{time.time():.3f}"
+    place = (("Family", FAMILY), ("Key", key))
+    await session.ask("DBPut", (*place, ("Val", value)), within=within)
+    response = await session.ask("Getvar", (("Variable", f"DB({FAMILY}/{key})"),), within=within)
+    await session.ask("DBDel", place, within=within)
+    if response.get("Value") != value:
+        return Finding(subject, Grade.FAILED, "what is written to AstDB cannot be read back",
+                       "is Asterisk's disk full, or func_db not loaded?")
+    return Finding(subject, Grade.OK, "a lease can be written, read and taken back")
+
+
+async def _emergency(
+    subject: str, session: Session, events: asyncio.Queue[Message], context: str,
+    emergency: Sequence[str], within: float,
+) -> Finding:
+    """Whether emergency numbers, dialled here, are served by a context that never comes to us."""
+    hooked, unserved = [], []
+    for number in emergency:
+        steps = await _served(session, events, context, number, within)
+        if not steps:
+            unserved.append(number)
+        elif any(HOOK in step for step in steps):
+            hooked.append(number)
+    if hooked:
+        return Finding(subject, Grade.FAILED, f"{', '.join(hooked)} from [{context}] pass the hook",
+                       "serve emergency numbers in a context of their own, included first")
+    if unserved:
+        return Finding(subject, Grade.WARNING, f"{', '.join(unserved)} from [{context}] lead nowhere",
+                       "serve the country's emergency numbers in a context of their own, included first")
+    return Finding(subject, Grade.OK, f"{', '.join(emergency)} from [{context}] never come to us")
+
+
+async def _served(
+    session: Session, events: asyncio.Queue[Message], context: str, number: str, within: float
+) -> list[str]:
+    """The applications that a number meets, dialled in a context; empty where nothing serves it.
+
+    Asterisk lists the context's own patterns before those it includes, so the first context in the
+    list is the one that would run.
+    """
+    while not events.empty():
+        events.get_nowait()
+    try:
+        await session.ask("ShowDialPlan", (("Context", context), ("Extension", number)), within=within)
+    except LinkError:
+        return []
+    steps: list[str] = []
+    winner: tuple[str | None, str | None] | None = None
+    async with asyncio.timeout(SETTLE_SECONDS):
+        while (message := await events.get()).name != "ShowDialPlanComplete":
+            if message.name != "ListDialplan" or message.get("Application") is None:
+                continue
+            here = message.get("Context"), message.get("Extension")
+            winner = winner or here
+            if here == winner:
+                steps.append(f"{message.get('Application')}({message.get('AppData') or ''})")
+    return steps
+
+
+def _decoder(used: Decoder) -> Decoder:
+    """A decoder that also keeps the entries of a dialplan list, on a stream already greeted."""
+    fresh = Decoder(frozenset(DIALPLAN_EVENTS))
+    fresh.banner = used.banner
+    return fresh
