@@ -47,13 +47,13 @@ class Register(Protocol):
         """All registered accounts, by id."""
 
     def put_accounts(self, accounts: Iterable[Account]) -> None:
-        """Register or change accounts, all or none."""
+        """Register or change accounts, all or none. Raises LedgerError."""
 
     def modes(self) -> list[ModeSetting]:
         """Every mode setting ever made, the oldest first."""
 
     def put_mode(self, setting: ModeSetting) -> None:
-        """Record a mode setting."""
+        """Record a mode setting. Raises LedgerError."""
 
 
 class Mismatch(NamedTuple):
@@ -65,6 +65,15 @@ class Mismatch(NamedTuple):
     span: Span
     counted: Usage
     derived: Usage
+
+
+class Absorbed(NamedTuple):
+    """What became of a batch of events: calls not known before, calls that a fact was added to,
+    and events that told nothing new."""
+
+    new: int = 0
+    completed: int = 0
+    unchanged: int = 0
 
 
 class Archive(Protocol):
@@ -85,8 +94,14 @@ class Archive(Protocol):
     def derive(self, scope: Scope, key: str, measure: Measure, span: Span) -> Tally:
         """The tally of one account or customer in any cycle, from nothing but its records."""
 
+    def absorb(self, events: Sequence[CallEvent]) -> Absorbed:
+        """Take in many events at once, straight to the store: the road for CDR files. Counters in
+        memory follow. Durable when the verb returns. Raises LedgerError; then nothing was taken."""
+
     def verify(self) -> list[Mismatch]:
-        """Compare every counter in memory with the records it stands for."""
+        """Compare every counter in memory with the records it stands for, and the store with itself.
+
+        Raises LedgerError where the store is damaged or can't be brought up to date."""
 
 
 class Ledger(Counting, Register, Archive, Protocol):
@@ -101,7 +116,8 @@ class Ledger(Counting, Register, Archive, Protocol):
 
     def changed_elsewhere(self) -> bool:
         """Whether another process wrote since we last looked, and take over what it wrote:
-        accounts, modes and calls. Cheap enough to ask many times a second."""
+        accounts, modes and calls. Cheap enough to ask many times a second. Of many calls it takes
+        a bounded number at once and says True until all are taken."""
 
     def flush(self) -> None:
         """Write everything kept so far; returns when it is durable. Raises LedgerError."""

@@ -14,7 +14,7 @@ from enforcer.domain.decision import Verdict
 from enforcer.domain.mode import Mode, Modes
 from enforcer.domain.policy import Pack, Policy
 from enforcer.domain.rules import KINDS, Pace, RuleSpec, Step
-from enforcer.domain.usage import Measure, Scope
+from enforcer.domain.usage import Measure, Scope, Tally
 from enforcer.ledger.books import Books
 from tests.bench.report import Figure, at_least, at_most, percentile
 
@@ -45,7 +45,7 @@ def policy() -> Policy:
 
 def books(accounts: int, live: int) -> Books:
     """Books in which every account has called, and `live` calls are in progress on the first one."""
-    found = Books(lambda _number: NumberClass.ORDINARY, lambda _call: None, lambda: NOON)
+    found = Books(lambda _number: NumberClass.ORDINARY, lambda _call: None, lambda: NOON, lambda *_: Tally())
     found.begin(policy(), (Account(f"a{n}", f"c{n % 1000}") for n in range(accounts)), float("-inf"))
     for n in range(accounts):
         found.seats(f"a{n}", NOON)

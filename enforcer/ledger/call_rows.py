@@ -1,0 +1,108 @@
+"""Call rows: looked up, and written so that no hand undoes what another hand wrote.
+
+In: records, and a connection that alone may write. Out: rows, each version with a change number.
+Refuses to know: threads, books, and when to write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from typing import NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+
+from enforcer.domain.call import CallRecord, joined
+from enforcer.ledger.store import take_marks
+from enforcer.ledger.tables import (
+    CALL,
+    CALL_BEFORE,
+    RECORD_COLUMNS,
+    record_of_row,
+    row_of_record,
+    text_of_record,
+)
+
+FIND_AT_ONCE = 500                  # far below the 32,766 values that SQLite takes in one statement
+BEFORE_SECONDS = 24 * 3600.0        # others look many times a second; a day is for one that stood still
+
+
+class Written(NamedTuple):
+    """One row that was written: what was there before, what was given, and what stands now."""
+
+    before: CallRecord | None
+    given: CallRecord
+    now: CallRecord
+
+
+_FIND = sa.select(*RECORD_COLUMNS, CALL.c.born).where(
+    CALL.c.call_id.in_(sa.bindparam("call_ids", expanding=True))
+)
+_INSERT = insert(CALL)
+_WRITE = _INSERT.on_conflict_do_update(
+    index_elements=[CALL.c.call_id],
+    set_={
+        column.name: _INSERT.excluded[column.name]
+        for column in CALL.c if column.name not in ("call_id", "born")
+    },
+)
+
+
+def find(connection: sa.Connection, call_ids: Iterable[str]) -> dict[str, tuple[CallRecord, int]]:
+    """The rows of these calls that there are: each record, with the change that made its row."""
+    found = {}
+    left = iter(call_ids)
+    while some := list(islice(left, FIND_AT_ONCE)):
+        for row in connection.execute(_FIND, {"call_ids": some}):
+            found[row[0]] = (record_of_row(row), row[-1])
+    return found
+
+
+def write(
+    connection: sa.Connection,
+    records: Sequence[CallRecord],
+    writer: int,
+    at: float,
+    there: Mapping[str, tuple[CallRecord, int]] | None = None,
+) -> list[Written]:
+    """Write records, each joined with the row that is there. A row that says it all is left alone.
+
+    `there` is what `find` gave for them just now, where it was asked already; no call comes twice.
+    What a row said of a finished call is kept beside it, for those who have counted it already.
+    """
+    if there is None:
+        there = find(connection, (record.call_id for record in records))
+    written = []
+    rows = []
+    before = []
+    last = 0
+    for record in records:
+        old, born = there.get(record.call_id, (None, None))
+        now = record if old is None else joined(record, old)
+        if now == old:
+            if now != record:
+                written.append(Written(old, record, now))
+            continue
+        written.append(Written(old, record, now))
+        row = row_of_record(now)
+        rows.append(row)
+        row["born"] = born
+        row["writer"] = writer
+        if old is not None and not old.live:
+            before.append((row, old))
+    if not rows:
+        return written
+    last = take_marks(connection, "call", len(rows))
+    for change, row in enumerate(rows, last - len(rows) + 1):
+        row["change"] = change
+        if row["born"] is None:
+            row["born"] = change
+    connection.execute(_WRITE, rows)
+    if before:
+        connection.execute(sa.delete(CALL_BEFORE).where(CALL_BEFORE.c.at < at - BEFORE_SECONDS))
+        connection.execute(sa.insert(CALL_BEFORE), [
+            {"change": row["change"], "at": at, "call_id": old.call_id, "body": text_of_record(old)}
+            for row, old in before
+        ])
+    return written

@@ -1,0 +1,3 @@
+-- The last number handed out of each kind: tells what is new by one small read.
+SELECT name, value
+FROM mark

@@ -1,0 +1,171 @@
+"""A file of SQLite: made, opened, brought up to date, and its connections.
+
+In: a path. Out: connections that begin as they are told, and the numbers that are handed out.
+Refuses to know: what the tables mean.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+
+from enforcer.errors import LedgerError
+from enforcer.ledger.tables import MARK
+
+# Everything that makes a page is read by few and written by one: 64 MB of cache (in KiB, negative)
+# hold the index that a restart reads for a million calls.
+CACHE_KIB = -64_000
+PRAGMAS = (
+    "PRAGMA journal_mode = WAL",        # readers never wait for the writer
+    "PRAGMA synchronous = FULL",        # a commit is on the disk, not only in its cache
+    f"PRAGMA cache_size = {CACHE_KIB}",
+    "PRAGMA temp_store = MEMORY",
+)
+
+
+class Store:
+    """One SQLite file, opened. `patience` is how long (seconds) a write waits for another process.
+
+    Raises LedgerError naming the file where it can't be opened, is not a ledger, or was written by
+    a later version.
+    """
+
+    def __init__(self, path: Path, patience: float) -> None:
+        self.path = path
+        self._patience = patience
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # Made by us, so that it is nobody else's to read: it says who called whom.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        except OSError as problem:
+            raise LedgerError(f"{path}: {problem.strerror}") from problem
+        self.engine = sa.create_engine("sqlite+pysqlite://", creator=self.connect, poolclass=sa.QueuePool)
+        sa.event.listen(self.engine, "begin", _begin)
+        with self.guarded():
+            self._migrate()
+            self._eye = self.connect()     # sees commits of all others by one cheap question
+
+    def connect(self) -> sqlite3.Connection:
+        """A plain connection, for what is asked so often that it must cost next to nothing."""
+        connection = sqlite3.connect(
+            self.path, timeout=self._patience, isolation_level=None, check_same_thread=False,
+        )
+        try:
+            for pragma in PRAGMAS:
+                connection.execute(pragma)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._eye.close()
+        self.engine.dispose()
+
+    @contextmanager
+    def guarded(self) -> Iterator[None]:
+        """Turns what the database complains of into a LedgerError that names the file."""
+        try:
+            yield
+        except (SQLAlchemyError, sqlite3.Error) as problem:
+            raise LedgerError(f"{self.path}: {words(problem)}") from problem
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A connection that sees one state of the file throughout. Raises LedgerError."""
+        with self.guarded(), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """A connection that alone may write; commits at the end. Raises what the database raises."""
+        with self.engine.connect().execution_options(writing=True) as connection, connection.begin():
+            yield connection
+
+    def version(self) -> int:
+        """A number that changes when anybody else has committed anything. Costs about 2 us."""
+        value: int = self._eye.execute("PRAGMA data_version").fetchone()[0]
+        return value
+
+    def look(self, sql: str, values: dict[str, Any]) -> list[Any]:
+        """Rows, by the plainest road: for the hot path. Raises LedgerError."""
+        with self.guarded():
+            return self._eye.execute(sql, values).fetchall()
+
+    def sound(self) -> None:
+        """Check the file itself. Raises LedgerError."""
+        with self.reading() as connection:
+            found = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar_one()
+        if found != "ok":
+            raise LedgerError(f"{self.path}: the file is damaged: {found}")
+
+    def _migrate(self) -> None:
+        steps = migrations()
+        with self.writing() as connection:
+            version = 0
+            if sa.inspect(connection).has_table("mark"):
+                version = take_marks(connection, "schema", 0)
+            elif sa.inspect(connection).get_table_names():
+                raise LedgerError(f"{self.path}: this is a database of something else, not a ledger")
+            if version > len(steps):
+                raise LedgerError(
+                    f"{self.path}: written by a later version of enforcer (schema {version}, "
+                    f"this one knows {len(steps)})"
+                )
+            for step in steps[version:]:
+                for statement in step:
+                    connection.exec_driver_sql(statement)
+            if version < len(steps):
+                take_marks(connection, "schema", len(steps) - version)
+
+
+def _begin(connection: sa.Connection) -> None:
+    writing = connection.get_execution_options().get("writing", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+def migrations() -> list[list[str]]:
+    """The statements of each `sql/NNNN_*.sql`, in order; the n-th file leads to schema n."""
+    folder = resources.files("enforcer.ledger") / "sql"
+    files = sorted(
+        (file for file in folder.iterdir() if re.fullmatch(r"\d{4}_\w+\.sql", file.name)),
+        key=lambda file: file.name,
+    )
+    return [_statements(file.read_text("utf-8")) for file in files]
+
+
+def statement(name: str) -> str:
+    """The one statement in `sql/NAME.sql`."""
+    text = (resources.files("enforcer.ledger") / "sql" / f"{name}.sql").read_text("utf-8")
+    (only,) = _statements(text)
+    return only
+
+
+def _statements(text: str) -> list[str]:
+    plain = re.sub(r"--[^\n]*", "", text)
+    return [statement.strip() for statement in plain.split(";") if statement.strip()]
+
+
+def take_marks(connection: sa.Connection, name: str, count: int) -> int:
+    """Take the next `count` numbers of a mark; returns the last of them."""
+    value: int = connection.execute(
+        sa.update(MARK).where(MARK.c.name == name).values(value=MARK.c.value + count)
+        .returning(MARK.c.value)
+    ).scalar_one()
+    return value
+
+
+def words(problem: BaseException) -> str:
+    """What a database complains of, in its own few words."""
+    cause: Any = getattr(problem, "orig", None) or problem
+    return str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__

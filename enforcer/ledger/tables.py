@@ -1,0 +1,169 @@
+"""The tables of a ledger in SQL, and how facts become rows and rows facts again.
+
+In: domain values, or rows. Out: the other. Refuses to know: which database, connections, and when
+anything is written. The tables themselves are made by `sql/*.sql`; a test holds both together.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from typing import Any
+
+import sqlalchemy as sa
+
+from enforcer.domain.account import Account, AccountType, Standing
+from enforcer.domain.call import CallRecord, Direction, NumberClass, Refusal, Source, milliseconds
+from enforcer.domain.decision import Decision, Finding, Level, Verdict
+from enforcer.domain.mode import Mode, ModeSetting
+from enforcer.domain.usage import Usage
+
+metadata = sa.MetaData()
+
+
+def _table(table: str, /, **columns: type[sa.types.TypeEngine[Any]]) -> sa.Table:
+    return sa.Table(table, metadata, *(sa.Column(column, kind) for column, kind in columns.items()))
+
+
+MARK = _table("mark", name=sa.Text, value=sa.BigInteger)
+ACCOUNT = _table(
+    "account", id=sa.Text, customer=sa.Text, type=sa.Text, channels=sa.BigInteger, plan=sa.Text,
+    anchor_day=sa.BigInteger, timezone=sa.Text, standing=sa.Text, standing_reason=sa.Text,
+    change=sa.BigInteger,
+)
+MODE_SETTING = _table(
+    "mode_setting", change=sa.BigInteger, mode=sa.Text, account=sa.Text, rule=sa.Text, switch=sa.Text,
+    ceiling=sa.Boolean, who=sa.Text, at=sa.Double, why=sa.Text, until=sa.Double, writer=sa.BigInteger,
+)
+CALL = _table(
+    "call", call_id=sa.Text, switch=sa.Text, account=sa.Text, customer=sa.Text, direction=sa.Text,
+    number=sa.Text, caller=sa.Text, number_class=sa.Text, route=sa.Text, channel=sa.Text,
+    started_at=sa.Double, started_by=sa.BigInteger, answered_at=sa.Double, answered_by=sa.BigInteger,
+    ended_at=sa.Double, ended_by=sa.BigInteger, told_msec=sa.BigInteger, hangup_cause=sa.BigInteger,
+    sip_code=sa.BigInteger, refusal=sa.Text, outcome=sa.Text, billed_msec=sa.BigInteger,
+    answered_msec=sa.BigInteger, born=sa.BigInteger, change=sa.BigInteger, writer=sa.BigInteger,
+)
+CALL_BEFORE = _table("call_before", change=sa.BigInteger, at=sa.Double, call_id=sa.Text, body=sa.Text)
+DECISION = _table(
+    "decision", decision_id=sa.Text, at=sa.Double, call_id=sa.Text, account=sa.Text, body=sa.Text,
+)
+
+RECORD_FIELDS = tuple(field.name for field in fields(CallRecord))
+RECORD_COLUMNS = [CALL.c[name] for name in RECORD_FIELDS]
+LIVE = ("ringing", "talking")
+REFUSED = {Refusal.BLOCKED: "blocked", Refusal.SHED: "shed"}
+
+
+def outcome(record: CallRecord) -> str:
+    """What a call came to, in the word that usage is added up by.
+
+    "lost" was answered, and nobody saw it end: it is never short (see `contribute`).
+    """
+    if record.refusal is not Refusal.NONE:
+        return REFUSED[record.refusal]
+    if record.ended_at is None:
+        return "ringing" if record.answered_at is None else "talking"
+    if record.answered_at is None and record.billmsec <= 0:
+        return "unanswered"
+    return "lost" if record.ended_by is Source.INFERRED else "answered"
+
+
+def row_of_record(record: CallRecord) -> dict[str, Any]:
+    """The columns of a call but for `born`, `change` and `writer`."""
+    row = {name: getattr(record, name) for name in RECORD_FIELDS}
+    row["outcome"] = outcome(record)
+    row["billed_msec"] = record.billmsec
+    row["answered_msec"] = 0 if record.answered_at is None else milliseconds(record.answered_at)
+    return row
+
+
+_DIRECTION = {member.value: member for member in Direction}
+_NUMBER_CLASS = {member.value: member for member in NumberClass}
+_REFUSAL = {member.value: member for member in Refusal}
+_SOURCE: dict[int | None, Source] = {member.value: member for member in Source}
+
+
+def record_of_row(row: Any) -> CallRecord:
+    """A call from the first columns of a row, which are `RECORD_COLUMNS`."""
+    (
+        call_id, switch, account, customer, direction, number, caller, number_class, route, channel,
+        started_at, started_by, answered_at, answered_by, ended_at, ended_by, told_msec, hangup_cause,
+        sip_code, refusal,
+    ) = row[:20]
+    return CallRecord(
+        call_id, switch, account, customer, _DIRECTION[direction], number, caller,
+        _NUMBER_CLASS[number_class], route, channel, started_at, _SOURCE[started_by], answered_at,
+        _SOURCE.get(answered_by), ended_at, _SOURCE.get(ended_by), told_msec, hangup_cause, sip_code,
+        _REFUSAL[refusal],
+    )
+
+
+def text_of_record(record: CallRecord) -> str:
+    """A record as one line of JSON."""
+    return json.dumps([getattr(record, name) for name in RECORD_FIELDS], ensure_ascii=False)
+
+
+def record_of_text(text: str) -> CallRecord:
+    """A record from its line of JSON."""
+    return record_of_row(json.loads(text))
+
+
+def row_of_account(account: Account) -> dict[str, Any]:
+    """The columns of an account but for `change`."""
+    return {field.name: getattr(account, field.name) for field in fields(Account)}
+
+
+def account_of_row(row: sa.RowMapping) -> Account:
+    """An account from its row."""
+    return Account(
+        row["id"], row["customer"], None if row["type"] is None else AccountType(row["type"]),
+        row["channels"], row["plan"], row["anchor_day"], row["timezone"], Standing(row["standing"]),
+        row["standing_reason"],
+    )
+
+
+def row_of_mode(setting: ModeSetting) -> dict[str, Any]:
+    """The columns of a mode setting but for `change` and `writer`."""
+    row = {field.name: getattr(setting, field.name) for field in fields(ModeSetting)}
+    return row | {"mode": setting.mode.word}
+
+
+def mode_of_row(row: sa.RowMapping) -> ModeSetting:
+    """A mode setting from its row."""
+    return ModeSetting(
+        Mode.of(row["mode"]), row["account"], row["rule"], row["switch"], bool(row["ceiling"]),
+        row["who"], row["at"], row["why"], row["until"],
+    )
+
+
+def row_of_decision(decision: Decision) -> dict[str, Any]:
+    """The columns of a decision. The body leaves out what is as `Decision` has it by default."""
+    defaults = Decision._field_defaults
+    body = {
+        name: value for name, value in decision._asdict().items()
+        if name not in defaults or value != defaults[name]
+    }
+    if decision.findings:
+        body["findings"] = [finding._asdict() for finding in decision.findings]
+    return {
+        "decision_id": decision.decision_id, "at": decision.at, "call_id": decision.call_id,
+        "account": decision.account, "body": json.dumps(body, ensure_ascii=False, separators=(",", ":")),
+    }
+
+
+def decision_of_text(text: str) -> Decision:
+    """A decision from the body of its row."""
+    body = json.loads(text)
+    body["verdict"] = Verdict(body["verdict"])
+    body["would_be"] = Verdict(body["would_be"])
+    body["tags"] = tuple(body.get("tags", ()))
+    body["usage"] = tuple((rule, Usage(*numbers)) for rule, numbers in body.get("usage", ()))
+    body["findings"] = tuple(
+        Finding(**finding | {
+            "level": Level(finding["level"]),
+            "verdict": Verdict(finding["verdict"]),
+            "capped": Verdict(finding["capped"]),
+        })
+        for finding in body.get("findings", ())
+    )
+    return Decision(**body)

@@ -1,0 +1,221 @@
+"""The hand that writes: one thread, one connection, many rows to a commit, off the hot path.
+
+In: records and decisions, as fast as they come. Out: rows on the disk, soon. While the disk is full
+or the file is locked rows wait in memory, up to a bound, and are tried again; nothing is dropped
+without being counted. Refuses to know: books, accounts and what a row is worth.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from itertools import islice
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+
+from enforcer.domain.call import CallRecord
+from enforcer.domain.decision import Decision
+from enforcer.errors import LedgerError
+from enforcer.ledger.call_rows import Written, write
+from enforcer.ledger.store import Store, words
+from enforcer.ledger.tables import DECISION, row_of_decision
+
+GROUP_SECONDS = 0.05        # what a crash may cost; a commit each time leaves the disk idle nine tenths
+GROUP_ROWS = 500            # rows to a commit: another process waits no longer than a few tens of ms
+RETRY_SECONDS = 1.0         # between two tries while the disk refuses
+# Rows that may wait. A call waits as one row however much happens to it: this is 16 minutes of
+# outage at 100 calls a second, and about 100 MB. Decisions cost more and matter less.
+MOST_CALLS = 100_000
+MOST_DECISIONS = 20_000
+
+# A row that no database would take (half a surrogate, a number past 64 bits) and no retry will help.
+UNWRITABLE = (sa.exc.IntegrityError, sa.exc.DataError, UnicodeError, OverflowError, TypeError, ValueError)
+
+
+class Writer:
+    """See the module. `lot` is the number this process drew; `clock` gives Unix seconds.
+
+    `degraded` says what is wrong, "" nothing; `overflow` counts rows that found no room, and
+    `unwritable` rows that the database refused for what they say. `changed` holds what other hands
+    had written about our calls, found when we wrote them: whoever counts calls takes it from there.
+    """
+
+    def __init__(self, store: Store, lot: int, clock: Callable[[], float]) -> None:
+        self._store = store
+        self._lot = lot
+        self._clock = clock
+        self._ready = threading.Condition()
+        self._waiting: dict[str, CallRecord] = {}
+        self._writing: dict[str, CallRecord] = {}
+        self._decisions: deque[Decision] = deque()
+        self._given = self._taken = self._done = 0      # tickets, one for each thing given to us
+        self._failures = 0
+        self._asked = 0                                 # threads that wait in `flush`
+        self._stopping = False
+        self._trouble = False                           # whether the last try failed
+        self._complain = ""                             # about a row that can't be written
+        self._thread: threading.Thread | None = None
+        self.degraded = ""
+        self.overflow = 0
+        self.unwritable = 0
+        self.changed: deque[Written] = deque()
+
+    def put(self, record: CallRecord) -> None:
+        """Write this record soon; a newer one of the same call takes its place."""
+        with self._ready:
+            if record.call_id not in self._waiting and self.waiting >= MOST_CALLS:
+                self.overflow += 1
+                return
+            self._waiting[record.call_id] = record
+            self._announce()
+
+    def keep(self, decision: Decision) -> None:
+        """Write this decision soon; where too many wait the oldest makes room and is counted."""
+        with self._ready:
+            if len(self._decisions) >= MOST_DECISIONS:
+                self._decisions.popleft()
+                self.overflow += 1
+            self._decisions.append(decision)
+            self._announce()
+
+    def find(self, call_id: str) -> CallRecord | None:
+        """A record that is on its way to the disk."""
+        with self._ready:
+            return self._waiting.get(call_id) or self._writing.get(call_id)
+
+    @property
+    def waiting(self) -> int:
+        """Call rows that are not on the disk yet."""
+        return len(self._waiting) + len(self._writing)
+
+    def flush(self) -> None:
+        """Wait until everything given so far is on the disk. Raises LedgerError where it can't be."""
+        with self._ready:
+            ticket, failures = self._given, self._failures
+            self._asked += 1
+            self._ready.notify_all()
+            try:
+                self._ready.wait_for(lambda: self._done >= ticket or self._failures != failures)
+            finally:
+                self._asked -= 1
+            if self._done < ticket:
+                raise LedgerError(self.degraded)
+
+    def close(self) -> None:
+        """Try once more to write what waits, and end the thread. Raises LedgerError."""
+        try:
+            self.flush()
+        finally:
+            with self._ready:
+                self._stopping = True
+                self._ready.notify_all()
+            if self._thread is not None:
+                self._thread.join()
+
+    def _announce(self) -> None:
+        self._given += 1
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
+            self._thread.start()
+        elif self._given == self._taken + 1 or len(self._waiting) == GROUP_ROWS:
+            self._ready.notify_all()
+
+    def _run(self) -> None:
+        while self._wait():
+            with self._ready:
+                self._writing, self._waiting = self._waiting, {}
+                decisions, self._decisions = self._decisions, deque()
+                self._taken = self._given
+            try:
+                self._write(decisions)
+            except Exception as problem:        # nothing may end this thread while rows wait
+                self._again(problem, decisions)
+            else:
+                with self._ready:
+                    self._done = self._taken
+                    self._trouble = False
+                    self.degraded = self._complaint("")
+                    self._ready.notify_all()
+
+    def _wait(self) -> bool:
+        """Wait for something to write, then a moment longer for company. False at the end."""
+        with self._ready:
+            self._ready.wait_for(lambda: self._given > self._done or self._stopping)
+            if self._stopping:
+                return False
+            pause, full = (RETRY_SECONDS, MOST_CALLS) if self._trouble else (GROUP_SECONDS, GROUP_ROWS)
+            self._ready.wait_for(
+                lambda: self._asked or self._stopping or len(self._waiting) >= full, pause
+            )
+            return not self._stopping
+
+    def _write(self, decisions: deque[Decision]) -> None:
+        while self._writing or decisions:
+            records = list(islice(self._writing.values(), GROUP_ROWS))
+            some = list(islice(decisions, GROUP_ROWS))
+            try:
+                self._commit(records, some)
+            except UNWRITABLE as problem:
+                self._one_by_one(records, some, problem)
+            with self._ready:
+                for record in records:
+                    del self._writing[record.call_id]
+            for _ in some:
+                decisions.popleft()
+
+    def _commit(self, records: list[CallRecord], decisions: list[Decision]) -> None:
+        with self._store.writing() as connection:
+            written = write(connection, records, self._lot, self._clock())
+            if decisions:
+                connection.execute(
+                    insert(DECISION).on_conflict_do_nothing(), [row_of_decision(d) for d in decisions]
+                )
+        self.changed.extend(one for one in written if one.now != one.given)
+
+    def _one_by_one(
+        self, records: list[CallRecord], decisions: list[Decision], problem: BaseException
+    ) -> None:
+        """Find the rows that spoil a group, and let only those go."""
+        if len(records) + len(decisions) == 1:
+            self.unwritable += 1
+            which = records[0].call_id if records else decisions[0].decision_id
+            self._complain = f"{self._store.path}: {which!r} can't be written: {words(problem)}"
+            return
+        for record in records:
+            try:
+                self._commit([record], [])
+            except UNWRITABLE as its_problem:
+                self._one_by_one([record], [], its_problem)
+        for decision in decisions:
+            try:
+                self._commit([], [decision])
+            except UNWRITABLE as its_problem:
+                self._one_by_one([], [decision], its_problem)
+
+    def _again(self, problem: BaseException, decisions: deque[Decision]) -> None:
+        """What was not written waits again, behind nothing newer about the same call."""
+        with self._ready:
+            self._waiting = {**self._writing, **self._waiting}
+            self._writing = {}
+            decisions.extend(self._decisions)
+            self._decisions = decisions
+            while len(self._decisions) > MOST_DECISIONS:
+                self._decisions.popleft()
+                self.overflow += 1
+            self._failures += 1
+            self._trouble = True
+            self.degraded = self._complaint(
+                f"{self._store.path}: {words(problem)}; {self.waiting} calls wait in memory"
+            )
+            self._ready.notify_all()
+
+    def _complaint(self, now: str) -> str:
+        """What is wrong now, and what was lost before."""
+        said = [now] if now else []
+        if self.overflow:
+            said.append(f"{self.overflow} rows found no room and are lost: import the switch's CDRs")
+        if self._complain:
+            said.append(self._complain)
+        return "; ".join(said)
