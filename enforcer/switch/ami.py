@@ -18,16 +18,14 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
-from typing import Protocol
 
 import structlog
 
 from enforcer.domain.actions import Action
-from enforcer.domain.call import CallAttempt, CallEvent
-from enforcer.domain.decision import Decision
+from enforcer.domain.call import CallEvent
 from enforcer.errors import LinkError, WireError
 from enforcer.switch.ami_session import Peer, Session, open_session
+from enforcer.switch.link import Deadlines, Judge, LinkState
 from enforcer.wire.ami import Message
 from enforcer.wire.ami_actions import FAMILY, Command, answer, command_for, heartbeat, server_filters
 from enforcer.wire.answer import answer_line
@@ -35,58 +33,12 @@ from enforcer.wire.asterisk import CallBook, Question, SwitchNews
 from enforcer.wire.asterisk_status import STATUS_HEADERS, resync
 from enforcer.wire.channel import Identity
 
+__all__ = ["AmiLink", "Deadlines", "Judge", "LinkState", "Peer"]
+
 log = structlog.get_logger("ami")
 
 BEAT = 2.0                  # s between heartbeats; the dialplan takes 6 s without one for death (ENF_STALE)
 BATCH = 200                 # actions written before others get a turn: about 20 KB
-
-
-class Judge(Protocol):
-    """The meeting point of ledger and policy, as far as a link needs it (see `admission`)."""
-
-    def admit(self, attempt: CallAttempt) -> Decision:
-        """Count the attempt and decide on it; synchronous, because a caller waits."""
-
-    def observe(self, event: CallEvent) -> list[Action]:
-        """Count what happened; actions, where something must be done about it."""
-
-    def round(self, switch: str, at: float) -> list[Action]:
-        """What is due on a switch now."""
-
-    def everything(self, switch: str, at: float) -> list[Action]:
-        """All that a switch should hold, again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Deadlines:
-    """Seconds. Asterisk itself closes a session that has not logged in after 5 (authtimeout)."""
-
-    login: float = 5.0
-    pong: float = 4.0           # with a beat of 2 s: silence is noticed before the dialplan's 6 s are over
-    action: float = 5.0
-    listing: float = 20.0       # Status of 5,000 channels took Asterisk under 2 s
-    first_retry: float = 0.25
-    longest_retry: float = 15.0
-
-
-@dataclass(frozen=True, slots=True)
-class LinkState:
-    """The link in numbers, for the metrics, the page and `enforcer doctor`."""
-
-    connected: bool
-    level: bool                 # live calls re-read and orders pushed since the last connect
-    problem: str                # why it is down, or what the switch refuses us; "" nothing
-    lag: float                  # s from the last event's own time until we had it
-    clock_offset: float         # s the switch's clock is ahead of ours
-    connects: int
-    restarts: int               # of the switch, as far as we saw
-    live_calls: int
-    answers: int
-    malformed: int              # events without what Asterisk always sends, values that no action carries
-    faults: int                 # events that our own code failed on
-    refused_actions: int
-    unwanted_events: int        # sent although nobody reads them
-    evicted: int
 
 
 class AmiLink:
@@ -150,7 +102,7 @@ class AmiLink:
             clock_offset=self._offset,
             connects=self._connects,
             restarts=self._restarts,
-            live_calls=len(self.book),
+            live_calls=self.book.live_calls,
             answers=self._answers,
             malformed=self._malformed,
             faults=self._past_faults + (session.faults if session else 0),
@@ -267,7 +219,7 @@ class AmiLink:
         missed = resync(self.book, listing, known_before, lost_at, self.now())
         for event in missed:
             self._do(session, self._judge.observe(event))
-        log.info("level with the switch", switch=self._switch, live=len(self.book), missed=len(missed))
+        log.info("level with the switch", switch=self._switch, live=self.book.live_calls, missed=len(missed))
         await self._push(session, self._judge.everything(self._switch, self.now()))
 
     def _due(self) -> list[Action]:

@@ -108,7 +108,9 @@ class CallBook:
         self._originated: dict[str, float | None] = {}     # leg the switch dialled itself -> up since
         self._leg_of: dict[str, str] = {}                   # any other leg -> A-leg, "" not one of ours
 
-    def __len__(self) -> int:
+    @property
+    def live_calls(self) -> int:
+        """How many calls are in progress."""
         return len(self._calls)
 
     @property

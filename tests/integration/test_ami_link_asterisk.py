@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from datetime import UTC
 
 import pytest
 
 from enforcer.domain.actions import Action, GrantLease, HangUp, LimitDuration, SetBrake
-from enforcer.domain.call import CallAttempt, CallEvent, Direction, Phase, Refusal, Source
+from enforcer.domain.call import (
+    CallAttempt,
+    CallEvent,
+    CallRecord,
+    Direction,
+    NumberClass,
+    Phase,
+    Refusal,
+    Source,
+    merged,
+)
 from enforcer.domain.decision import Decision, Verdict
+from enforcer.errors import LinkError
 from enforcer.switch.ami import AmiLink, Deadlines
-from enforcer.switch.ami_session import Peer
+from enforcer.switch.ami_session import Peer, open_session
+from enforcer.wire.cdr_csv import read_rows
 from enforcer.wire.channel import Identity
 from lab.asterisk import Asterisk
 from lab.process import freeze, thaw
@@ -139,6 +153,30 @@ async def test_a_busy_callee_is_no_refusal_of_ours(asterisk: Asterisk, dial: Dia
         await judge.until(lambda: bool(judge.phases(Phase.ENDED)))
     (ending,) = judge.phases(Phase.ENDED)
     assert (ending.hangup_cause, ending.sip_code, ending.refusal) == (17, 486, Refusal.NONE)
+
+
+async def test_an_inbound_call_belongs_to_the_account_called(
+    asterisk: Asterisk, phones: Callee, lab_parts: Mapping[str, Provisioned]
+) -> None:
+    judge = Judge()
+    async with linked(asterisk, judge):
+        calls = [Call("carrier", "12025550102", 0.2)]
+        outcome = await place(lab_parts["sipp"], asterisk.sip_address, calls)
+        await judge.until(lambda: bool(judge.phases(Phase.ENDED)))
+    assert outcome.codes == {200: 1}
+    (attempt,) = judge.asked
+    assert (attempt.account, attempt.direction) == ("globex", Direction.INBOUND)
+    assert (attempt.number, attempt.route) == ("12025550102", "carrier")
+    started, *later = judge.events
+    assert started.attempt.account == "", "the switch does not know yet"
+    assert {event.attempt.account for event in later} == {"globex"}
+
+
+async def test_a_real_switch_refuses_a_wrong_password(asterisk: Asterisk) -> None:
+    peer = Peer("127.0.0.1", asterisk.ami_port, "enforcer", "wrong-one")
+    with pytest.raises(LinkError, match="enforcer@127.0.0.1:.*Login was refused") as caught:
+        await open_session(peer, lambda _session, _message: None, time.time, within=5)
+    assert "wrong-one" not in str(caught.value)
 
 
 async def test_an_emergency_call_is_counted_and_never_asked_about(asterisk: Asterisk, dial: Dial) -> None:
@@ -280,3 +318,36 @@ async def _when(true: Callable[[], bool]) -> None:
     async with asyncio.timeout(SOON):
         while not true():  # noqa: ASYNC110
             await asyncio.sleep(0.02)
+
+
+async def test_the_switchs_own_cdrs_tell_of_the_same_calls(asterisk: Asterisk, dial: Dial) -> None:
+    """What `cdr import` reads after a crash must join what the events had told: same calls, same words."""
+    judge = Judge()
+    async with linked(asterisk, judge):
+        await dial("12025550152", talk=1.2)
+        await dial("1202555486")
+        await dial("1202555180", talk=0.2, scenario="caller_gives_up")
+        judge.verdict = Verdict.BLOCK
+        await dial("12025550153")
+        await judge.until(lambda: len(judge.phases(Phase.ENDED)) == 4)
+    endings = {event.attempt.call_id: event for event in judge.phases(Phase.ENDED)}
+    joined: dict[str, CallRecord] = {}
+    with asterisk.cdr_path.open(newline="") as file:
+        for row in read_rows(file, IDENTITY, UTC):
+            assert isinstance(row, CallEvent), row
+            attempt = row.attempt
+            record = joined.get(attempt.call_id) or CallRecord(
+                attempt.call_id, attempt.switch, attempt.account, "", attempt.direction, attempt.number,
+                attempt.caller, NumberClass.ORDINARY, attempt.route, attempt.channel, attempt.at, Source.CDR,
+            )  # fmt: skip
+            joined[attempt.call_id] = merged(record, row)
+    assert set(endings) <= set(joined)
+    for call_id, event in endings.items():
+        record, attempt = joined[call_id], event.attempt
+        assert (record.account, record.number) == ("acme", attempt.number)
+        assert record.direction is attempt.direction
+        assert record.refusal is event.refusal
+        assert (record.answered_at is None) == (event.answered_at is None)
+        assert record.started_at == pytest.approx(attempt.at, abs=1.01)
+        told = 0.0 if event.answered_at is None else event.at - event.answered_at
+        assert record.billmsec / 1000 == pytest.approx(told, abs=1.01)

@@ -1,0 +1,62 @@
+"""What a link to a switch needs from the rest of the house, and what it tells about itself.
+
+In: nothing. Out: the port to `Admission` as a link sees it, its deadlines, its state in numbers.
+Refuses to know: which switch it is, and how it is spoken to.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from enforcer.domain.actions import Action
+from enforcer.domain.call import CallAttempt, CallEvent
+from enforcer.domain.decision import Decision
+
+
+class Judge(Protocol):
+    """The meeting point of ledger and policy, as far as a link needs it (see `admission`)."""
+
+    def admit(self, attempt: CallAttempt) -> Decision:
+        """Count the attempt and decide on it; synchronous, because a caller waits."""
+
+    def observe(self, event: CallEvent) -> list[Action]:
+        """Count what happened; actions, where something must be done about it."""
+
+    def round(self, switch: str, at: float) -> list[Action]:
+        """What is due on a switch now."""
+
+    def everything(self, switch: str, at: float) -> list[Action]:
+        """All that a switch should hold, again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """Seconds. Asterisk itself closes a session that has not logged in after 5 (authtimeout)."""
+
+    login: float = 5.0
+    pong: float = 4.0           # with a beat of 2 s: silence is noticed before the dialplan's 6 s are over
+    action: float = 5.0
+    listing: float = 20.0       # Status of 5,000 channels took Asterisk under 2 s
+    first_retry: float = 0.25
+    longest_retry: float = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class LinkState:
+    """The link in numbers, for the metrics, the page and `enforcer doctor`."""
+
+    connected: bool
+    level: bool                 # live calls re-read and orders pushed since the last connect
+    problem: str                # why it is down, or what the switch refuses us; "" nothing
+    lag: float                  # s from the last event's own time until we had it
+    clock_offset: float         # s the switch's clock is ahead of ours
+    connects: int
+    restarts: int               # of the switch, as far as we saw
+    live_calls: int
+    answers: int
+    malformed: int              # events without what Asterisk always sends, values that no action carries
+    faults: int                 # events that our own code failed on
+    refused_actions: int
+    unwanted_events: int        # sent although nobody reads them
+    evicted: int
