@@ -146,9 +146,11 @@ class AmiLink:
                 tasks.create_task(_until_lost(session), name=f"ami {self._switch}: watch")
         except ExceptionGroup as group:
             expected, others = group.split((LinkError, WireError))
-            if others is not None or expected is None:
-                raise
-            raise LinkError(str(expected.exceptions[0])) from None
+            if others is not None:          # a bug of ours: worth a new connection, not a dead enforcer
+                self._past_faults += 1
+                log.error("the link failed by our own fault", switch=self._switch, exc_info=others)
+            reason = (expected or group).exceptions[0]
+            raise LinkError(str(reason) or repr(reason)) from None
         except asyncio.CancelledError:
             # Nobody shall wait for us: without a heartbeat the dialplan asks no more.
             self._send(session, ("DBDel", (("Family", FAMILY), ("Key", "hb"))))
@@ -235,6 +237,7 @@ class AmiLink:
         """Many actions, a batch at a time, so that questions are answered in between."""
         for start in range(0, len(actions), BATCH):
             self._do(session, actions[start : start + BATCH])
+            await session.drained(within=self._deadlines.action)
             await asyncio.sleep(0)
 
     def _select(self, session: Session) -> None:

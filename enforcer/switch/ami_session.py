@@ -73,6 +73,8 @@ class Session(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._waiting: dict[str, _Waiting] = {}
         self._serial = 0
+        self._writable = asyncio.Event()
+        self._writable.set()
 
     # --- what we send
 
@@ -91,6 +93,17 @@ class Session(asyncio.Protocol):
         """Send an action that answers with a list; all entries. Raises LinkError as `ask` does, also
         where the list begins and does not end."""
         return await self._asked(name, headers, within, as_list=True)
+
+    async def drained(self, *, within: float) -> None:
+        """Wait until little is left unsent; for those who post many actions. Raises LinkError where
+        the switch has not read on `within` seconds, or the connection is lost."""
+        try:
+            async with asyncio.timeout(within):
+                await self._writable.wait()
+        except TimeoutError:
+            self.close("the switch does not read what we send")
+        if self.lost.done():
+            raise LinkError(str(self.lost.result()))
 
     def close(self, problem: str = "closed by us") -> None:
         """End the connection; whatever waits fails with this problem."""
@@ -152,6 +165,12 @@ class Session(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
 
+    def pause_writing(self) -> None:
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        self._writable.set()
+
     def data_received(self, data: bytes) -> None:
         self.heard_at = self._clock()
         try:
@@ -204,6 +223,7 @@ class Session(asyncio.Protocol):
             waiting.entries.append(message)
 
     def _fail_all(self) -> None:
+        self._writable.set()
         error = self.lost.result()
         for waiting in self._waiting.values():
             if not waiting.future.done():

@@ -20,8 +20,9 @@ from enforcer.errors import WireError
 LARGEST_MESSAGE = 65_536
 # "Asterisk Call Manager/11.0.0"; vendors add a name, nobody adds a page.
 LONGEST_BANNER = 256
-# Asterisk reads an action line into a buffer of 1025 bytes and throws longer lines away.
-LONGEST_ACTION_LINE = 1023
+# Asterisk reads an action line, CR LF and a NUL included, into a buffer of 1025 bytes (manager.c, `inbuf`)
+# and throws longer lines away.
+LONGEST_ACTION_LINE = 1022
 
 _END = b"\r\n\r\n"
 _KEYS: dict[str, bytes] = {}        # header names are written in our code, so this stays small

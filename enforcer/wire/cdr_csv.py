@@ -26,7 +26,7 @@ from enforcer.wire.answer import parse_userfield
 from enforcer.wire.channel import Identity, account_name, endpoint_of
 
 FEWEST_COLUMNS = 16
-# cdr_csv builds a row in a buffer of 1024 bytes and writes none that is longer; the rest is slack for
+# cdr_csv.c builds a row in a buffer of 1024 bytes and writes none that is longer; the rest is slack for
 # sites that compiled it with a larger one.
 LONGEST_LINE = 8192
 

@@ -174,7 +174,7 @@ async def test_an_inbound_call_belongs_to_the_account_called(
 
 async def test_a_real_switch_refuses_a_wrong_password(asterisk: Asterisk) -> None:
     peer = Peer("127.0.0.1", asterisk.ami_port, "enforcer", "wrong-one")
-    with pytest.raises(LinkError, match="enforcer@127.0.0.1:.*Login was refused") as caught:
+    with pytest.raises(LinkError, match=r"enforcer@127\.0\.0\.1:.*Login was refused") as caught:
         await open_session(peer, lambda _session, _message: None, time.time, within=5)
     assert "wrong-one" not in str(caught.value)
 

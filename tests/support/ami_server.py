@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -29,6 +30,9 @@ class AmiServer:
         self.startup = "00:00:01"
         self.listing: list[str] = []
         self.overrides: dict[str, Callable[[Action], bytes | None]] = {}
+        self.reading = asyncio.Event()      # cleared: what is sent stays in the sockets
+        self.reading.set()
+        self._by_name: defaultdict[str, list[Action]] = defaultdict(list)
         self._arrived = asyncio.Condition()
         self._writers: list[asyncio.StreamWriter] = []
 
@@ -38,8 +42,8 @@ class AmiServer:
         def found() -> list[Action]:
             return [
                 action
-                for action in self.actions
-                if action.get("Action") == name and all(action.get(k) == v for k, v in headers.items())
+                for action in self._by_name[name]
+                if all(action.get(k) == v for k, v in headers.items())
             ]
 
         async with asyncio.timeout(10), self._arrived:
@@ -55,6 +59,10 @@ class AmiServer:
         data = text if isinstance(text, bytes) else text.strip().replace("\n", "\r\n").encode() + b"\r\n\r\n"
         self._writers[-1].write(data)
 
+    def stop_reading_after(self, name: str) -> None:
+        """What follows this action stays in the sockets until `reading` is set again."""
+        self.overrides[name] = self._stops_reading
+
     def hang_up(self) -> None:
         self._writers[-1].close()
 
@@ -69,6 +77,7 @@ class AmiServer:
         writer.write(self.banner)
         try:
             while True:
+                await self.reading.wait()
                 block = await reader.readuntil(b"\r\n\r\n")
                 action = dict(
                     line.split(": ", 1) for line in block.decode().strip().split("\r\n") if ": " in line
@@ -78,9 +87,14 @@ class AmiServer:
                     writer.write(answer)
                 async with self._arrived:
                     self.actions.append(action)
+                    self._by_name[action.get("Action", "")].append(action)
                     self._arrived.notify_all()
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
+
+    def _stops_reading(self, action: Action) -> bytes:
+        self.reading.clear()
+        return self._answer(action)
 
     def _answer(self, action: Action) -> bytes:
         name = action["Action"]
@@ -122,6 +136,7 @@ async def ami_server() -> AsyncIterator[AmiServer]:
         yield state
     finally:
         server.close()
+        state.reading.set()
         for writer in state._writers:
             writer.transport.abort()
         await server.wait_closed()

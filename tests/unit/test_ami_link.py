@@ -552,6 +552,50 @@ async def test_every_standing_order_is_pushed_after_every_connect(
         await server.received(name, 2, **headers)
 
 
+# 40,000 words of last resort are 8 MB; the sockets of the loopback hold 3 to 4.
+MANY: list[Action] = [RememberWord("acme", "block:21:0:0:" + "x" * 90 + ":d", 9)] * 40_000
+
+
+async def test_more_orders_than_the_sockets_hold_wait_until_the_switch_has_read(server: AmiServer) -> None:
+    judge, ticks = Judge(), Ticks()
+    judge.standing = MANY
+    server.stop_reading_after("Status")
+    async with linked(server, judge, ticks) as link:
+        await server.received("Status")
+        session = link._session
+        assert session is not None
+        while session._writable.is_set():  # noqa: ASYNC110 - until the sockets are full
+            await asyncio.sleep(0)
+        server.reading.set()
+        await ticks.asleep()
+        ticks.wake()
+        await server.received("Ping", 2)
+    assert server.names().count("DBPut") >= len(MANY)
+    assert server.connections == 1
+
+
+async def test_a_switch_that_does_not_take_its_orders_is_left(server: AmiServer) -> None:
+    judge, ticks = Judge(), Ticks()
+    judge.standing = MANY
+    server.stop_reading_after("Status")
+    async with linked(server, judge, ticks, action=0.05) as link:
+        await ticks.asleep()
+        assert "does not read what we send" in link.state().problem
+
+
+async def test_a_bug_while_catching_up_costs_a_connection_not_the_enforcer(server: AmiServer) -> None:
+    judge, ticks = Judge(), Ticks()
+    judge.fails = RuntimeError("a bug")
+    server.listing = [STATUS]
+    async with linked(server, judge, ticks) as link:
+        await ticks.asleep()
+        assert (link.state().faults, link.state().problem) == (1, "a bug")
+        judge.fails = None
+        ticks.wake()
+        assert await ticks.asleep() == 2.0
+        assert link.state().level
+
+
 async def test_what_an_event_calls_for_is_done_at_once(server: AmiServer) -> None:
     judge = Judge()
     judge.reaction = [WithdrawLease("acme")]
