@@ -56,8 +56,16 @@ def thaw(pid: int) -> None:
     os.kill(pid, signal.SIGCONT)
 
 
+def guarded(command: Sequence[str]) -> list[str]:
+    """The command, killed by the kernel when the thread that starts it is gone, however we die.
+
+    setpriv is in util-linux, which every Debian has; without it an orderly stop still ends the child.
+    """
+    return [*(("setpriv", "--pdeathsig", "KILL", "--") if shutil.which("setpriv") else ()), *command]
+
+
 class Child:
-    """One program we started. The kernel kills it when the thread that started it is gone, however we die."""
+    """One program we started; see `guarded`."""
 
     def __init__(
         self,
@@ -68,11 +76,9 @@ class Child:
         env: Mapping[str, str] | None = None,
     ) -> None:
         self._log = log
-        # setpriv is in util-linux, which every Debian has; without it an orderly stop still ends the child.
-        guard = ["setpriv", "--pdeathsig", "KILL", "--"] if shutil.which("setpriv") else []
         with log.open("ab") as sink:
             self._process = subprocess.Popen(
-                [*guard, *command], stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, cwd=cwd, env=env
+                guarded(command), stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, cwd=cwd, env=env
             )
 
     @property

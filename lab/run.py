@@ -1,0 +1,292 @@
+"""`make run`: real calls through a real Asterisk, judged by a real enforcer, as you watch.
+
+In: how long, and how to show it. Out: the terminal. Everything lives on the loopback and in `.lab/run`;
+whichever way this ends, nothing is left running. Where the real Asterisk and SIPp can't be had, the
+built-in fake switch stands in, and the first line says so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from lab.asterisk import Asterisk
+from lab.fake_asterisk import FakeAsterisk
+from lab.process import LabFailed, guarded
+from lab.provision import ROOT, LabUnavailable, lab_dir, provision
+from lab.sipp import Call, Callee, place
+from lab.view import VERDICTS, LiveView, PlainView, View, parse
+
+DEMO = Path(__file__).parent / "demo"
+"""Policy, accounts and calls of the demonstration."""
+RATE = 2.0
+"""Calls a second."""
+
+CONFIGURATION = """\
+# Written by `make run`. Every key: enforcer.example.toml.
+site = "make-run"
+
+[ledger]
+url = "sqlite:///enforcer.db"
+
+[policy]
+packs = ["policy.toml"]
+mode = "block"                       # so that you see it act; the default is "monitor"
+
+[numbers]
+country = "US"
+
+[[switch]]
+name = "pbx1"
+kind = "asterisk"
+host = "127.0.0.1"
+port = {port}
+username = "enforcer"
+secret_file = "ami.secret"
+outbound_contexts = ["from-accounts"]
+inbound_contexts = ["from-trunk"]
+
+[log]
+format = "json"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A switch with calls to come, real or not."""
+
+    title: str
+    ami_port: int
+    secret: str
+    callers: Callable[[], Coroutine[Any, Any, None]]
+    """Places calls until cancelled."""
+    own_calls: str
+    """How to place calls of one's own."""
+
+
+def traffic(path: Path = DEMO / "traffic.csv") -> list[Call]:
+    """The calls of the demonstration, in order; see the head of that file."""
+    rows = [line.split(";") for line in path.read_text().splitlines() if line and not line.startswith("#")]
+    return [Call(account, number, int(ms) / 1000) for account, number, ms, *_ in rows]
+
+
+@contextlib.asynccontextmanager
+async def real_stage() -> AsyncIterator[Stage]:
+    """Asterisk 22, its trunk's far end, and SIPp as the accounts. Raises LabUnavailable, LabFailed."""
+    parts = provision(["asterisk", "sipp"])
+    calls = traffic() * 20
+    async with Asterisk(parts["asterisk"]) as switch, Callee(parts["sipp"], switch.carrier_port):
+
+        async def callers() -> None:
+            while True:
+                await place(parts["sipp"], switch.sip_address, calls, rate=RATE, within=3600)
+
+        version = parts["asterisk"].versions()["asterisk"].partition(":")[2].partition("+")[0]
+        yield Stage(
+            f"a real Asterisk {version}: SIP {switch.sip_address}, AMI 127.0.0.1:{switch.ami_port}",
+            switch.ami_port,
+            switch.secret,
+            callers,
+            f"any SIP phone: at {switch.sip_address}, user acme, globex, initech or umbrella, no password",
+        )
+
+
+@contextlib.asynccontextmanager
+async def fake_stage(why: str) -> AsyncIterator[Stage]:
+    """The built-in fake switch, which speaks AMI but carries no voice."""
+    async with FakeAsterisk() as switch:
+
+        async def callers() -> None:
+            async with asyncio.TaskGroup() as tasks:
+                while True:
+                    for call in traffic():
+                        tasks.create_task(switch.call(call.account, call.number, talk=call.talk), name="call")
+                        await asyncio.sleep(1 / RATE)
+
+        yield Stage(
+            f"THE BUILT-IN FAKE SWITCH, not an Asterisk ({why}); AMI 127.0.0.1:{switch.ami_port}",
+            switch.ami_port,
+            switch.secret,
+            callers,
+            "not on the fake switch",
+        )
+
+
+@contextlib.asynccontextmanager
+async def any_stage(*, fake: bool) -> AsyncIterator[Stage]:
+    """The real one if it can be had."""
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            if fake:
+                raise LabUnavailable("asked for with --fake")
+            stage = await stack.enter_async_context(real_stage())
+        except LabUnavailable as reason:
+            stage = await stack.enter_async_context(fake_stage(str(reason)))
+        yield stage
+
+
+def write_configuration(home: Path, stage: Stage) -> None:
+    """A fresh `.lab/run`: configuration, policy, secret; no calls from before."""
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(parents=True)
+    (home / "enforcer.toml").write_text(CONFIGURATION.format(port=stage.ami_port))
+    shutil.copy(DEMO / "policy.toml", home)
+    shutil.copy(DEMO / "accounts.csv", home)
+    secret = home / "ami.secret"
+    secret.touch(mode=0o600)
+    secret.write_text(stage.secret + "\n")
+
+
+def enforcer(home: Path, *arguments: str) -> list[str]:
+    """The command line of the enforcer that runs here."""
+    return [sys.executable, "-m", "enforcer", *arguments, "--config", str(home / "enforcer.toml")]
+
+
+async def watch(
+    process: asyncio.subprocess.Process, show: Callable[[str], None], ready: asyncio.Event
+) -> None:
+    """Show every line; `ready` is set once the enforcer is level with the switch. Raises LabFailed when
+    the enforcer ends."""
+    assert process.stderr is not None
+    async for raw in process.stderr:
+        text = raw.decode("utf-8", "replace").rstrip("\n")
+        line = parse(text)
+        if line is not None and line.get("event") == "level with the switch":
+            ready.set()
+        show(text)
+    raise LabFailed(f"the enforcer ended with {await process.wait()}")
+
+
+async def demonstrate(console: Console, *, plain: bool, fake: bool, seconds: float | None) -> None:
+    """Everything, until `seconds` are over or we are cancelled. Raises LabFailed."""
+    home = lab_dir() / "run"
+    async with any_stage(fake=fake) as stage, contextlib.AsyncExitStack() as stack:
+        write_configuration(home, stage)
+        console.print(f"enforcer beside {stage.title}", markup=False, highlight=False, soft_wrap=True)
+        registered = await asyncio.create_subprocess_exec(
+            *enforcer(home, "account", "import", str(home / "accounts.csv")), cwd=ROOT
+        )
+        if await registered.wait():
+            raise LabFailed("the accounts could not be registered")
+        hints = explain(home, stage)
+        if plain:
+            console.print(hints, markup=False, highlight=False, soft_wrap=True)
+        view: View
+        if plain:
+            view = stack.enter_context(PlainView(console))
+        else:
+            view = stack.enter_context(LiveView(console, stage.title, hints))
+        process = await asyncio.create_subprocess_exec(
+            *guarded(enforcer(home, "run")), cwd=ROOT, stderr=asyncio.subprocess.PIPE, limit=1 << 20
+        )
+        stack.push_async_callback(end, process)
+        ready = asyncio.Event()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds), asyncio.TaskGroup() as tasks:
+                tasks.create_task(watch(process, view.show, ready), name="watch the enforcer")
+                try:
+                    async with asyncio.timeout(20):
+                        await ready.wait()
+                except TimeoutError:
+                    raise LabFailed("the enforcer did not get level with the switch within 20 s") from None
+                tasks.create_task(stage.callers(), name="callers")
+    shown = ", ".join(f"{view.counts[verdict]} {verdict}" for verdict in VERDICTS)
+    console.print(f"decisions: {shown}; nothing is left running", highlight=False)
+
+
+async def end(process: asyncio.subprocess.Process) -> None:
+    """An orderly stop, then the other kind."""
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        try:
+            async with asyncio.timeout(5):
+                await process.communicate()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+
+async def stand(console: Console, seconds: float | None) -> None:
+    """Only the switch and its far end, for calls and enforcers of one's own. Raises LabUnavailable."""
+    async with real_stage() as stage:
+        home = lab_dir() / "run"
+        write_configuration(home, stage)
+        console.print(f"{stage.title}\n{stage.own_calls}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"an enforcer for it: .venv/bin/enforcer run --config {shown_path(home)}/enforcer.toml")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await asyncio.Event().wait()
+
+
+def explain(home: Path, stage: Stage) -> str:
+    """What one can do meanwhile, in another terminal."""
+    config = f"--config {shown_path(home)}/enforcer.toml"
+    return "\n".join(
+        [
+            f"Your own calls:  {stage.own_calls}",
+            f"Flip a mode:     .venv/bin/enforcer mode set monitor --account globex --reason test {config}",
+            f"Ask why:         .venv/bin/enforcer why globex {config}",
+            "Your own PBX:    copy enforcer.example.toml to enforcer.toml, see dialplan/README.md",
+            "The end:         Ctrl-C",
+        ]
+    )
+
+
+def shown_path(path: Path) -> str:
+    """Relative to where one stands, if that is shorter."""
+    with contextlib.suppress(ValueError):
+        return str(path.relative_to(Path.cwd()))
+    return str(path)
+
+
+async def until_signalled(work: Coroutine[Any, Any, None]) -> None:
+    """Run it; SIGINT, SIGTERM and SIGHUP end it in order."""
+    task = asyncio.ensure_future(work)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, task.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """`python -m lab.run`: 0 it ended as it should, 1 something of ours failed, 3 can't be had here."""
+    parser = argparse.ArgumentParser("python -m lab.run", description=__doc__.partition("\n")[0])
+    parser.add_argument("--plain", action="store_true", help="lines of text (also where this is no terminal)")
+    parser.add_argument("--seconds", type=float, help="end by itself after so many seconds")
+    parser.add_argument("--fake", action="store_true", help="the built-in fake switch, whatever is there")
+    parser.add_argument("--switch-only", action="store_true", help="no enforcer, no callers")
+    options = parser.parse_args(arguments)
+    console = Console()
+    plain = options.plain or not console.is_terminal or bool(os.environ.get("NO_COLOR"))
+    work = (
+        stand(console, options.seconds)
+        if options.switch_only
+        else demonstrate(console, plain=plain, fake=options.fake, seconds=options.seconds)
+    )
+    status = 0
+    try:
+        asyncio.run(until_signalled(work))
+    except* LabFailed as failed:
+        print(f"lab: {failed.exceptions[0]}", file=sys.stderr)
+        status = 1
+    except* LabUnavailable as missing:
+        print(f"lab: {missing.exceptions[0]}", file=sys.stderr)
+        status = 3
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
