@@ -1,0 +1,121 @@
+"""The least of a SIP phone: places one call, transfers it, gives it up, or sends callers elsewhere.
+
+In: a switch's address, an account, a number. Out: what the switch answered. For the few dialogues that the
+lab's SIPp scenarios do not have. Refuses to know audio, authentication, and more than one call at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+from typing import Self
+
+
+class _Wire(asyncio.DatagramProtocol):
+    def __init__(self, hear: asyncio.Queue[str]) -> None:
+        self.hear = hear
+        self.closed = asyncio.Event()
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        self.hear.put_nowait(data.decode("utf-8", "replace"))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.closed.set()
+
+
+class Phone:
+    """One socket, one call. `async with Phone(account, "127.0.0.1:5060") as phone:`."""
+
+    def __init__(self, account: str, switch: str, port: int = 0) -> None:
+        host, _, switch_port = switch.rpartition(":")
+        self._switch = (host, int(switch_port))
+        self._account = account
+        self.port = port
+        self._heard: asyncio.Queue[str] = asyncio.Queue()
+        self._call_id = secrets.token_hex(8)
+        self._from = f"<sip:{account}@127.0.0.1>;tag={secrets.token_hex(4)}"
+        self._to = ""
+        self._branch = ""
+        self._number = ""
+        self._cseq = 0
+
+    async def __aenter__(self) -> Self:
+        loop = asyncio.get_running_loop()
+        self._transport, self._wire = await loop.create_datagram_endpoint(
+            lambda: _Wire(self._heard), local_addr=("127.0.0.1", self.port)
+        )
+        self.port = self._transport.get_extra_info("sockname")[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._transport.close()
+        await self._wire.closed.wait()      # the port is free again
+
+    def invite(self, number: str) -> None:
+        """Begin a call."""
+        self._number, self._to, self._cseq = number, f"<sip:{number}@{self._switch[0]}>", 1
+        self._branch = self._new_branch()
+        sdp = (
+            "v=0\r\no=p 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+            "m=audio 42000 RTP/AVP 0\r\n"
+        )
+        self._request("INVITE", self._branch, body=sdp)
+
+    async def answered(self, within: float = 10.0) -> int:
+        """The final status of the INVITE, acknowledged. Raises TimeoutError."""
+        status = await self._final("INVITE", within)
+        self._request("ACK", self._new_branch() if status < 300 else self._branch)
+        return status
+
+    async def refer(self, number: str, within: float = 10.0) -> int:
+        """Transfer the other party to this number, blindly; the status of the REFER."""
+        self._cseq += 1
+        target = f"Refer-To: <sip:{number}@{self._switch[0]}:{self._switch[1]}>\r\n"
+        self._request("REFER", self._new_branch(), target)
+        return await self._final("REFER", within)
+
+    async def cancel(self, within: float = 10.0) -> int:
+        """Give the call up before it is answered; the final status of the INVITE."""
+        self._request("CANCEL", self._branch)
+        return await self.answered(within)
+
+    async def redirect(self, number: str, within: float = 10.0) -> None:
+        """Answer one incoming call with 302 to this number."""
+        async with asyncio.timeout(within):
+            while not (invite := await self._heard.get()).startswith("INVITE "):
+                pass
+        wanted = ("via:", "from:", "to:", "call-id:", "cseq:")
+        kept = [line for line in invite.split("\r\n") if line.lower().startswith(wanted)]
+        kept = [f"{line};tag={self._call_id}" if line.lower().startswith("to:") else line for line in kept]
+        contact = f"Contact: <sip:{number}@127.0.0.1:{self.port}>"
+        lines = ["SIP/2.0 302 Moved Temporarily", *kept, contact, "Content-Length: 0", "", ""]
+        self._transport.sendto("\r\n".join(lines).encode(), self._switch)
+
+    async def _final(self, method: str, within: float) -> int:
+        async with asyncio.timeout(within):
+            while True:
+                message = await self._heard.get()
+                status = re.match(r"SIP/2\.0 ([2-6]\d\d)", message)
+                if status and re.search(rf"^CSeq: \d+ {method}\r?$", message, re.MULTILINE):
+                    to = re.search(r"^To: (.*?)\r?$", message, re.MULTILINE)
+                    self._to = to[1] if to else self._to
+                    return int(status[1])
+
+    def _request(self, method: str, branch: str, more: str = "", body: str = "") -> None:
+        cseq = 1 if method in ("ACK", "CANCEL") else self._cseq
+        host, port = self._switch
+        head = (
+            f"{method} sip:{self._number}@{host}:{port} SIP/2.0\r\n"
+            f"Via: SIP/2.0/UDP 127.0.0.1:{self.port};branch={branch}\r\n"
+            f"From: {self._from}\r\nTo: {self._to}\r\nCall-ID: {self._call_id}\r\n"
+            f"CSeq: {cseq} {method}\r\nContact: <sip:{self._account}@127.0.0.1:{self.port}>\r\n"
+            f"Max-Forwards: 70\r\n{more}"
+            + ("Content-Type: application/sdp\r\n" if body else "")
+            + f"Content-Length: {len(body)}\r\n\r\n"
+        )
+        self._transport.sendto((head + body).encode(), self._switch)
+
+    @staticmethod
+    def _new_branch() -> str:
+        return f"z9hG4bK{secrets.token_hex(6)}"
