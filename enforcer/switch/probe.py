@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import suppress
 
 from enforcer.checkup import Finding, Grade
 from enforcer.errors import LinkError, WireError
@@ -19,12 +18,13 @@ from enforcer.switch.ami_session import Peer, Session, open_session
 from enforcer.wire.ami import Decoder, Message
 from enforcer.wire.ami_actions import FAMILY
 
+REFUSED = "was refused"                         # how a session words an error response
 HOOK = "enforcer"                               # the context that dialplan/asterisk/enforcer.conf brings
-NEEDED = ("CoreStatus", "DBDel", "DBPut", "Getvar", "Hangup", "Setvar", "Status", "ShowDialPlan")
+NEEDED = ("CoreStatus", "DBDel", "DBGet", "DBPut", "Hangup", "Setvar", "Status", "ShowDialPlan")
 RIGHTS = "read = system,call,user and write = system,call,reporting"
 CLOCK_SECONDS = 1.0                             # leases bear more; who compares two logs does not
-DIALPLAN_EVENTS = ("ListDialplan", "ShowDialPlanComplete")
-SETTLE_SECONDS = 2.0                            # for events that follow a response
+LISTED = frozenset({"DBGetResponse", "DBGetComplete", "ListDialplan", "ShowDialPlanComplete"})
+COMPLETE = frozenset({"DBGetComplete", "ShowDialPlanComplete"})
 
 
 def look_at(switch: SwitchSettings, emergency: Sequence[str]) -> Iterable[Finding]:
@@ -36,21 +36,17 @@ def look_at(switch: SwitchSettings, emergency: Sequence[str]) -> Iterable[Findin
 async def _look(switch: SwitchSettings, peer: Peer, emergency: Sequence[str]) -> list[Finding]:
     subject = f"switch {switch.name}"
     found: list[Finding] = []
-    events: asyncio.Queue[Message] = asyncio.Queue(maxsize=10_000)
-
-    def heard(_session: Session, message: Message) -> None:
-        with suppress(asyncio.QueueFull):
-            events.put_nowait(message)
-
+    entries = Entries()
     try:
-        session = await open_session(peer, heard, time.time, within=switch.login_deadline)
+        session = await open_session(peer, entries.heard, time.time, within=switch.login_deadline)
     except LinkError as error:
         advice = f"is Asterisk there, and does manager.conf have [{peer.username}] with this secret?"
         return [Finding(subject, Grade.FAILED, str(error), advice)]
     found.append(Finding(subject, Grade.OK, f"logged in as {peer}"))
+    session.decoder = _decoder(session.decoder)
     try:
-        async for finding in _checks(switch, subject, session, events, emergency):
-            found.append(finding)       # noqa: PERF401: what was found before an error is kept
+        async for finding in _checks(switch, subject, session, entries, emergency):
+            found.append(finding)       # noqa: PERF401 - what was found before an error is kept
     except (LinkError, WireError) as error:
         found.append(Finding(subject, Grade.FAILED, str(error), f"manager.conf: {RIGHTS}"))
     finally:
@@ -59,8 +55,7 @@ async def _look(switch: SwitchSettings, peer: Peer, emergency: Sequence[str]) ->
 
 
 async def _checks(
-    switch: SwitchSettings, subject: str, session: Session, events: asyncio.Queue[Message],
-    emergency: Sequence[str],
+    switch: SwitchSettings, subject: str, session: Session, entries: Entries, emergency: Sequence[str]
 ) -> AsyncIterator[Finding]:
     within = switch.action_deadline
     commands = await session.ask("ListCommands", within=within)
@@ -71,7 +66,7 @@ async def _checks(
         return
     yield Finding(subject, Grade.OK, "permissions complete")
     yield await _clock(subject, session, within)
-    yield await _lease(subject, session, within)
+    yield await _lease(subject, session, entries, within)
     if switch.listener_only:
         return
     try:
@@ -81,9 +76,8 @@ async def _checks(
                       '#include "enforcer.conf" in extensions.conf (see dialplan/README.md)')
         return
     yield Finding(subject, Grade.OK, f"hook present: context [{HOOK}]")
-    session.decoder = _decoder(session.decoder)
     for context in switch.outbound_contexts:
-        yield await _emergency(subject, session, events, context, emergency, within)
+        yield await _emergency(subject, session, entries, context, emergency, within)
 
 
 async def _clock(subject: str, session: Session, within: float) -> Finding:
@@ -97,27 +91,26 @@ async def _clock(subject: str, session: Session, within: float) -> Finding:
     return Finding(subject, Grade.OK, words)
 
 
-async def _lease(subject: str, session: Session, within: float) -> Finding:
+async def _lease(subject: str, session: Session, entries: Entries, within: float) -> Finding:
     """Write, read back, delete: what leases, words and brakes are made of."""
     key, value = "doctor", f"{time.time():.3f}"
     place = (("Family", FAMILY), ("Key", key))
     await session.ask("DBPut", (*place, ("Val", value)), within=within)
-    response = await session.ask("Getvar", (("Variable", f"DB({FAMILY}/{key})"),), within=within)
+    read = await entries.of(await session.ask("DBGet", place, within=within), within)
     await session.ask("DBDel", place, within=within)
-    if response.get("Value") != value:
+    if [entry.get("Val") for entry in read] != [value]:
         return Finding(subject, Grade.FAILED, "what is written to AstDB cannot be read back",
-                       "is Asterisk's disk full, or func_db not loaded?")
+                       "is the disk of Asterisk's astdb full?")
     return Finding(subject, Grade.OK, "a lease can be written, read and taken back")
 
 
 async def _emergency(
-    subject: str, session: Session, events: asyncio.Queue[Message], context: str,
-    emergency: Sequence[str], within: float,
+    subject: str, session: Session, entries: Entries, context: str, emergency: Sequence[str], within: float
 ) -> Finding:
     """Whether emergency numbers, dialled here, are served by a context that never comes to us."""
     hooked, unserved = [], []
     for number in emergency:
-        steps = await _served(session, events, context, number, within)
+        steps = await _served(session, entries, context, number, within)
         if not steps:
             unserved.append(number)
         elif any(HOOK in step for step in steps):
@@ -132,34 +125,58 @@ async def _emergency(
 
 
 async def _served(
-    session: Session, events: asyncio.Queue[Message], context: str, number: str, within: float
+    session: Session, entries: Entries, context: str, number: str, within: float
 ) -> list[str]:
     """The applications that a number meets, dialled in a context; empty where nothing serves it.
 
     Asterisk lists the context's own patterns before those it includes, so the first context in the
     list is the one that would run.
     """
-    while not events.empty():
-        events.get_nowait()
+    place = (("Context", context), ("Extension", number))
     try:
-        await session.ask("ShowDialPlan", (("Context", context), ("Extension", number)), within=within)
-    except LinkError:
-        return []
-    steps: list[str] = []
-    winner: tuple[str | None, str | None] | None = None
-    async with asyncio.timeout(SETTLE_SECONDS):
-        while (message := await events.get()).name != "ShowDialPlanComplete":
-            if message.name != "ListDialplan" or message.get("Application") is None:
-                continue
-            here = message.get("Context"), message.get("Extension")
-            winner = winner or here
-            if here == winner:
-                steps.append(f"{message.get('Application')}({message.get('AppData') or ''})")
-    return steps
+        response = await session.ask("ShowDialPlan", place, within=within)
+    except LinkError as error:
+        if REFUSED not in str(error):
+            raise
+        return []               # no such context, or no extension in it: Asterisk says so with an error
+    steps = [m for m in await entries.of(response, within) if m.get("Application") is not None]
+    return [
+        f"{m.get('Application')}({m.get('AppData') or ''})" for m in steps
+        if (m.get("Context"), m.get("Extension")) == (steps[0].get("Context"), steps[0].get("Extension"))
+    ]
+
+
+class Entries:
+    """The entries of lists, which follow or even precede the response that announces them."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, list[Message]] = {}
+        self._complete: dict[str, asyncio.Event] = {}
+
+    def heard(self, _session: Session, message: Message) -> None:
+        """Keep an entry for whoever asks with the action's id."""
+        action_id = message.get("ActionID")
+        if action_id is None or message.name not in LISTED:
+            return
+        if message.name in COMPLETE:
+            self._complete.setdefault(action_id, asyncio.Event()).set()
+        else:
+            self._entries.setdefault(action_id, []).append(message)
+
+    async def of(self, response: Message, within: float) -> list[Message]:
+        """All entries of the list that a response announced. Raises LinkError where it does not end."""
+        action_id = response["ActionID"]
+        try:
+            async with asyncio.timeout(within):
+                await self._complete.setdefault(action_id, asyncio.Event()).wait()
+        except TimeoutError:
+            raise LinkError(f"a list did not end within {within:g} s") from None
+        return self._entries.pop(action_id, [])
 
 
 def _decoder(used: Decoder) -> Decoder:
-    """A decoder that also keeps the entries of a dialplan list, on a stream already greeted."""
-    fresh = Decoder(frozenset(DIALPLAN_EVENTS))
+    """A decoder that keeps the entries of our lists, on a stream already greeted. Swapped in before the
+    first question; what was cut off by the swap is an event nobody waits for."""
+    fresh = Decoder(LISTED)
     fresh.banner = used.banner
     return fresh

@@ -117,48 +117,113 @@ WRONG = [
     (PACK + 'effective = "soon"\n', 4, "pack.effective must be a date, such as 2026-01-31"),
     (PACK + '[[rules]]\nid = "r"\n', 4, "unknown key 'rules'; did you mean 'rule'?"),
     (PACK + RULE + CRITICAL + 'verdict = "tag"\n', 9, "unknown key 'rule.verdict'"),
-    (PACK + RULE.replace("attempts", "attemps") + CRITICAL, 6, "rule.kind: no such kind: 'attemps' (asr, "
-     "attempts, concurrent_calls, cps or minutes); did you mean 'attempts'?"),
-    (PACK + RULE.replace('"r"', '"standing"') + CRITICAL, 5, "rule.id: 'standing' is the name of what people "
-     "decide about an account"),
+    (
+        PACK + RULE.replace("attempts", "attemps") + CRITICAL,
+        6,
+        "rule.kind: no such kind: 'attemps' (asr, "
+        "attempts, concurrent_calls, cps or minutes); did you mean 'attempts'?",
+    ),
+    (
+        PACK + RULE.replace('"r"', '"standing"') + CRITICAL,
+        5,
+        "rule.id: 'standing' is the name of what people decide about an account",
+    ),
     (PACK + RULE + "critical = { at = 0.5 }\n", 8, "rule.critical.at: must be a whole number of attempts"),
     (PACK + RULE + "critical = { at = -1 }\n", 8, "rule.critical.at must be at least 0"),
     (PACK + RULE + "critical = { at = inf }\n", 8, "rule.critical.at must be a finite number"),
     (PACK + RULE + 'critical = { at = "10" }\n', 8, "rule.critical.at must be a number"),
     (PACK + RULE + "critical = { at = true }\n", 8, "rule.critical.at must be a number"),
-    (PACK + RULE + 'critical = { at = 1, verdict = "blok" }\n', 8, "rule.critical.verdict must be allow, tag, "
-     "throttle or block; did you mean 'block'?"),
-    (PACK + RULE + CRITICAL + "\n[rule.warning]\nat = 10\n", 11, "rule.warning.at: 10 must be less than "
-     "critical.at, 10"),
-    (PACK + RULE + 'critical = { at = 10 }\nwarning = { at = 5, verdict = "block" }\n', 9,
-     "rule.warning.verdict: 'block' is severer than 'tag' later"),
-    (PACK + RULE + 'critical = { at = 10, verdict = "block", sip_code = 302 }\n', 8, "rule.critical.sip_code: the "
-     "switch cannot send 302 (403, 404, 408, 410, 480, 484, 486, 488, 500, 501, 502, 503 or 603)"),
-    (PACK + RULE + "critical = { at = 10, sip_code = 603 }\n", 8, "rule.critical.sip_code: has no meaning with "
-     "verdict 'tag'"),
-    (PACK + RULE + CRITICAL + 'only = ["emergency"]\n', 9, "rule.only: no rule can touch emergency calls: they are "
-     "exempt from all"),
-    (PACK + RULE + CRITICAL + 'only = ["premium"]\nwithout = ["premium"]\n', 10, "rule.without: premium cannot be "
-     "in 'only' and in 'without'"),
-    (PACK + RULE + CRITICAL + 'only = ["premum"]\n', 9, "rule.only must be emergency, directory_assistance, "
-     "toll_free, premium, international, internal, high_risk or ordinary; did you mean 'premium'?"),
+    (
+        PACK + RULE + 'critical = { at = 1, verdict = "blok" }\n',
+        8,
+        "rule.critical.verdict must be allow, tag, throttle or block; did you mean 'block'?",
+    ),
+    (
+        PACK + RULE + CRITICAL + "\n[rule.warning]\nat = 10\n",
+        11,
+        "rule.warning.at: 10 must be less than critical.at, 10",
+    ),
+    (
+        PACK + RULE + 'critical = { at = 10 }\nwarning = { at = 5, verdict = "block" }\n',
+        9,
+        "rule.warning.verdict: 'block' is severer than 'tag' later",
+    ),
+    (
+        PACK + RULE + 'critical = { at = 10, verdict = "block", sip_code = 302 }\n',
+        8,
+        "rule.critical.sip_code: the "
+        "switch cannot send 302 (403, 404, 408, 410, 480, 484, 486, 488, 500, 501, 502, 503 or 603)",
+    ),
+    (
+        PACK + RULE + "critical = { at = 10, sip_code = 603 }\n",
+        8,
+        "rule.critical.sip_code: has no meaning with verdict 'tag'",
+    ),
+    (
+        PACK + RULE + CRITICAL + 'only = ["emergency"]\n',
+        9,
+        "rule.only: no rule can touch emergency calls: they are exempt from all",
+    ),
+    (
+        PACK + RULE + CRITICAL + 'only = ["premium"]\nwithout = ["premium"]\n',
+        10,
+        "rule.without: premium cannot be in 'only' and in 'without'",
+    ),
+    (
+        PACK + RULE + CRITICAL + 'only = ["premum"]\n',
+        9,
+        "rule.only must be emergency, directory_assistance, "
+        "toll_free, premium, international, internal, high_risk or ordinary; did you mean 'premium'?",
+    ),
     (PACK + RULE + CRITICAL + "directions = []\n", 9, "rule.directions must not be empty"),
-    (PACK + RULE + 'critical = { at = 10, verdict = "throttle" }\n', 8, "rule.critical: 'throttle' needs a pace, "
-     "such as pace = { calls_per_second = 1 }"),
-    (PACK + RULE + CRITICAL + "pace = { calls_per_second = 1 }\n", 9, "rule.pace: no level of this rule throttles"),
-    (PACK + RULE + CRITICAL + "min_attempts = 5\n", 9, "rule.min_attempts: only the kind 'asr' judges a sample"),
-    (PACK + RULE + CRITICAL + "short_call_seconds = 5\n", 9, "rule.short_call_seconds: only the kind 'asr' tells "
-     "short calls from completed ones"),
-    (PACK + RULE.replace("attempts", "asr") + CRITICAL + "short_call_seconds = 0.0001\n", 9,
-     "rule.short_call_seconds: must be in whole milliseconds"),
-    (PACK + RULE.replace("attempts", "asr") + "critical = { at = 0 }\n", 8, "rule.critical.at: must be more than 0"),
-    (PACK + RULE.replace("attempts", "cps") + "critical = { at = 0 }\n", 8, "rule.critical.at: must be more than 0"),
-    (PACK + RULE.replace("attempts", "cps") + 'critical = { at = 5, verdict = "throttle" }\n'
-     "pace = { calls_per_second = 1 }\n", 9, "rule.pace.calls_per_second: the pace of this kind is its limit: "
-     "critical.at"),
-    (PACK + RULE.replace("attempts", "concurrent_calls") + 'critical = { at = 5, verdict = "throttle" }\n'
-     "pace = { max_hold = 1 }\n", 9, "rule.pace: a call over the limit is shed at once"),
-]  # fmt: skip
+    (
+        PACK + RULE + 'critical = { at = 10, verdict = "throttle" }\n',
+        8,
+        "rule.critical: 'throttle' needs a pace, such as pace = { calls_per_second = 1 }",
+    ),
+    (
+        PACK + RULE + CRITICAL + "pace = { calls_per_second = 1 }\n",
+        9,
+        "rule.pace: no level of this rule throttles",
+    ),
+    (
+        PACK + RULE + CRITICAL + "min_attempts = 5\n",
+        9,
+        "rule.min_attempts: only the kind 'asr' judges a sample",
+    ),
+    (
+        PACK + RULE + CRITICAL + "short_call_seconds = 5\n",
+        9,
+        "rule.short_call_seconds: only the kind 'asr' tells short calls from completed ones",
+    ),
+    (
+        PACK + RULE.replace("attempts", "asr") + CRITICAL + "short_call_seconds = 0.0001\n",
+        9,
+        "rule.short_call_seconds: must be in whole milliseconds",
+    ),
+    (
+        PACK + RULE.replace("attempts", "asr") + "critical = { at = 0 }\n",
+        8,
+        "rule.critical.at: must be more than 0",
+    ),
+    (
+        PACK + RULE.replace("attempts", "cps") + "critical = { at = 0 }\n",
+        8,
+        "rule.critical.at: must be more than 0",
+    ),
+    (
+        PACK + RULE.replace("attempts", "cps") + 'critical = { at = 5, verdict = "throttle" }\n'
+        "pace = { calls_per_second = 1 }\n",
+        9,
+        "rule.pace.calls_per_second: the pace of this kind is its limit: critical.at",
+    ),
+    (
+        PACK + RULE.replace("attempts", "concurrent_calls") + 'critical = { at = 5, verdict = "throttle" }\n'
+        "pace = { max_hold = 1 }\n",
+        9,
+        "rule.pace: a call over the limit is shed at once",
+    ),
+]
 
 
 @pytest.mark.parametrize(("text", "line", "problem"), WRONG)
@@ -189,17 +254,25 @@ def test_a_pack_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 SENTENCES = {
-    "asr": "Over the billing cycle of a customer, outbound calls: from 3 attempts per completed call on, calls are "
-    "tagged, and from 4 attempts per completed call on, calls are let through at 1 a second (held up to 2 s, then "
-    "refused with 503). Completed calls were answered and lasted at least 6 s. Nothing is judged below 100 attempts.",
-    "fraud.costly-numbers": "Over the billing cycle of an account, outbound calls to high risk or premium numbers "
+    "asr": "Over the billing cycle of a customer, outbound calls: from 3 attempts per completed call on, "
+    "calls are "
+    "tagged, and from 4 attempts per completed call on, calls are let through at 1 a second (held up to 2 "
+    "s, then "
+    "refused with 503). Completed calls were answered and lasted at least 6 s. Nothing is judged below "
+    "100 attempts.",
+    "fraud.costly-numbers": "Over the billing cycle of an account, outbound calls to high risk or premium "
+    "numbers "
     "only: over 25 attempts, calls are tagged, and over 100 attempts, calls are tagged.",
-    "resale.residential": "At any moment, over all calls of an account of type residential, outbound and inbound "
+    "resale.residential": "At any moment, over all calls of an account of type residential, outbound and "
+    "inbound "
     "calls: over 3 calls, calls are tagged, and over 4 calls, calls are tagged.",
-    "fair-use.trunk-minutes": "Over the billing cycle of an account of type trunk, outbound and inbound calls: once "
+    "fair-use.trunk-minutes": "Over the billing cycle of an account of type trunk, outbound and inbound "
+    "calls: once "
     "24000 minutes are used, calls are tagged, and once 30000 minutes are used, calls are tagged.",
-    "shared.cps": "In any second, over all calls of an account, outbound calls: over 3 calls/s, calls are tagged, "
-    "and over 5 calls/s, calls are let through at 5 a second (held up to 2 s, then refused with 503). While nobody "
+    "shared.cps": "In any second, over all calls of an account, outbound calls: over 3 calls/s, calls are "
+    "tagged, "
+    "and over 5 calls/s, calls are let through at 5 a second (held up to 2 s, then refused with 503). "
+    "While nobody "
     "can be asked, the last verdict stands.",
 }
 

@@ -48,15 +48,36 @@ y = 5
 '''
 
 LINES: dict[Place, int] = {
-    ("title",): 2, ("quoted key",): 3, ("dotted",): 4, ("dotted", "a"): 4, ("dotted", "a", "b"): 4,
-    ("table",): 6, ("table", "text"): 7, ("table", "raw"): 12, ("table", "list"): 14, ("table", "list", 0): 15,
-    ("table", "list", 1): 17, ("table", "list", 1, "inside"): 17, ("table", "list", 1, "more"): 17,
-    ("table", "list", 1, "more", 0): 17, ("table", "list", 1, "more", 1): 18, ("table", "date"): 20,
-    ("table", "last"): 21, ("many",): 22, ("many", 0): 22, ("many", 0, "x"): 23, ("many", 0, "sub"): 24,
-    ("many", 0, "sub", "y"): 25, ("many", 0, "deep"): 26, ("many", 0, "deep", 0): 26,
-    ("many", 0, "deep", 0, "z"): 27, ("many", 1): 28, ("many", 1, "x"): 29, ("many", 1, "sub"): 30,
+    ("title",): 2,
+    ("quoted key",): 3,
+    ("dotted",): 4,
+    ("dotted", "a"): 4,
+    ("dotted", "a", "b"): 4,
+    ("table",): 6,
+    ("table", "text"): 7,
+    ("table", "raw"): 12,
+    ("table", "list"): 14,
+    ("table", "list", 0): 15,
+    ("table", "list", 1): 17,
+    ("table", "list", 1, "inside"): 17,
+    ("table", "list", 1, "more"): 17,
+    ("table", "list", 1, "more", 0): 17,
+    ("table", "list", 1, "more", 1): 18,
+    ("table", "date"): 20,
+    ("table", "last"): 21,
+    ("many",): 22,
+    ("many", 0): 22,
+    ("many", 0, "x"): 23,
+    ("many", 0, "sub"): 24,
+    ("many", 0, "sub", "y"): 25,
+    ("many", 0, "deep"): 26,
+    ("many", 0, "deep", 0): 26,
+    ("many", 0, "deep", 0, "z"): 27,
+    ("many", 1): 28,
+    ("many", 1, "x"): 29,
+    ("many", 1, "sub"): 30,
     ("many", 1, "sub", "y"): 31,
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])

@@ -1,0 +1,84 @@
+"""`enforcer doctor` on a real Asterisk: what is fine is called fine, what is broken is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from enforcer.checkup import Finding, Grade
+from enforcer.settings import SwitchSettings, load
+from enforcer.switch.probe import look_at
+from lab.asterisk import Asterisk
+
+EMERGENCY = ("112", "911")
+
+
+def switch(
+    asterisk: Asterisk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: str = ""
+) -> SwitchSettings:
+    monkeypatch.setenv("ENFORCER_TEST_SECRET", asterisk.secret)
+    path = tmp_path / "enforcer.toml"
+    path.write_text(
+        f'site = "lab"\n[[switch]]\nname = "pbx1"\nport = {asterisk.ami_port}\n'
+        f'secret_env = "ENFORCER_TEST_SECRET"\n{more}'
+    )
+    return load(path).switch("pbx1")
+
+
+def only(findings: list[Finding], grade: Grade) -> list[str]:
+    return [finding.words for finding in findings if finding.grade is grade]
+
+
+def test_a_switch_set_up_as_documented_is_fine(
+    asterisk: Asterisk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contexts = 'outbound_contexts = ["from-accounts"]\n'
+    findings = list(look_at(switch(asterisk, tmp_path, monkeypatch, contexts), EMERGENCY))
+    assert only(findings, Grade.FAILED) == []
+    assert only(findings, Grade.OK)[1:] == [
+        "permissions complete",
+        findings[2].words,
+        "a lease can be written, read and taken back",
+        "hook present: context [enforcer]",
+        "112, 911 from [from-accounts] never come to us",
+    ]
+    assert findings[2].words.startswith("its clock is 0.")
+
+
+def test_an_emergency_number_that_passes_the_hook_is_found(
+    asterisk: Asterisk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dialled in the context that is included after the emergency one, they meet its pattern."""
+    contexts = 'outbound_contexts = ["accounts-out"]\n'
+    findings = list(look_at(switch(asterisk, tmp_path, monkeypatch, contexts), EMERGENCY))
+    assert only(findings, Grade.FAILED) == ["112, 911 from [accounts-out] pass the hook"]
+
+
+def test_an_emergency_number_that_nothing_serves_is_pointed_out(
+    asterisk: Asterisk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contexts = 'outbound_contexts = ["nowhere"]\n'
+    findings = list(look_at(switch(asterisk, tmp_path, monkeypatch, contexts), EMERGENCY))
+    assert only(findings, Grade.WARNING) == ["112, 911 from [nowhere] lead nowhere"]
+
+
+def test_a_wrong_secret_is_one_finding_that_does_not_show_it(
+    asterisk: Asterisk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = switch(asterisk, tmp_path, monkeypatch)
+    monkeypatch.setenv("ENFORCER_TEST_SECRET", "hunter2")
+    (finding,) = look_at(settings, EMERGENCY)
+    assert finding.grade is Grade.FAILED
+    assert "Authentication failed" in finding.words
+    assert "hunter2" not in str(finding)
+
+
+def test_a_switch_that_is_not_there_is_one_finding(
+    asterisk: Asterisk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int
+) -> None:
+    settings = switch(asterisk, tmp_path, monkeypatch).model_copy(update={"port": unused_tcp_port})
+    settings._base = tmp_path
+    (finding,) = look_at(settings, EMERGENCY)
+    assert finding.grade is Grade.FAILED
+    assert f"enforcer@127.0.0.1:{unused_tcp_port}" in finding.words
