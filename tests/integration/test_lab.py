@@ -117,10 +117,12 @@ async def test_inbound_call_reaches_the_account_and_belongs_to_it(
 ) -> None:
     async with Callee(lab_parts["sipp"], plain.phones_port, messages=True) as phones, plain.ami() as ami:
         outcome = await place(lab_parts["sipp"], plain.sip_address, [Call("carrier", "12025550102")])
-        ended = await ami.event("Hangup", Context="deliver")
+        ended = await ami.event("Hangup", Context="from-trunk", Exten="12025550102")
         assert [invite.number for invite in phones.invites()] == ["globex"]
     assert outcome.codes == {200: 1}
     assert ended["AccountCode"] == "globex"
+    row = next(row for row in cdrs(plain) if row[16] == ended["Uniqueid"])
+    assert row[:4] == ["globex", "carrier", "12025550102", "from-trunk"]
 
 
 @pytest.mark.parametrize("number", ["112", "911", "933"])
