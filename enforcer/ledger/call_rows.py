@@ -28,6 +28,14 @@ FIND_AT_ONCE = 500                  # far below the 32,766 values that SQLite ta
 BEFORE_SECONDS = 24 * 3600.0        # others look many times a second; a day is for one that stood still
 
 
+class Row(NamedTuple):
+    """A row that is there: what it says, the change that made it, and who wrote it last."""
+
+    record: CallRecord
+    born: int
+    writer: int
+
+
 class Written(NamedTuple):
     """One row that was written: what was there before, what was given, and what stands now."""
 
@@ -36,7 +44,7 @@ class Written(NamedTuple):
     now: CallRecord
 
 
-_FIND = sa.select(*RECORD_COLUMNS, CALL.c.born).where(
+_FIND = sa.select(*RECORD_COLUMNS, CALL.c.born, CALL.c.writer).where(
     CALL.c.call_id.in_(sa.bindparam("call_ids", expanding=True))
 )
 _INSERT = insert(CALL)
@@ -49,13 +57,13 @@ _WRITE = _INSERT.on_conflict_do_update(
 )
 
 
-def find(connection: sa.Connection, call_ids: Iterable[str]) -> dict[str, tuple[CallRecord, int]]:
-    """The rows of these calls that there are: each record, with the change that made its row."""
+def find(connection: sa.Connection, call_ids: Iterable[str]) -> dict[str, Row]:
+    """The rows of these calls that there are."""
     found = {}
     left = iter(call_ids)
     while some := list(islice(left, FIND_AT_ONCE)):
         for row in connection.execute(_FIND, {"call_ids": some}):
-            found[row[0]] = (record_of_row(row), row[-1])
+            found[row[0]] = Row(record_of_row(row), *row[-2:])
     return found
 
 
@@ -64,7 +72,7 @@ def write(
     records: Sequence[CallRecord],
     writer: int,
     at: float,
-    there: Mapping[str, tuple[CallRecord, int]] | None = None,
+    there: Mapping[str, Row] | None = None,
 ) -> list[Written]:
     """Write records, each joined with the row that is there. A row that says it all is left alone.
 
@@ -78,7 +86,8 @@ def write(
     before = []
     last = 0
     for record in records:
-        old, born = there.get(record.call_id, (None, None))
+        found = there.get(record.call_id)
+        old = None if found is None else found.record
         now = record if old is None else joined(record, old)
         if now == old:
             if now != record:
@@ -87,10 +96,10 @@ def write(
         written.append(Written(old, record, now))
         row = row_of_record(now)
         rows.append(row)
-        row["born"] = born
+        row["born"] = None if found is None else found.born
         row["writer"] = writer
-        if old is not None and not old.live:
-            before.append((row, old))
+        if found is not None and not found.record.live:
+            before.append((row, found))
     if not rows:
         return written
     last = take_marks(connection, "call", len(rows))
@@ -102,7 +111,10 @@ def write(
     if before:
         connection.execute(sa.delete(CALL_BEFORE).where(CALL_BEFORE.c.at < at - BEFORE_SECONDS))
         connection.execute(sa.insert(CALL_BEFORE), [
-            {"change": row["change"], "at": at, "call_id": old.call_id, "body": text_of_record(old)}
-            for row, old in before
+            {
+                "change": row["change"], "at": at, "call_id": row["call_id"],
+                "body": text_of_record(found.record), "writer": found.writer,
+            }
+            for row, found in before
         ])
     return written

@@ -39,8 +39,8 @@ class Foreign:
     """See the module. `lot` is the number by which we know our own rows.
 
     Calls are taken over from one state of the file at a time, in as many looks as it needs: so each
-    row is met once, and what the books counted for it is what it said when the last state was done
-    (`_done`), or nothing where it was born later.
+    row is met once, and what the books count for it is known: what they remember, or what it said
+    when the last state was done (`_done`), or what we wrote ourselves since.
     """
 
     def __init__(self, store: Store, books: Books, lot: int) -> None:
@@ -119,9 +119,9 @@ class Foreign:
             born, self._at = row[-2:]
             record = record_of_row(row)
             counted = None
-            if born <= self._done:
-                when = {"done": self._done, "call_id": record.call_id}
-                before = raw.execute(_BEFORE, when).fetchone()
+            if self._books.known(record.call_id) is None:
+                which = {"call_id": record.call_id, "born": born, "done": self._done, "lot": self._lot}
+                before = raw.execute(_BEFORE, which).fetchone()
                 counted = None if before is None else record_of_text(before[0])
             self._books.take(record, counted)
         if len(rows) < CALLS_AT_ONCE:

@@ -226,12 +226,11 @@ class SqliteLedger:
             unchanged = 0
             for event in events:
                 call_id = event.attempt.call_id
-                known = records.get(call_id) or (there[call_id][0] if call_id in there else None)
+                known = records.get(call_id) or (there[call_id].record if call_id in there else None)
                 record = books.told(known, event)
                 unchanged += record == known
                 records[call_id] = record
-            changed = [r for call_id, r in records.items() if call_id not in there or there[call_id][0] != r]
-            written = write(connection, changed, self._lot, self._clock(), there)
+            written = write(connection, list(records.values()), self._lot, self._clock(), there)
         for one in written:
             if books.counting or books.known(one.now.call_id) is not None:
                 books.take(one.now, one.before)

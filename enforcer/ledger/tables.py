@@ -43,7 +43,9 @@ CALL = _table(
     sip_code=sa.BigInteger, refusal=sa.Text, outcome=sa.Text, billed_msec=sa.BigInteger,
     answered_msec=sa.BigInteger, born=sa.BigInteger, change=sa.BigInteger, writer=sa.BigInteger,
 )
-CALL_BEFORE = _table("call_before", change=sa.BigInteger, at=sa.Double, call_id=sa.Text, body=sa.Text)
+CALL_BEFORE = _table(
+    "call_before", change=sa.BigInteger, at=sa.Double, call_id=sa.Text, body=sa.Text, writer=sa.BigInteger,
+)
 DECISION = _table(
     "decision", decision_id=sa.Text, at=sa.Double, call_id=sa.Text, account=sa.Text, body=sa.Text,
 )

@@ -77,13 +77,17 @@ CREATE UNIQUE INDEX call_change ON call (change);
 CREATE INDEX call_live ON call (switch) WHERE outcome IN ('ringing', 'talking');
 
 -- What a row said before a late fact about a finished call changed it: other processes that counted
--- the old version take it back. Kept for a day.
+-- the old version take it back. `change` is the change that came, `writer` who wrote the old version.
+-- Kept for a day.
 CREATE TABLE call_before (
     change BIGINT NOT NULL PRIMARY KEY,
     at DOUBLE PRECISION NOT NULL,
     call_id TEXT NOT NULL,
-    body TEXT NOT NULL
+    body TEXT NOT NULL,
+    writer BIGINT NOT NULL
 );
+CREATE INDEX call_before_call ON call_before (call_id, change);
+CREATE INDEX call_before_at ON call_before (at);
 
 CREATE TABLE decision (
     decision_id TEXT NOT NULL PRIMARY KEY,
