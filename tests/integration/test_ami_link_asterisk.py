@@ -351,3 +351,21 @@ async def test_the_switchs_own_cdrs_tell_of_the_same_calls(asterisk: Asterisk, d
         assert record.started_at == pytest.approx(attempt.at, abs=1.01)
         told = 0.0 if event.answered_at is None else event.at - event.answered_at
         assert record.billmsec / 1000 == pytest.approx(told, abs=1.01)
+
+
+async def test_under_load_no_call_is_lost_or_counted_twice(
+    asterisk: Asterisk, carrier: Callee, lab_parts: Mapping[str, Provisioned]
+) -> None:
+    judge = Judge()
+    async with linked(asterisk, judge) as link:
+        # numbers that end in 201 to 400 are plain ones to the far end
+        calls = [Call(("acme", "globex")[n % 2], f"12025556{n}", 0.2) for n in range(201, 401)]
+        outcome = await place(lab_parts["sipp"], asterisk.sip_address, calls, rate=40)
+        await judge.until(lambda: len(judge.phases(Phase.ENDED)) == len(calls))
+        state = link.state()
+    assert outcome.codes == {200: 200}
+    dialled = sorted(call.number for call in calls)
+    for phase in Phase:
+        assert sorted(event.attempt.number for event in judge.phases(phase)) == dialled
+    assert sorted(attempt.number for attempt in judge.asked) == dialled
+    assert (state.live_calls, state.faults, state.malformed, state.unwanted_events) == (0, 0, 0, 0)
