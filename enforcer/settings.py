@@ -10,16 +10,12 @@ environment variable, `secret_file` a file, and both are read when the switch is
 from __future__ import annotations
 
 import os
-from decimal import Decimal
 from difflib import get_close_matches
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from zoneinfo import ZoneInfo
 
 from pydantic import (
-    AfterValidator,
-    BeforeValidator,
     Field,
     PrivateAttr,
     StrictBool,
@@ -33,50 +29,11 @@ from enforcer.domain.call import NumberClass
 from enforcer.domain.mode import Mode
 from enforcer.domain.numbers import NumberPlan
 from enforcer.errors import BadInput
+from enforcer.settings_fields import Listen, Name, Network, Port, Seconds, Zone
 from enforcer.toml_lines import read
 from enforcer.toml_models import Table, Wrong, meant, one_of, validated
 
 LITERAL_SECRETS = ("secret", "password", "passwd", "pass", "token")
-
-
-def _exact_float(value: Any) -> Any:
-    """TOML numbers come as int or Decimal; True is neither."""
-    return float(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) else value
-
-
-def known_zone(name: str) -> str:
-    """The name of a time zone. Raises ValueError where there is no such zone."""
-    try:
-        ZoneInfo(name)
-    except (ValueError, OSError, LookupError):
-        raise Wrong(f"no such time zone: {name!r} (an IANA name such as Europe/Berlin)") from None
-    return name
-
-
-def _network(text: str) -> str:
-    try:
-        return str(ip_network(text))
-    except ValueError as error:
-        raise Wrong(f"no such network: {error}") from None
-
-
-def _listen(text: str) -> str:
-    """"host:port", or "" for off."""
-    if text:
-        host, colon, port = text.rpartition(":")
-        if not (host and colon and port.isdecimal() and 1 <= int(port) <= 65535):
-            raise Wrong(f'{text!r} is no address: "host:port", such as "127.0.0.1:9464"')
-    return text
-
-
-Name = Annotated[str, StringConstraints(min_length=1)]
-Port = Annotated[StrictInt, Field(ge=1, le=65535)]
-Seconds = Annotated[
-    float, BeforeValidator(_exact_float), Field(strict=True, gt=0, le=86_400, allow_inf_nan=False)
-]
-Zone = Annotated[str, AfterValidator(known_zone)]
-Network = Annotated[str, AfterValidator(_network)]
-Listen = Annotated[str, AfterValidator(_listen)]
 
 
 class LedgerSettings(Table):

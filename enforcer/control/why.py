@@ -128,7 +128,8 @@ def _decision(case: Case, decision: Decision) -> Explanation:
 def _verdict_words(decision: Decision) -> str:
     words = _WORDS[decision.verdict]
     if decision.verdict is Verdict.THROTTLE:
-        held = f"throttled: held for {decision.hold:g} s, then let through"
+        wait = f"held for {decision.hold:g} s, then let through" if decision.hold else "its turn came at once"
+        held = f"throttled: {wait}"
         words = "shed with 503" if decision.shed else held
     elif decision.verdict is Verdict.BLOCK:
         words = f"blocked with {decision.sip_code}"

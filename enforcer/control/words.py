@@ -93,7 +93,8 @@ def _level(rule: Rule, step: Step) -> str:
     elif rule.spec.kind == "minutes":
         begins = f"once {at} minutes are used"
     else:
-        begins = f"over {at} {rule.unit}"
+        unit = rule.unit.replace("s", "", 1) if step.at == 1 else rule.unit      # one call, one call/s
+        begins = f"over {at} {unit}"
     return f"{begins}, {_effect(rule, step)}"
 
 

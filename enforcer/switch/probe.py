@@ -1,7 +1,8 @@
 """One look at an Asterisk, for `enforcer doctor`: can it be reached, may we do what we must, is the
 hook where it should be, and do emergency calls stay away from it?
 
-In: a switch's settings and the emergency numbers of its country. Out: findings, the first broken one last.
+In: a switch's settings and the emergency numbers of its country. Out: findings; what stands on a broken
+one is not looked at. Whether the user's events reach us can only be seen while calls are made.
 Refuses to know: accounts, policies, calls. What it writes on the switch it takes away again.
 """
 
