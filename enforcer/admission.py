@@ -165,19 +165,19 @@ class Admission:
         live = self._ledger.live(switch)
         still = {record.call_id for record in live}
         self._ending = {c for c in self._ending if c in still or not c.startswith(f"{switch}/")}
-        verdicts: dict[tuple[str, str], Decision | None] = {}
+        verdicts: dict[tuple[str, str, str], Decision | None] = {}
         for record in live:
             if not record.account or record.number_class is NumberClass.EMERGENCY:
                 continue
             if record.call_id in self._ending:
                 continue
-            key = (record.account, record.direction)
+            key = (record.account, record.direction, record.number_class)
             if key not in verdicts:
                 attempt = CallAttempt(
                     record.call_id, switch, record.account, record.direction, record.number,
                     record.caller, at, record.channel,
                 )
-                verdicts[key] = self._over(attempt)
+                verdicts[key] = self._over(attempt, record.number_class)
             decision = verdicts[key]
             if decision is None:
                 continue
@@ -188,13 +188,13 @@ class Admission:
             actions.append(HangUp(record.call_id, record.channel, cause))
         return actions
 
-    def _over(self, attempt: CallAttempt) -> Decision | None:
+    def _over(self, attempt: CallAttempt, number_class: NumberClass) -> Decision | None:
         """The decision to end the account's calls, where a rule with `hang_up` blocks by now."""
         seats = [s for s in self._ledger.seats(attempt.account, attempt.at) if s.rule.spec.hang_up]
         if not seats:
             return None
         decision = decide(
-            attempt, NumberClass.ORDINARY, self._ledger.account(attempt.account), seats,
+            attempt, number_class, self._ledger.account(attempt.account), seats,
             self._modes, f"{self._prefix}-{next(self._numbers):x}", self._policy.label,
             self._ledger.degraded,
         )

@@ -10,8 +10,10 @@ milliseconds, so that sums do not depend on the order in which calls arrive.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
+from operator import attrgetter
 
 
 class Direction(StrEnum):
@@ -144,6 +146,7 @@ class CallRecord:
 
 # Who called whom and how: words that a source tells, or leaves empty.
 _WORDS = ("account", "number", "caller", "route", "channel")
+_words: Callable[[CallAttempt | CallRecord], tuple[str, ...]] = attrgetter(*_WORDS)
 
 
 def milliseconds(seconds: float) -> int:
@@ -165,14 +168,13 @@ def merged(record: CallRecord, event: CallEvent) -> CallRecord:
     """
     changes: dict[str, object] = {}
     attempt, source = event.attempt, event.source
-    better = source > record.started_by
-    for name in _WORDS:
-        told = getattr(attempt, name)
-        known = getattr(record, name)
-        if told and told != known and (better or not known):
-            changes[name] = told
-            if name == "account":
-                changes["customer"] = ""
+    if (all_told := _words(attempt)) != (all_known := _words(record)):
+        better = source > record.started_by
+        for name, told, known in zip(_WORDS, all_told, all_known, strict=True):
+            if told and told != known and (better or not known):
+                changes[name] = told
+                if name == "account":
+                    changes["customer"] = ""
     if _earlier(source, attempt.at, record.started_by, record.started_at):
         changes |= {"started_at": attempt.at, "started_by": source}
     answered_at = event.at if event.phase is Phase.ANSWERED else event.answered_at

@@ -78,9 +78,12 @@ class BillingCycle:
                 day = datetime.strptime(label + "-1", "%G-W%V-%u").date() + timedelta(self.anchor - 1)
             else:
                 day = datetime.strptime(label, "%Y-%m-%d").date()
-            return _span(self, day)
+            span = _span(self, day)
         except OverflowError:       # before the year 1, or after 9999
             raise ValueError(f"no cycle is called {label!r}") from None
+        if span.label != label:     # such as week 53 of a year that has 52
+            raise ValueError(f"no cycle is called {label!r}: is {span.label!r} meant?")
+        return span
 
 
 @lru_cache(maxsize=4096)

@@ -62,9 +62,10 @@ def decide(
         finding = _standing(attempt, account, modes)
         if finding is not None:
             findings.append(finding)
+    call = (attempt.direction, number_class)
     for seat in seats:
         rule, tally = seat.rule, seat.tally
-        if not rule.applies(attempt.direction, number_class):
+        if call not in rule.about:
             continue
         rule_id = rule.spec.id
         usage.append((rule_id, tally.usage()))

@@ -6,6 +6,7 @@ Refuses to know: modes, accounts, and every other rule.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -97,8 +98,7 @@ class Pacer:
 
     def used(self, at: float) -> int:
         """Calls released in the `seconds` before `at`, or due later."""
-        since = at - self.pace.seconds
-        return sum(1 for release in self._releases if release > since)
+        return len(self._releases) - bisect_right(self._releases, at - self.pace.seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,19 +155,20 @@ class Rule:
     """Base of all kinds. `per_call` rules must see every call: they never allow a lease.
 
     `spec.measure` is the measure the kind really needs, whatever the caller's said of the window.
+    `about` has the calls that the rule counts; what it does not count it does not judge.
     """
 
     per_call = False
     metric = ""
     unit = ""
 
-    __slots__ = ("_about", "_first", "spec")
+    __slots__ = ("_first", "about", "spec")
 
     def __init__(self, spec: RuleSpec) -> None:
         self.spec = replace(spec, measure=self.measured(spec.measure))
         warning = spec.warning
         self._first = spec.critical.at if warning is None else min(warning.at, spec.critical.at)
-        self._about = frozenset(
+        self.about = frozenset(
             (direction, kind) for direction in Direction for kind in NumberClass
             if self.spec.measure.includes(direction, kind)
         )
@@ -176,10 +177,6 @@ class Rule:
     def measured(measure: Measure) -> Measure:
         """The measure this kind really needs, given what the pack says of calls and numbers."""
         return measure
-
-    def applies(self, direction: Direction, kind: NumberClass) -> bool:
-        """Whether this call is one that the rule counts; what it does not count it does not judge."""
-        return (direction, kind) in self._about
 
     def judge(self, tally: Tally, at: float, pacer: Pacer | None) -> Judgement | None:
         """The judgement at `at`, the attempt in question counted already; None where all is fine.
