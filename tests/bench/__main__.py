@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.bench.report import Figure, show
 
-ALL = ("decide",)
+ALL = ("decide", "switch")
 
 
 def main(names: list[str]) -> int:

@@ -13,7 +13,7 @@ from enforcer.domain.decide import decide
 from enforcer.domain.decision import Verdict
 from enforcer.domain.mode import Mode, Modes
 from enforcer.domain.policy import Pack, Policy
-from enforcer.domain.rules import KINDS, Pace, RuleSpec, Step
+from enforcer.domain.rules import KINDS, Pace, Rule, RuleSpec, Step
 from enforcer.domain.usage import Measure, Scope, Tally
 from enforcer.ledger.books import Books
 from tests.bench.report import Figure, at_least, at_most, percentile
@@ -25,7 +25,7 @@ CALLS = 20_000
 def policy() -> Policy:
     """Five rules, as a carrier would combine them: four per account, the ratio per customer."""
 
-    def rule(kind: str, at: int, verdict: Verdict, scope: Scope = Scope.ACCOUNT, **more: object):  # noqa: ANN202
+    def rule(kind: str, at: int, verdict: Verdict, scope: Scope = Scope.ACCOUNT, **more: object) -> Rule:
         cls = KINDS[kind]
         spec = RuleSpec(
             kind, kind, f"clause {kind}", cls.measured(Measure(scope)), Step(Fraction(at), verdict),
@@ -56,7 +56,9 @@ def books(accounts: int, live: int) -> Books:
 
 def attempt(call: str, account: str, at: float) -> CallAttempt:
     """One seizure."""
-    return CallAttempt(f"pbx1/{call}", "pbx1", account, Direction.OUTBOUND, "12125551234", "100", at, "PJSIP/a-1")
+    return CallAttempt(
+        f"pbx1/{call}", "pbx1", account, Direction.OUTBOUND, "12125551234", "100", at, "PJSIP/a-1"
+    )
 
 
 def timed(accounts: int, live: int) -> list[float]:
@@ -71,7 +73,8 @@ def timed(accounts: int, live: int) -> list[float]:
         one = attempt(f"{n}", f"a{n % accounts}", NOON + n * 0.001)
         begin = perf_counter_ns()
         found.apply(CallEvent(Phase.STARTED, one, one.at))
-        decide(one, NumberClass.ORDINARY, known, found.seats(one.account, one.at), modes, "d-1", "bench@1")
+        seats = found.seats(one.account, one.at)
+        decide(one, NumberClass.ORDINARY, known, seats, modes, "d-1", "bench@1")
         took.append((perf_counter_ns() - begin) / 1000)
     gc.unfreeze()
     return took
@@ -86,7 +89,8 @@ def rate() -> float:
     begin = perf_counter()
     for one in attempts:
         found.apply(CallEvent(Phase.STARTED, one, one.at))
-        decide(one, NumberClass.ORDINARY, known, found.seats(one.account, one.at), modes, "d-1", "bench@1")
+        seats = found.seats(one.account, one.at)
+        decide(one, NumberClass.ORDINARY, known, seats, modes, "d-1", "bench@1")
     return len(attempts) / (perf_counter() - begin)
 
 

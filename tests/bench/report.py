@@ -52,8 +52,8 @@ def machine() -> dict[str, object]:
     model = ""
     info = Path("/proc/cpuinfo")
     if info.exists():
-        names = [line.partition(":")[2].strip() for line in info.read_text().splitlines() if "model name" in line]
-        model = names[0] if names else ""
+        lines = info.read_text().splitlines()
+        model = next((line.partition(":")[2].strip() for line in lines if "model name" in line), "")
     return {
         "cpu": model or platform.processor(), "cores": os.cpu_count(), "kernel": platform.release(),
         "python": platform.python_version(),
@@ -70,9 +70,9 @@ def show(groups: dict[str, list[Figure]], path: Path) -> None:
         table.add_section()
         for figure in figures:
             met = {None: "", True: "yes", False: "NO"}[figure.met]
+            value = f"{figure.value:,.3g}" if figure.value < 1000 else f"{figure.value:,.0f}"
             table.add_row(
-                f"{group}: {figure.what}", f"{figure.value:,.3g}" if figure.value < 1000 else f"{figure.value:,.0f}",
-                figure.unit, figure.target, met, figure.note,
+                f"{group}: {figure.what}", value, figure.unit, figure.target, met, figure.note
             )
     Console(width=150).print(table)
     document = {"machine": about, "figures": {g: [asdict(f) for f in fs] for g, fs in groups.items()}}

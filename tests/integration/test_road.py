@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
-from collections.abc import AsyncIterator, Iterator, Mapping
-from pathlib import Path
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 
 import pytest
 
@@ -126,7 +125,9 @@ def far_end(switch: Asterisk, lab_parts: Mapping[str, Provisioned]) -> Iterator[
 
 
 @pytest.fixture(scope="module")
-def enforcer(switch: Asterisk, far_end: Callee, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Enforcer]:
+def enforcer(
+    switch: Asterisk, far_end: Callee, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Enforcer]:
     found = Enforcer(tmp_path_factory.mktemp("road"), switch, POLICY, accounts=ACCOUNTS)
     try:
         run_apart(found.start())
@@ -146,7 +147,7 @@ async def running(enforcer: Enforcer) -> AsyncIterator[Enforcer]:
 
 
 @pytest.fixture
-def calls(switch: Asterisk, lab_parts: Mapping[str, Provisioned]):  # noqa: ANN201
+def calls(switch: Asterisk, lab_parts: Mapping[str, Provisioned]) -> Callable[..., Awaitable[Outcome]]:
     async def run(account: str, number: str = NUMBER, count: int = 1, **more: object) -> Outcome:
         talk = float(more.pop("talk", 0.1))     # type: ignore[arg-type]
         batch = [Call(account, number, talk)] * count
@@ -161,7 +162,9 @@ async def test_calls_within_every_limit_go(running, calls) -> None:
     assert outcome.failed == 0
 
 
-async def test_account_is_tagged_at_its_warning_and_blocked_at_its_limit(running, far_end, calls, switch) -> None:
+async def test_account_is_tagged_at_its_warning_and_blocked_at_its_limit(
+    running, far_end, calls, switch
+) -> None:
     outcome = await calls("blocked403", number="12025550143", count=4, rate=4)
     assert outcome.codes == {200: 2, 403: 2}
     tags = [invite.header("X-Enforcer-Tag") for invite in far_end.invites("12025550143")]
@@ -212,7 +215,7 @@ async def test_minutes_left_end_the_call_even_if_the_enforcer_is_dead_by_then(ru
 
 
 async def test_live_call_is_hung_up_when_its_rule_says_so(running, calls) -> None:
-    await running.command("mode", "set", "monitor", "--account", "endless", "--reason", "a call without a cap")
+    await running.command("mode", "set", "monitor", "--account", "endless", "--reason", "no cap")
     await running.line(lambda x: x.get("event") == "took over changes")
     talking = asyncio.create_task(calls("endless", talk=60.0, within=30.0))
     await running.line(lambda x: x.get("account") == "endless" and x.get("verdict") == "allow")
@@ -254,7 +257,7 @@ async def test_calls_go_on_without_the_enforcer(running, calls, fate) -> None:
     outcome, emergency = await asyncio.gather(calls("free", count=2), calls("free", number="911", count=2))
     assert outcome.codes == {200: 2}
     assert emergency.codes == {200: 2}
-    assert max(outcome.setup_ms) < 3000         # the deadline is 0.3 s; a call that hangs would be longer by far
+    assert max(outcome.setup_ms) < 3000     # the deadline is 0.3 s; a call that hangs takes far longer
 
 
 async def test_rule_that_fails_closed_refuses_while_nobody_can_be_asked(running, calls, switch) -> None:
@@ -277,7 +280,7 @@ async def test_counters_equal_the_cdrs_after_a_kill_under_load(running, calls, s
     before = len(far_end.invites())
     load = asyncio.create_task(calls("free", count=60, rate=30, talk=0.3))
     async with asyncio.timeout(10):
-        while len(far_end.invites()) < before + 20:     # in the middle of it
+        while len(far_end.invites()) < before + 20:  # noqa: ASYNC110 - the middle of it
             await asyncio.sleep(0.02)
     running.kill()
     await load
@@ -299,5 +302,5 @@ async def _database(ami, key: str) -> bool:
 async def _until(ask, wanted: bool, within: float = 10.0) -> None:
     """Wait until the switch says so: what is written there is written by rounds, every two seconds."""
     async with asyncio.timeout(within):
-        while await ask() is not wanted:
+        while await ask() is not wanted:    # noqa: ASYNC110 - another process is asked
             await asyncio.sleep(0.05)

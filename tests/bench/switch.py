@@ -1,0 +1,175 @@
+"""A real Asterisk under SIPp, with enforcement and without: the highest rate at which every call still
+goes through at once, and what enforcement adds to the set-up of a call.
+
+Runs are interleaved (one of each variant, then again), each on a fresh switch, and only their ratios
+mean anything: SIPp, both far ends and the enforcer share this machine with Asterisk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+import tempfile
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.asterisk import Asterisk
+from lab.enforcer import Enforcer
+from lab.process import free_port
+from lab.provision import Provisioned, provision
+from lab.sipp import Call, Callee, Outcome, place
+from tests.bench.report import Figure, at_least, at_most, median, percentile
+
+ROUNDS = int(os.environ.get("ENFORCER_BENCH_ROUNDS", "3"))
+SECONDS = 4.0           # of calls at each rate
+STEP = 1.08             # from one rate to the next
+NUMBER = "12025550142"
+
+# "asked" has a rule that must see every call and never bites; "leased" one that is far away.
+ASKED = """
+[pack]
+name = "bench"
+revision = "1"
+[[rule]]
+id = "rate"
+kind = "cps"
+clause = "bench"
+critical = { at = 100000, verdict = "tag" }
+"""
+LEASED = """
+[pack]
+name = "bench"
+revision = "1"
+[[rule]]
+id = "attempts"
+kind = "attempts"
+clause = "bench"
+critical = { at = 100000000, verdict = "block" }
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One way to run the switch."""
+
+    name: str
+    hook: bool = True
+    policy: str = ""            # "" no enforcer at all
+    ask: str = "ami"
+
+
+PLAIN = Variant("plain", hook=False)
+VARIANTS = (
+    PLAIN,
+    Variant("listener attached", hook=False, policy=LEASED),
+    Variant("leased", policy=LEASED),
+    Variant("asked over AMI", policy=ASKED),
+    Variant("asked over FastAGI", policy=ASKED, ask="agi"),
+)
+
+
+class Rig:
+    """One variant, running."""
+
+    def __init__(self, parts: dict[str, Provisioned], variant: Variant) -> None:
+        self.parts = parts
+        self.variant = variant
+        self._stack = AsyncExitStack()
+        self.switch: Asterisk | None = None
+
+    async def __aenter__(self) -> Rig:
+        agi = free_port(socket.SOCK_STREAM)
+        variables = {"ENF_ASK": self.variant.ask, "ENF_AGI": f"agi://127.0.0.1:{agi}/ask"}
+        self.switch = await self._stack.enter_async_context(
+            Asterisk(self.parts["asterisk"], hook=self.variant.hook, variables=variables)
+        )
+        await self._stack.enter_async_context(Callee(self.parts["sipp"], self.switch.carrier_port))
+        if self.variant.policy:
+            directory = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
+            more = f"[door.agi]\nenabled = {str(self.variant.ask == 'agi').lower()}\nport = {agi}\n"
+            enforcer = Enforcer(
+                directory, self.switch, self.variant.policy, more=more, accounts="acme,acme,pbx,,,,\n"
+            )
+            await self._stack.enter_async_context(enforcer)
+            await self.calls(5, 5)
+            await asyncio.sleep(2.5)        # a round, so that the lease is there
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def calls(self, rate: float, count: int) -> Outcome:
+        """So many calls at so many a second."""
+        assert self.switch is not None
+        batch = [Call("acme", NUMBER)] * count
+        return await place(self.parts["sipp"], self.switch.sip_address, batch, rate=rate, within=90)
+
+
+def clean(outcome: Outcome) -> bool:
+    """Every call went, none had to say it twice (one in 500 may: that is noise of the machine)."""
+    return outcome.failed == 0 and outcome.retransmissions * 500 <= outcome.placed
+
+
+async def highest(rig: Rig, start: float) -> float:
+    """The highest clean rate: upwards from `start` until two tries at one rate were not clean."""
+    best, rate = 0.0, start
+    while rate < 1000:
+        if not clean(await rig.calls(rate, int(rate * SECONDS))):
+            await asyncio.sleep(1.0)
+            if not clean(await rig.calls(rate, int(rate * SECONDS))):
+                return best
+        best, rate = rate, rate * STEP
+    return best
+
+
+def say(text: str) -> None:
+    """Progress, for whoever waits."""
+    print("  " + text, file=sys.stderr, flush=True)
+
+
+async def measure() -> list[Figure]:
+    """All variants, interleaved."""
+    parts = dict(provision(["asterisk", "sipp"]))
+    rates: dict[str, list[float]] = {variant.name: [] for variant in VARIANTS}
+    start = 40.0
+    for number in range(ROUNDS):
+        for variant in VARIANTS:
+            async with Rig(parts, variant) as rig:
+                found = await highest(rig, start)
+            rates[variant.name].append(found)
+            say(f"round {number + 1}: {variant.name}: {found:.0f} calls/s")
+            start = max(40.0, 0.55 * median(rates["plain"]))
+    plain = median(rates["plain"])
+    half = plain / 2
+    delays: dict[str, list[float]] = {variant.name: [] for variant in VARIANTS}
+    for _ in range(ROUNDS):
+        for variant in VARIANTS:
+            async with Rig(parts, variant) as rig:
+                delays[variant.name] += (await rig.calls(half, int(half * 2 * SECONDS))).setup_ms
+    return _figures(rates, delays, plain)
+
+
+def _figures(rates: dict[str, list[float]], delays: dict[str, list[float]], plain: float) -> list[Figure]:
+    note = f"runs {', '.join(f'{rate:.0f}' for rate in rates['plain'])}"
+    figures = [Figure("plain Asterisk, highest clean rate", plain, "calls/s", note=note)]
+    goals = {"listener attached": 0.95, "leased": 0.95, "asked over AMI": 0.75, "asked over FastAGI": 0.75}
+    for name, goal in goals.items():
+        ratios = [mine / theirs for mine, theirs in zip(rates[name], rates["plain"], strict=True)]
+        note = "runs " + ", ".join(f"{ratio:.2f}" for ratio in ratios)
+        figures.append(at_least(f"{name}, rate against plain", median(ratios), "", goal, note))
+    base = percentile(delays["plain"], 0.5)
+    limits = {"leased": 0.5, "asked over AMI": 3.0, "asked over FastAGI": 3.0}
+    for name, limit in limits.items():
+        added = percentile(delays[name], 0.5) - base
+        late = [f"{percentile(delays[which], 0.99):.1f} ms" for which in (name, "plain")]
+        note = f"p99 {late[0]}, plain {late[1]}"
+        figures.append(at_most(f"{name}, added set-up time at half rate, p50", added, "ms", limit, note))
+    return figures
+
+
+def run() -> list[Figure]:
+    """All figures of this page."""
+    return asyncio.run(measure())
