@@ -46,7 +46,6 @@ from enforcer.wire.channel import (
     direction_of,
     endpoint_of,
     event_time,
-    known,
     number_in,
     refusal_of,
     started_by_serial,
@@ -81,14 +80,15 @@ Fact = CallEvent | Question | SwitchNews
 
 
 class _Call:
-    """A call in progress, by its leading leg."""
+    """A call in progress, by its leading leg. `alias` is the Linkedid of a call that another leg leads."""
 
-    __slots__ = ("answered_at", "attempt", "trunk_account")
+    __slots__ = ("alias", "answered_at", "attempt", "trunk_account")
 
     def __init__(self, attempt: CallAttempt, answered_at: float | None, trunk_account: str = "") -> None:
         self.attempt = attempt
         self.answered_at = answered_at
         self.trunk_account = trunk_account
+        self.alias = ""
 
 
 class CallBook:
@@ -172,23 +172,9 @@ class CallBook:
         self, message: Message, uniqueid: str, channel: str, direction: Direction, at: float
     ) -> _Call:
         number = message.get("Exten") or ""
+        attempt = self.identity.attempt(message, uniqueid, channel, direction, number, at)
         inbound = direction is Direction.INBOUND
-        account, trunk_account = self.identity.party(message, channel), ""
-        if inbound:
-            by_number = self.identity.account_from == "caller"
-            account, trunk_account = (account_name(number) if by_number else ""), account
-        attempt = CallAttempt(
-            call_id=f"{self.identity.switch}/{uniqueid}",
-            switch=self.identity.switch,
-            account=account,
-            direction=direction,
-            number=number,
-            caller=known(message.get("CallerIDNum")),
-            at=at,
-            channel=channel,
-            route=endpoint_of(channel) if inbound else "",
-        )
-        return _Call(attempt, None, trunk_account)
+        return _Call(attempt, None, self.identity.party(message, channel) if inbound else "")
 
     def _dialled(self, call: _Call, message: Message, channel: str) -> None:
         """The first leg dialled names the carrier of an outbound call, the account of an inbound one."""
@@ -231,7 +217,11 @@ class CallBook:
         account, number = account_name(message.get("Account")), message.get("Number") or ""
         at = event_time(message, received_at)
         leader = self._leg_of.get(uniqueid) or linkedid
-        call = self._calls.get(uniqueid) or self._calls.get(leader)
+        call = (
+            self._calls.get(uniqueid)
+            or self._calls.get(leader)
+            or self._calls.get(self._leg_of.get(leader, ""))
+        )
         up_since: float | None = None
         if call is None:
             direction = direction_of(message.get("Direction")) or self._directions.get(message["Context"])
@@ -243,6 +233,9 @@ class CallBook:
             up_since = self._originated.pop(uniqueid, None)
             call = self._call(message, uniqueid, channel, direction, up_since or at)
             self._calls[uniqueid] = call
+            if leader != uniqueid:
+                self._leg_of[leader] = uniqueid
+                call.alias = leader
             call.attempt = replace(
                 call.attempt,
                 call_id=f"{self.identity.switch}/{leader}",
@@ -266,6 +259,7 @@ class CallBook:
         at = event_time(message, received_at)
         call = self._calls.pop(uniqueid, None)
         if call is not None:
+            self._leg_of.pop(call.alias, None)
             self._named(call, message)
             return [self._ending(message, call.attempt, call.answered_at, at)]
         if self._leg_of.pop(uniqueid, None) is not None:
@@ -332,6 +326,7 @@ class CallBook:
             call = self._calls.pop(uniqueid, None)
             if call is None:
                 continue
+            self._leg_of.pop(call.alias, None)
             answered_at = call.answered_at
             at = max(lost_at, answered_at or call.attempt.at)
             billsec = 0.0 if answered_at is None else float(int(at - answered_at))

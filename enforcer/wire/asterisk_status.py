@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from enforcer.domain.call import CallAttempt, CallEvent, Direction, Phase
+from enforcer.domain.call import CallAttempt, CallEvent, Phase
 from enforcer.wire.ami import Message
 from enforcer.wire.asterisk import PLUMBING, UP, CallBook
-from enforcer.wire.channel import account_name, endpoint_of, known, started_by_serial
+from enforcer.wire.channel import started_by_serial
 
 # Commas inside a function's arguments are escaped, commas between variables are not.
 STATUS_VARIABLES = r"CDR(start\,u),CDR(answer\,u),CDR(dcontext),CDR(dst)"
@@ -66,22 +66,8 @@ def _attempt(
     if direction is None:
         return None
     number = message.get("DNID") or message.variable("CDR(dst)", "Variable") or message.get("Exten") or ""
-    inbound = direction is Direction.INBOUND
-    if not inbound:
-        account = identity.party(message, channel)
-    else:
-        account = account_name(number) if identity.account_from == "caller" else ""
-    return CallAttempt(
-        call_id=f"{identity.switch}/{uniqueid}",
-        switch=identity.switch,
-        account=account,
-        direction=direction,
-        number=number,
-        caller=known(message.get("CallerIDNum")),
-        at=_epoch(message, "CDR(start,u)") or started_by_serial(uniqueid) or received_at,
-        channel=channel,
-        route=endpoint_of(channel) if inbound else "",
-    )
+    at = _epoch(message, "CDR(start,u)") or started_by_serial(uniqueid) or received_at
+    return identity.attempt(message, uniqueid, channel, direction, number, at)
 
 
 def _epoch(message: Message, variable: str) -> float | None:

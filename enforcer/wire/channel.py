@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from enforcer.domain.call import Direction, Refusal
+from enforcer.domain.call import CallAttempt, Direction, Refusal
 from enforcer.wire.ami import Message
 
 AccountFrom = Literal["accountcode", "endpoint", "caller"]
@@ -49,6 +49,30 @@ class Identity:
         if self.account_from == "endpoint":
             return account_name(endpoint_of(channel))
         return account_name(message.get("CallerIDNum"))
+
+    def attempt(
+        self, message: Message, uniqueid: str, channel: str, direction: Direction, number: str, at: float
+    ) -> CallAttempt:
+        """The attempt that this channel leads, as far as one message tells it.
+
+        The account of an inbound call is the called party, whom only its number may name here.
+        """
+        inbound = direction is Direction.INBOUND
+        if not inbound:
+            account = self.party(message, channel)
+        else:
+            account = account_name(number) if self.account_from == "caller" else ""
+        return CallAttempt(
+            call_id=f"{self.switch}/{uniqueid}",
+            switch=self.switch,
+            account=account,
+            direction=direction,
+            number=number,
+            caller=known(message.get("CallerIDNum")),
+            at=at,
+            channel=channel,
+            route=endpoint_of(channel) if inbound else "",
+        )
 
 
 def account_name(text: str | None) -> str:

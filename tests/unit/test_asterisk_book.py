@@ -118,6 +118,25 @@ def test_a_transferred_leg_that_asks_again_ends_the_same_call_later() -> None:
     assert book.legs == 0
 
 
+def test_a_call_that_a_local_channel_leads_is_one_call_with_a_route() -> None:
+    """AMI Originate of Local/1000@from-accounts: one half runs the dialplan and asks, its twin has the id."""
+    book = CallBook(IDENTITY)
+    local = {"Channel": "Local/1000@from-accounts-00000001;2"}
+    twin = {"Channel": "Local/1000@from-accounts-00000001;1"}
+    redirected = {"Channel": "Local/1777@from-accounts-00000002;2", "Number": "1777"}
+    facts = told(
+        asked("pbx-100.2", "pbx-100.1", **local), leg("pbx-100.3"),
+        asked("pbx-100.5", "pbx-100.1", **redirected), up("pbx-100.2", **local),
+        hangup("pbx-100.3", "pbx-100.1"), hangup("pbx-100.1", **twin), hangup("pbx-100.5", "pbx-100.1"),
+        hangup("pbx-100.2", "pbx-100.1", ChannelState="6", **local),
+        book=book,
+    )  # fmt: skip
+    assert {question.attempt.call_id for question in questions(facts)} == {"pbx1/pbx-100.1"}
+    answered, ended = events(facts)
+    assert (answered.phase, ended.phase, ended.attempt.route) == (Phase.ANSWERED, Phase.ENDED, "carrier")
+    assert book.legs == 0
+
+
 def test_a_leg_belongs_to_the_call_it_was_created_for_whatever_its_linkedid_becomes() -> None:
     facts = told(
         event("Newchannel", "pbx-100.1"), event("Newchannel", "pbx-100.5"), leg("pbx-100.6", "pbx-100.5"),
