@@ -98,7 +98,7 @@ async def real_stage() -> AsyncIterator[Stage]:
             switch.ami_port,
             switch.secret,
             callers,
-            f"any SIP phone: at {switch.sip_address}, user acme, globex, initech or umbrella, no password",
+            f"any SIP phone at {switch.sip_address}, user acme, globex, initech or umbrella, no password",
         )
 
 

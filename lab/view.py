@@ -20,7 +20,9 @@ from rich.text import Text
 VERDICTS = ("allow", "tag", "throttle", "block")
 STYLES = {"allow": "green", "tag": "cyan", "throttle": "yellow", "block": "red"}
 SHOWN = 14
-"""Decisions kept on the screen."""
+"""Most decisions on the screen; fewer where the terminal is low."""
+AROUND = 17
+"""Lines the panel needs besides them."""
 
 Line = Mapping[str, Any]
 
@@ -106,7 +108,7 @@ class LiveView:
         self._by_account: dict[str, Counter[str]] = {}
         self._latest: deque[Line] = deque(maxlen=SHOWN)
         self._trouble = ""
-        self._title, self._hints = title, hints
+        self._console, self._title, self._hints = console, title, hints
         self._live = Live(self._draw(), console=console, auto_refresh=False, transient=False)
 
     def __enter__(self) -> Self:
@@ -141,7 +143,8 @@ class LiveView:
         latest = Table(box=None, padding=(0, 1), expand=True)
         for name, ratio in (("account", None), ("number", None), ("outcome", None), ("because", 1)):
             latest.add_column(name, ratio=ratio, no_wrap=True, overflow="ellipsis")
-        for line in self._latest:
+        room = max(3, self._console.size.height - AROUND)
+        for line in list(self._latest)[:room]:
             style = STYLES.get(str(line.get("verdict")), "")
             latest.add_row(
                 Text(str(line.get("account") or "-")),
