@@ -126,17 +126,22 @@ def load(
     and the calls in progress, one by one."""
     latest = connection.execute(sa.select(sa.func.max(CALL.c.started_at))).scalar_one()
     books.begin(policy, accounts, float("-inf") if latest is None else latest)
-    if latest is None or not books.counting:
-        return
-    calendars = {BillingCycle(a.anchor_day, a.timezone) for a in accounts} | {BillingCycle()}
-    spans = {calendar.at(now) for calendar in calendars}
+    if latest is not None and books.counting:
+        calendars = {BillingCycle(a.anchor_day, a.timezone) for a in accounts} | {BillingCycle()}
+        _load_ended(connection, books, {calendar.at(now) for calendar in calendars}, latest)
+    for row in connection.execute(sa.select(*RECORD_COLUMNS).where(CALL.c.outcome.in_(LIVE))):
+        books.adopt(record_of_row(row))
+
+
+def _load_ended(connection: sa.Connection, books: Books, spans: Collection[Span], latest: float) -> None:
+    """Tallies of calls that are over and began in one of these spans, or later."""
     first = min(span.start for span in spans)
     # Where one span holds all there is, its calls need not be told apart by time, and the grouping
     # follows the index: four times as fast.
     edges = sorted({edge for span in spans for edge in span[:2] if first < edge <= latest})
     starts = [first, *edges]
     measures = [
-        (scope, place, measure) for scope, some in policy.measures.items()
+        (scope, place, measure) for scope, some in books.policy.measures.items()
         for place, measure in enumerate(some) if measure.window is Window.CYCLE
     ]
     over = CALL.c.outcome.not_in(LIVE)
@@ -151,5 +156,3 @@ def load(
                 book.ahead = True
             elif start >= book.span.start and measure.includes(group.direction, group.number_class):
                 add(book.tallies[place], group, measure)
-    for row in connection.execute(sa.select(*RECORD_COLUMNS).where(CALL.c.outcome.in_(LIVE))):
-        books.adopt(record_of_row(row))

@@ -73,6 +73,7 @@ class SqliteLedger:
         self._trouble = ""
         self._still: sa.Connection | None = None
         self._lost = 0
+        self._in_use = False        # until then nobody asks for counters, and nobody keeps them
         self.account = self._books.account
         self.live = self._books.live
         self.seats = self._books.seats
@@ -219,7 +220,7 @@ class SqliteLedger:
         books = self._books
         self.flush()
         with self._store.guarded(), self._store.writing() as connection:
-            if books.counting:
+            if self._in_use:
                 self._foreign.take_calls(connection)
             there = find(connection, {event.attempt.call_id for event in events})
             records: dict[str, CallRecord] = {}
@@ -232,7 +233,7 @@ class SqliteLedger:
                 records[call_id] = record
             written = write(connection, list(records.values()), self._lot, self._clock(), there)
         for one in written:
-            if books.counting or books.known(one.now.call_id) is not None:
+            if self._in_use or books.known(one.now.call_id) is not None:
                 books.take(one.now, one.before)
         new = sum(1 for one in written if one.before is None)
         return Absorbed(new, len(events) - new - unchanged, unchanged)
@@ -255,6 +256,7 @@ class SqliteLedger:
             self._foreign.begin(connection)
             accounts = [account_of_row(row) for row in connection.execute(sa.select(ACCOUNT)).mappings()]
             load(connection, self._books, policy, accounts, self._clock())
+        self._in_use = True
         self._writer.changed.clear()
 
     def changed_elsewhere(self) -> bool:
