@@ -11,12 +11,12 @@ Refuses to know: protocols, disks, and what time it is (`clock` is given).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import count
 
 from enforcer.domain.actions import Action, HangUp, LimitDuration
-from enforcer.domain.call import CallAttempt, CallEvent, NumberClass, Phase, Refusal, Source
+from enforcer.domain.call import CallAttempt, CallEvent, NumberClass, Phase, Refusal
 from enforcer.domain.decide import decide
 from enforcer.domain.decision import Decision, Verdict
 from enforcer.domain.mode import Modes
@@ -113,18 +113,6 @@ class Admission:
     def policy(self) -> Policy:
         """The policy in force."""
         return self._policy
-
-    def level(self, switch: str, present: Collection[str], since: float, at: float) -> None:
-        """A switch told which calls it has. Those of ours that began before `since` (Unix seconds) and
-        are not among them ended while nobody looked; their CDRs will say how."""
-        for record in self._ledger.live(switch):
-            if record.call_id in present or record.started_at >= since:
-                continue
-            attempt = CallAttempt(
-                record.call_id, switch, record.account, record.direction, record.number, record.caller,
-                record.started_at, record.channel,
-            )
-            self._ledger.apply(CallEvent(Phase.ENDED, attempt, at, source=Source.INFERRED))
 
     def _decide(self, attempt: CallAttempt) -> Decision:
         return decide(

@@ -70,6 +70,9 @@ def build(
         observers=(telemetry.decision,),
     )
     links = tuple(_link(switch, secrets_of[switch.name], admission, clock) for switch in settings.switches)
+    for switch, link in zip(settings.switches, links, strict=True):
+        for record in ledger.live(switch.name):     # calls that were going on when we were last here
+            link.book.restore(record.attempt(), record.answered_at)
     return House(settings, ledger, admission, links, _doors(settings, admission, telemetry, clock), telemetry)
 
 

@@ -100,11 +100,8 @@ class Enforcer:
 
     def lines(self) -> list[dict[str, Any]]:
         """The log since the last start."""
-        found = []
-        for line in self._read()[self._from :].splitlines():
-            if line.startswith("{"):
-                found.append(json.loads(line))
-        return found
+        text = self._read()[self._from :]
+        return [json.loads(line) for line in text.splitlines() if line.startswith("{") and line.endswith("}")]
 
     def decisions(self, **fields: object) -> list[dict[str, Any]]:
         """The decisions logged since the last start that have these fields."""
@@ -125,7 +122,8 @@ class Enforcer:
                         raise LabFailed(f"the enforcer ended:\n{self._child.last_words()}")
                     await asyncio.sleep(0.01)
         except TimeoutError:
-            raise LabFailed(f"no such log line within {within:g} s; the last are:\n{self._read()[-1500:]}") from None
+            last = self._read()[-1500:]
+            raise LabFailed(f"no such log line within {within:g} s; the last are:\n{last}") from None
 
     async def command(self, *words: str, expect: int = 0) -> str:
         """What `enforcer WORDS...` prints. Raises LabFailed where its exit code is not `expect`."""
@@ -135,7 +133,8 @@ class Enforcer:
         )
         out, err = await process.communicate()
         if process.returncode != expect:
-            raise LabFailed(f"enforcer {' '.join(words)}: exit {process.returncode}\n{out.decode()}{err.decode()}")
+            said = f"exit {process.returncode}\n{out.decode()}{err.decode()}"
+            raise LabFailed(f"enforcer {' '.join(words)}: {said}")
         return out.decode()
 
     async def json(self, *words: str) -> Any:

@@ -134,6 +134,13 @@ class CallRecord:
         """Set up or being set up, as far as we know, and not refused by us."""
         return self.ended_at is None and self.refusal is Refusal.NONE
 
+    def attempt(self) -> CallAttempt:
+        """The seizure that this record is of."""
+        return CallAttempt(
+            self.call_id, self.switch, self.account, self.direction, self.number, self.caller,
+            self.started_at, self.channel, self.route,
+        )
+
     @property
     def billmsec(self) -> int:
         """Milliseconds from answer to end; 0 while the call lasts and where it was never answered."""

@@ -99,6 +99,7 @@ def run() -> list[Figure]:
     figures = [at_least("decisions a second, one core", max(rate() for _ in range(3)), "/s", 100_000)]
     for accounts, live in ((1, 0), (1000, 0), (1000, 50_000), (1_000_000, 0)):
         took = timed(accounts, live)
-        figures.append(Figure(f"p50, {accounts:,} accounts, {live:,} live", percentile(took, 0.5), "us"))
-        figures.append(at_most(f"p99, {accounts:,} accounts, {live:,} live", percentile(took, 0.99), "us", 100))
+        where = f"{accounts:,} accounts, {live:,} live"
+        figures.append(Figure(f"p50, {where}", percentile(took, 0.5), "us"))
+        figures.append(at_most(f"p99, {where}", percentile(took, 0.99), "us", 100))
     return figures
