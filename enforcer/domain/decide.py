@@ -76,7 +76,7 @@ def decide(
             allowance = judgement.max_duration
             if allowance is not None and mode is Mode.BLOCK and (cap is None or allowance < cap):
                 cap = allowance
-            if judgement.level is not Level.FINE:
+            if judgement.level:
                 finding = _weigh(seat, judgement, mode, at)
                 findings.append(finding)
         if seat.pacer is not None and (finding is not None or isinstance(rule, CallsPerSecond)):

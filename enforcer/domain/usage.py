@@ -9,8 +9,9 @@ Refuses to know: limits, verdicts, the clock.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import product
 from typing import NamedTuple
 
 from enforcer.domain.call import CallRecord, Direction, NumberClass, Refusal, Source, milliseconds
@@ -38,7 +39,7 @@ class Measure:
 
     A completed call was answered and lasted at least `short_msec`; with `short_includes_equal`
     it must have lasted longer. `only` (where not empty) and `without` filter number classes;
-    emergency calls are never counted, whatever these say.
+    emergency calls are never counted, whatever these say. `calls` follows from these.
     """
 
     scope: Scope = Scope.ACCOUNT
@@ -48,19 +49,20 @@ class Measure:
     short_includes_equal: bool = False
     only: frozenset[NumberClass] = frozenset()
     without: frozenset[NumberClass] = frozenset()
+    calls: frozenset[tuple[Direction, NumberClass]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Look up, for each call, rather than work out: `calls` says it all."""
+        kinds = (self.only or frozenset(NumberClass)) - self.without - {NumberClass.EMERGENCY}
+        object.__setattr__(self, "calls", frozenset(product(self.directions, kinds)))
 
     def counts(self, record: CallRecord) -> bool:
         """Whether this record belongs here, its time aside."""
-        return self.includes(record.direction, record.number_class)
+        return (record.direction, record.number_class) in self.calls
 
     def includes(self, direction: Direction, kind: NumberClass) -> bool:
         """Whether calls in this direction to this class of number belong here."""
-        return (
-            kind is not NumberClass.EMERGENCY
-            and direction in self.directions
-            and (not self.only or kind in self.only)
-            and kind not in self.without
-        )
+        return (direction, kind) in self.calls
 
     def short(self, billmsec: int) -> bool:
         """Whether an answered call of this length is short, hence not completed."""
@@ -127,7 +129,7 @@ class Usage(NamedTuple):
 
 def contribute(tally: Tally, record: CallRecord, measure: Measure, sign: int) -> None:
     """Add (`sign` 1) or take back (`sign` -1) what one record that `measure` counts adds."""
-    if record.refusal is not Refusal.NONE:
+    if record.refusal:
         if measure.window is Window.CYCLE:
             if record.refusal is Refusal.BLOCKED:
                 tally.blocked += sign
@@ -135,7 +137,7 @@ def contribute(tally: Tally, record: CallRecord, measure: Measure, sign: int) ->
                 tally.shed += sign
         return
     ended = record.ended_at is not None
-    if measure.window is Window.LIVE and ended:
+    if ended and measure.window is Window.LIVE:
         return
     tally.attempts += sign
     if not ended:

@@ -14,7 +14,6 @@ from math import floor
 from typing import NamedTuple
 
 from enforcer.domain.account import Account, AccountType
-from enforcer.domain.call import Direction, NumberClass
 from enforcer.domain.decision import Level, OnFailure, Verdict
 from enforcer.domain.usage import Measure, Tally
 
@@ -168,10 +167,7 @@ class Rule:
         self.spec = replace(spec, measure=self.measured(spec.measure))
         warning = spec.warning
         self._first = spec.critical.at if warning is None else min(warning.at, spec.critical.at)
-        self.about = frozenset(
-            (direction, kind) for direction in Direction for kind in NumberClass
-            if self.spec.measure.includes(direction, kind)
-        )
+        self.about = self.spec.measure.calls
 
     @staticmethod
     def measured(measure: Measure) -> Measure:

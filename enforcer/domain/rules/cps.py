@@ -44,8 +44,9 @@ class CallsPerSecond(Rule):
             if fine is None or warning is None or (fine > 0 and not pacer.busy(fine, at)):
                 return None
             step, level = warning, Level.WARNING
-        rate = (pacer.used(at) + 1) / Fraction(self.spec.pace.seconds)
-        return Judgement(level, step, plain(rate), plain(step.at))
+        calls, seconds = pacer.used(at) + 1, self.spec.pace.seconds
+        rate = str(calls) if seconds == 1.0 else plain(calls / Fraction(seconds))
+        return Judgement(level, step, rate, plain(step.at))
 
     def headroom(self, tally: Tally, at: float) -> int:
         """None to give away: every call has to be seen."""
