@@ -7,13 +7,13 @@ Refuses to know: disks and databases; adapters keep the records and give the num
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from operator import attrgetter
 
 from enforcer.domain.account import Account, unregistered
-from enforcer.domain.call import CallEvent, CallRecord, NumberClass, Refusal, joined, merged
+from enforcer.domain.call import CallEvent, CallRecord, Direction, NumberClass, Phase, Refusal, joined, merged
 from enforcer.domain.cycle import BillingCycle, Span
 from enforcer.domain.policy import Policy, Seat
 from enforcer.domain.usage import Measure, Scope, Tally, Window, contribute
@@ -21,6 +21,9 @@ from enforcer.domain.usage import Measure, Scope, Tally, Window, contribute
 # So many calls that are over are remembered, to know repeats of their events at once (about 35 MB;
 # 8 minutes at 100 calls a second). An event about an older call is looked up in the store.
 REMEMBER_CALLS = 50_000
+# Desks kept: about 1.3 KB each, most of it what pacers remember. An account whose desk made room and
+# whose pacers were idle is seated anew at its next question, which costs some 10 us.
+MOST_DESKS = 50_000
 # Two sources may disagree on a start by this much (seconds) and mean the same call: CDRs have whole
 # seconds, and a switch that is asked for its calls rounds differently from one that tells them.
 SAME_START = 60.0
@@ -73,10 +76,11 @@ class Books:
         self._derive = derive
         self._clock = clock
         self.policy = Policy()
+        self._columns = _columns(self.policy)
         self.accounts: dict[str, Account] = {}
         self._first_account: dict[str, Account] = {}    # of each customer: its cycle is the customer's
         self._books: dict[Scope, dict[str, Book]] = {scope: {} for scope in Scope}
-        self._desks: dict[str, Desk] = {}
+        self._desks: OrderedDict[str, Desk] = OrderedDict()
         self._live: dict[str, CallRecord] = {}
         self._over: dict[str, CallRecord] = {}          # ended or refused, lately
         self._oldest_over: deque[str] = deque()
@@ -93,6 +97,7 @@ class Books:
         self.policy = policy
         self.accounts = {account.id: account for account in accounts}
         self._rank_customers()
+        self._columns = _columns(policy)
         self._books = {scope: {} for scope in Scope}
         self._unseat()
         self._live = {}
@@ -199,6 +204,12 @@ class Books:
             seats.append(Seat(rule, book.tallies[self.policy.place(rule)], pacer))
         desk = Desk(tuple(seats), until)
         self._desks[account_id] = desk
+        if len(self._desks) > MOST_DESKS:
+            longest_here, oldest = self._desks.popitem(last=False)
+            # Not where a call went on just now, or will: a pacer must not forget it.
+            lately = self._clock() - SAME_START
+            if any(seat.pacer is not None and seat.pacer.used(lately) for seat in oldest.seats):
+                self._desks[longest_here] = oldest
         return desk
 
     def _unseat(self) -> None:
@@ -261,8 +272,10 @@ class Books:
                 attempt.call_id, attempt.switch, account,
                 self.account(account).customer if account else "",
                 attempt.direction, attempt.number, attempt.caller, self._classify(attempt.number),
-                attempt.route, attempt.channel, attempt.at, event.source,
+                attempt.route, attempt.channel, attempt.at, event.source, refusal=event.refusal,
             )
+            if event.phase is Phase.STARTED:
+                return known        # the hot path: a beginning tells no more than that
         record = merged(known, event)
         if record.account and not record.customer:
             record = replace(record, customer=self.account(record.account).customer)
@@ -290,28 +303,24 @@ class Books:
 
     def _add(self, record: CallRecord, sign: int, closing: bool = True) -> None:
         """Add a record to every tally that counts it, or take it back."""
+        account = record.account
+        if not account:
+            return
         started_at = record.started_at
-        for scope, book in self._pages(record, closing):
-            this_cycle = book.span.start <= started_at < book.span.end
-            for measure, tally in zip(self.policy.measures[scope], book.tallies, strict=True):
-                if (this_cycle or measure.window is Window.LIVE) and measure.counts(record):
-                    contribute(tally, record, measure, sign)
-
-    def _pages(self, record: CallRecord, closing: bool = True) -> list[tuple[Scope, Book]]:
-        """The books that may count a call, in the cycle it belongs to if that is the latest."""
-        pages: list[tuple[Scope, Book]] = []
-        if not record.account:
-            return pages
-        for scope, key in ((Scope.ACCOUNT, record.account), (Scope.CUSTOMER, record.customer)):
-            if not self.policy.measures[scope]:
-                continue
+        for scope, columns in self._columns[record.direction, record.number_class]:
+            key = account if scope is Scope.ACCOUNT else record.customer
             book = self._books[scope].get(key) or self.book(scope, key)
-            if record.started_at >= book.span.end:
+            span = book.span
+            if started_at >= span.end:
                 if closing:
-                    self._close_cycle(book, scope, key, record.started_at)
-                book.ahead = book.ahead or record.started_at >= book.span.end
-            pages.append((scope, book))
-        return pages
+                    self._close_cycle(book, scope, key, started_at)
+                    span = book.span
+                book.ahead = book.ahead or started_at >= span.end
+            this_cycle = span.start <= started_at < span.end
+            tallies = book.tallies
+            for place, measure in columns:
+                if this_cycle or measure.window is Window.LIVE:
+                    contribute(tallies[place], record, measure, sign)
 
     def _close_cycle(self, book: Book, scope: Scope, key: str, at: float) -> None:
         """Begin the cycle that holds `at`, unless that is too far ahead to be believed."""
@@ -323,3 +332,21 @@ class Books:
                 book.tallies[place] = Tally()
         if book.ahead:
             self.stale.add((scope, key))
+
+
+Columns = tuple[tuple[Scope, tuple[tuple[int, Measure], ...]], ...]
+
+
+def _columns(policy: Policy) -> dict[tuple[Direction, NumberClass], Columns]:
+    """Which tallies count a call in this direction to this class of number: found once a policy,
+    not once a call."""
+    return {
+        (direction, kind): tuple(
+            (scope, columns) for scope in Scope
+            if (columns := tuple(
+                (place, measure) for place, measure in enumerate(policy.measures[scope])
+                if measure.includes(direction, kind)
+            ))
+        )
+        for direction in Direction for kind in NumberClass
+    }
