@@ -103,6 +103,21 @@ def test_a_cdr_corrects_an_end_that_nobody_saw() -> None:
     assert told(START, ANSWER, gone, CDR).billmsec == told(START, CDR, ANSWER, gone).billmsec == 60_000
 
 
+def test_the_earliest_start_and_answer_and_the_latest_end_stand() -> None:
+    early, late = (
+        CallEvent(Phase.ENDED, replace(ATTEMPT, at=NOON + n), NOON + 9 + n, answered_at=NOON + 4 + n)
+        for n in (0, 1)
+    )
+    for final in (told(early, late), told(late, early)):
+        assert (final.started_at, final.answered_at, final.ended_at) == (NOON, NOON + 4, NOON + 10)
+
+
+@pytest.mark.parametrize("known", [{"hangup_cause": 0}, {"sip_code": 0}, {"hangup_cause": 17}, {"sip_code": 486}])
+def test_of_two_endings_at_one_instant_the_one_that_tells_more_stands(known: dict[str, int]) -> None:
+    bare, telling = ended(NOON + 9), ended(NOON + 9, **known)
+    assert told(bare, telling) == told(telling, bare) == told(telling)
+
+
 def test_an_account_corrected_by_events_asks_for_its_customer_again() -> None:
     wrong = replace(CDR, attempt=replace(FROM_CDR, account="globex"))
     known = replace(told(wrong), customer="globex")

@@ -86,7 +86,7 @@ class Pacer:
 
     def take(self, release: float) -> None:
         """A call goes on at `release` (Unix seconds). Where another rule held its predecessor for
-        longer, it is noted as of then: the queue stays in order, and the window stays exact."""
+        longer, it is noted as of then: the queue stays in order and can be counted by halving."""
         releases = self._releases
         releases.append(release if not releases or release > releases[-1] else releases[-1])
 
