@@ -10,11 +10,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import fcntl
 import os
 import shutil
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,8 @@ class Stage:
     """Places calls until cancelled."""
     own_calls: str
     """How to place calls of one's own."""
+    sip: str = ""
+    """host:port where it takes calls, "" nowhere."""
 
 
 def traffic(path: Path = DEMO / "traffic.csv") -> list[Call]:
@@ -98,7 +101,9 @@ async def real_stage() -> AsyncIterator[Stage]:
             switch.ami_port,
             switch.secret,
             callers,
-            f"any SIP phone at {switch.sip_address}, user acme, globex, initech or umbrella, no password",
+            ".venv/bin/python -m lab.call acme 12025550142\n                 "
+            f"or any SIP phone at {switch.sip_address}, user acme, globex, initech or umbrella, no password",
+            switch.sip_address,
         )
 
 
@@ -136,6 +141,21 @@ async def any_stage(*, fake: bool) -> AsyncIterator[Stage]:
         yield stage
 
 
+@contextlib.contextmanager
+def only_one(home: Path) -> Iterator[None]:
+    """`.lab/run` belongs to one run at a time. Raises LabFailed where another has it."""
+    home.parent.mkdir(parents=True, exist_ok=True)
+    with home.with_suffix(".lock").open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise LabFailed("another `make run` or `make lab` is running in this checkout") from None
+        try:
+            yield
+        finally:
+            (home / "sip.address").unlink(missing_ok=True)
+
+
 def write_configuration(home: Path, stage: Stage) -> None:
     """A fresh `.lab/run`: configuration, policy, secret; no calls from before."""
     shutil.rmtree(home, ignore_errors=True)
@@ -143,6 +163,8 @@ def write_configuration(home: Path, stage: Stage) -> None:
     (home / "enforcer.toml").write_text(CONFIGURATION.format(port=stage.ami_port))
     shutil.copy(DEMO / "policy.toml", home)
     shutil.copy(DEMO / "accounts.csv", home)
+    if stage.sip:
+        (home / "sip.address").write_text(stage.sip + "\n")
     secret = home / "ami.secret"
     secret.touch(mode=0o600)
     secret.write_text(stage.secret + "\n")
@@ -171,7 +193,9 @@ async def watch(
 async def demonstrate(console: Console, *, plain: bool, fake: bool, seconds: float | None) -> None:
     """Everything, until `seconds` are over or we are cancelled. Raises LabFailed."""
     home = lab_dir() / "run"
-    async with any_stage(fake=fake) as stage, contextlib.AsyncExitStack() as stack:
+    async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(only_one(home))
+        stage = await stack.enter_async_context(any_stage(fake=fake))
         write_configuration(home, stage)
         console.print(f"enforcer beside {stage.title}", markup=False, highlight=False, soft_wrap=True)
         registered = await asyncio.create_subprocess_exec(
@@ -220,11 +244,18 @@ async def end(process: asyncio.subprocess.Process) -> None:
 
 async def stand(console: Console, seconds: float | None) -> None:
     """Only the switch and its far end, for calls and enforcers of one's own. Raises LabUnavailable."""
-    async with real_stage() as stage:
-        home = lab_dir() / "run"
+    home = lab_dir() / "run"
+    async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(only_one(home))
+        stage = await stack.enter_async_context(real_stage())
         write_configuration(home, stage)
-        console.print(f"{stage.title}\n{stage.own_calls}", markup=False, highlight=False, soft_wrap=True)
-        console.print(f"an enforcer for it: .venv/bin/enforcer run --config {shown_path(home)}/enforcer.toml")
+        config = f"--config {shown_path(home)}/enforcer.toml"
+        for line in (
+            stage.title,
+            f"Your own calls:  {stage.own_calls}",
+            f"An enforcer:     .venv/bin/enforcer run {config}",
+        ):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await asyncio.Event().wait()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,6 +15,7 @@ import pytest
 from lab import provision as provisioning
 from lab.provision import (
     CANNOT,
+    ROOT,
     Bundle,
     LabUnavailable,
     Provisioned,
@@ -124,3 +128,21 @@ def test_unknown_bundle_is_bad_use(capsys: pytest.CaptureFixture[str]) -> None:
         main(["asterix"])
     assert ended.value.code == 2
     assert "no bundle 'asterix'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("no_skip", "ends"), [("", "1 skipped"), ("1", "1 error")])
+def test_missing_lab_skips_with_the_reason_and_fails_where_nothing_may_skip(
+    tmp_path: Path, no_skip: str, ends: str
+) -> None:
+    nowhere = "http://127.0.0.1:9/nobody-listens"
+    missing = {"ENFORCER_LAB_DIR": str(tmp_path), "ENFORCER_DEBIAN_MIRROR": nowhere}
+    one_test = "tests/integration/test_lab.py::test_account_nobody_knows_is_refused"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", one_test],
+        cwd=ROOT,
+        env={**os.environ, **missing, "ENFORCER_NO_SKIP": no_skip},
+        capture_output=True,
+        text=True,
+    )
+    assert ends in done.stdout.splitlines()[-1]
+    assert "no lab here: cannot reach a Debian mirror" in done.stdout

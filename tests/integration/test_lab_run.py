@@ -108,3 +108,29 @@ def test_outcome_is_said_in_few_words(line: dict[str, object], words: str) -> No
 def test_sentence_names_what_a_stronger_mode_would_have_done() -> None:
     line = {"account": "acme", "number": "1", "verdict": "allow", "would_be": "block", "reason": "too many"}
     assert sentence(line) == "acme      -> 1            allowed (would be block): too many"
+
+
+async def test_person_places_a_call_meanwhile_and_a_second_run_is_refused(
+    lab_parts: Mapping[str, Provisioned], tmp_path: Path
+) -> None:
+    process = await start(tmp_path, "--switch-only")
+    assert process.stdout is not None
+    async with asyncio.timeout(60):
+        while b"An enforcer" not in await process.stdout.readline():
+            pass
+    env = {**os.environ, "ENFORCER_LAB_DIR": str(tmp_path)}
+    said = []
+    for words in (["lab.call", "acme", "1202555486"], ["lab.run", "--plain", "--seconds", "1"]):
+        other = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", *words),
+            cwd=ROOT,
+            env=env,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        output, _ = await other.communicate()
+        said.append((other.returncode, output.decode()))
+    process.terminate()
+    await process.communicate()
+    assert (said[0][0], said[0][1].splitlines()[0]) == (1, "acme -> 1202555486: 486 Busy Here")
+    assert said[1] == (1, "lab: another `make run` or `make lab` is running in this checkout\n")
