@@ -112,7 +112,9 @@ def test_the_earliest_start_and_answer_and_the_latest_end_stand() -> None:
         assert (final.started_at, final.answered_at, final.ended_at) == (NOON, NOON + 4, NOON + 10)
 
 
-@pytest.mark.parametrize("known", [{"hangup_cause": 0}, {"sip_code": 0}, {"hangup_cause": 17}, {"sip_code": 486}])
+@pytest.mark.parametrize("known", [
+    {"hangup_cause": 0}, {"sip_code": 0}, {"hangup_cause": 17}, {"sip_code": 486},
+])
 def test_of_two_endings_at_one_instant_the_one_that_tells_more_stands(known: dict[str, int]) -> None:
     bare, telling = ended(NOON + 9), ended(NOON + 9, **known)
     assert told(bare, telling) == told(telling, bare) == told(telling)
