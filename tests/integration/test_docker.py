@@ -19,6 +19,7 @@ from enforcer.control.accounts_csv import read_accounts
 from enforcer.wire.answer import SIP_CODES
 from lab.asterisk import DIALPLAN, TEMPLATES, render
 from lab.provision import ROOT
+from lab.sipp import SCENARIOS
 
 DOCKER = ROOT / "docker"
 COMPOSE: dict[str, Any] = yaml.safe_load((DOCKER / "compose.yml").read_text())
@@ -188,6 +189,17 @@ def test_the_calls_of_the_containers_are_placed_by_accounts_the_switch_has() -> 
     assert {row[0] for row in rows} == endpoints
     assert {account.id for account in read_accounts(ETC / "accounts.csv")} == endpoints
     assert any(f"exten => {row[1]},1," in (DIALPLAN / "emergency.conf").read_text() for row in rows)
+
+
+@pytest.mark.parametrize("name", ["caller", "callee"])
+def test_no_two_sipps_use_the_same_branch_or_tag(name: str) -> None:
+    # SIPp makes them from its process id, which is the same in every container.
+    script = (DOCKER / "sipp" / "scenario").read_text()
+    (sed,) = re.findall(r'^sed "(.*)" .*$', script, re.MULTILINE)
+    told = run("sed", sed.replace("$2", "1f2e"), SCENARIOS / f"{name}.xml").stdout
+    made = re.findall(r"(?:branch|tag)=(\[(?:branch|pid).*)", told)
+    assert made
+    assert all("1f2e" in one for one in made)
 
 
 SIPP_LOG = """\
