@@ -215,6 +215,12 @@ def _check_options(page: _Page, table: RuleTable) -> None:
     if throttles and table.kind in _PACED and not rate:
         key = "pace" if table.pace else "critical"
         raise page.wrong(key, "'throttle' needs a pace, such as pace = { calls_per_second = 1 }")
+    if table.kind == "cps" and table.scope == "customer":
+        raise page.wrong("scope", "the kind 'cps' holds each account to its rate, not a customer")
+    if table.hang_up and table.kind != "minutes":
+        raise page.wrong("hang_up", "only the kind 'minutes' is crossed by calls in progress")
+    if table.hang_up and table.critical.verdict != "block":
+        raise page.wrong("hang_up", "needs critical.verdict = 'block': a call that is ended is not slowed")
     if table.min_attempts and table.kind != "asr":
         raise page.wrong("min_attempts", "only the kind 'asr' judges a sample")
     if table.kind != "asr":

@@ -148,6 +148,9 @@ class NumberPlan:
             return NumberClass.INTERNATIONAL    # free at home only
         if kind_of_number in _BY_TYPE:
             return _BY_TYPE[kind_of_number]
+        if parsed.country_code == self._country_code:
+            # +1 is twenty-five countries: a call from the US to Jamaica is not a call within the US.
+            abroad = phonenumbers.region_code_for_number(parsed) not in (self.country, None)
         return NumberClass.INTERNATIONAL if abroad else NumberClass.ORDINARY
 
 

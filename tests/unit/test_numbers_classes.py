@@ -76,6 +76,7 @@ def test_listed_numbers_are_emergency_numbers_too(listed: str, dialled: str, is_
     (US, "+448001111111", "international"),         # free at home only
     (US, "+80012345678", "toll_free"),              # free from everywhere
     (US, "+4490987901234", "international"),        # no such number
+    (US, "18765550123", "international"), (US, "12425550123", "international"),     # +1, and another country
     (US, "+449098790123", "premium"),
     (US, "100", "internal"), (US, "*97", "internal"), (US, "1001", "internal"), (US, "100100", "internal"),
     (US, "", "internal"), (US, "s", "internal"), (US, "alice", "internal"), (US, "+", "internal"),

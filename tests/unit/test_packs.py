@@ -81,7 +81,6 @@ critical = { at = 3.3, verdict = "throttle" }
 pace = { calls_per_second = 0.5, max_hold = 1.5 }
 min_attempts = 20
 on_failure = "last_known"
-hang_up = true
 types = ["pbx", "trunk"]
 plans = ["flat"]
 customers = ["acme"]
@@ -95,7 +94,7 @@ accounts = ["a", "b"]
     assert (spec.measure.short_msec, spec.measure.short_includes_equal) == (5500, True)
     assert spec.measure.without == {NumberClass.TOLL_FREE}
     assert (spec.pace.calls, spec.pace.seconds, spec.pace.max_hold) == (1, 2.0, 1.5)
-    assert (spec.min_attempts, spec.on_failure, spec.hang_up) == (20, OnFailure.LAST_KNOWN, True)
+    assert (spec.min_attempts, spec.on_failure) == (20, OnFailure.LAST_KNOWN)
     assert spec.types == {AccountType.PBX, AccountType.TRUNK}
     assert (spec.plans, spec.customers, spec.accounts) == ({"flat"}, {"acme"}, {"a", "b"})
 
@@ -223,6 +222,12 @@ WRONG = [
         9,
         "rule.pace: a call over the limit is shed at once",
     ),
+    (PACK + RULE.replace("attempts", "cps") + 'scope = "customer"\n' + CRITICAL, 8,
+     "rule.scope: the kind 'cps' holds each account to its rate, not a customer"),
+    (PACK + RULE + "hang_up = true\n" + CRITICAL, 8,
+     "rule.hang_up: only the kind 'minutes' is crossed by calls in progress"),
+    (PACK + RULE.replace("attempts", "minutes") + "hang_up = true\n" + STEP.format(5, '"tag"'), 8,
+     "rule.hang_up: needs critical.verdict = 'block': a call that is ended is not slowed"),
 ]
 
 
