@@ -63,6 +63,14 @@ format = "json"
 """
 
 
+class Screen(Console):
+    """The terminal. Where its reader has gone (`| head`), the run ends in order."""
+
+    def on_broken_pipe(self) -> None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise LabFailed("nobody reads any more")
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """A switch with calls to come, real or not."""
@@ -300,7 +308,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--fake", action="store_true", help="the built-in fake switch, whatever is there")
     parser.add_argument("--switch-only", action="store_true", help="no enforcer, no callers")
     options = parser.parse_args(arguments)
-    console = Console()
+    console = Screen()
     plain = options.plain or not console.is_terminal or bool(os.environ.get("NO_COLOR"))
     work = (
         stand(console, options.seconds)

@@ -37,7 +37,7 @@ def parse(text: str) -> Line | None:
 
 
 def outcome(line: Line) -> str:
-    """What became of the call, in a few words: allowed, tagged, held 0.35 s, shed 503, blocked 403."""
+    """What became of the call, in a few words: allowed, tagged, held 0.35 s, in its turn, shed 503, blocked 403."""
     match line.get("verdict"):
         case "allow":
             return "allowed"
@@ -45,6 +45,8 @@ def outcome(line: Line) -> str:
             return "tagged"
         case "throttle" if line.get("shed"):
             return f"shed {line.get('sip_code', 503)}"
+        case "throttle" if not line.get("hold"):
+            return "in its turn"
         case "throttle":
             return f"held {line.get('hold', 0):g} s"
         case "block":

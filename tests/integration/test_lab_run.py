@@ -97,6 +97,7 @@ def test_traffic_has_an_emergency_call_and_every_account() -> None:
         ({"verdict": "allow"}, "allowed"),
         ({"verdict": "tag"}, "tagged"),
         ({"verdict": "throttle", "hold": 0.35}, "held 0.35 s"),
+        ({"verdict": "throttle", "hold": 0.0}, "in its turn"),
         ({"verdict": "throttle", "shed": True, "sip_code": 503}, "shed 503"),
         ({"verdict": "block", "sip_code": 603}, "blocked 603"),
     ],
