@@ -37,7 +37,7 @@ def parse(text: str) -> Line | None:
 
 
 def outcome(line: Line) -> str:
-    """What became of the call, in few words: allowed, tagged, held 0.35 s, in its turn, shed 503, blocked 403."""
+    """What became of the call: allowed, tagged, held 0.35 s, in its turn, shed 503, blocked 403."""
     match line.get("verdict"):
         case "allow":
             return "allowed"
