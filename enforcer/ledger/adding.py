@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from enforcer.domain.account import Account
 from enforcer.domain.call import Direction, NumberClass
 from enforcer.domain.cycle import BillingCycle, Span
 from enforcer.domain.policy import Policy
@@ -119,12 +118,11 @@ def derived(connection: sa.Connection, scope: Scope, key: str, measure: Measure,
     return tally
 
 
-def load(
-    connection: sa.Connection, books: Books, policy: Policy, accounts: Collection[Account], now: float
-) -> None:
+def load(connection: sa.Connection, books: Books, policy: Policy, now: float) -> None:
     """Begin the books anew with what the store knows: tallies of the cycles of `now`, added up here,
     and the calls in progress, one by one."""
     latest = connection.execute(sa.select(sa.func.max(CALL.c.started_at))).scalar_one()
+    accounts = list(books.accounts.values())
     books.begin(policy, accounts, float("-inf") if latest is None else latest)
     if latest is not None and books.counting:
         calendars = {BillingCycle(a.anchor_day, a.timezone) for a in accounts} | {BillingCycle()}
@@ -140,19 +138,17 @@ def _load_ended(connection: sa.Connection, books: Books, spans: Collection[Span]
     # follows the index: four times as fast.
     edges = sorted({edge for span in spans for edge in span[:2] if first < edge <= latest})
     starts = [first, *edges]
-    measures = [
-        (scope, place, measure) for scope, some in books.policy.measures.items()
-        for place, measure in enumerate(some) if measure.window is Window.CYCLE
-    ]
     over = CALL.c.outcome.not_in(LIVE)
-    bounds = {bound(measure) for _, _, measure in measures}
+    bounds = {
+        bound(measure) for some in books.policy.measures.values() for measure in some
+        if measure.window is Window.CYCLE
+    }
     for group in grouped(connection, bounds, CALL.c.started_at >= first, over, edges=edges):
-        if not group.account:
-            continue
         start = starts[group.piece]
-        for scope, place, measure in measures:
+        for scope, columns in books.columns[group.direction, group.number_class] if group.account else ():
             book = books.book(scope, group.account if scope is Scope.ACCOUNT else group.customer)
             if start >= book.span.end:
                 book.ahead = True
-            elif start >= book.span.start and measure.includes(group.direction, group.number_class):
-                add(book.tallies[place], group, measure)
+            elif start >= book.span.start:
+                for place, measure in columns:
+                    add(book.tallies[place], group, measure)

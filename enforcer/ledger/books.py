@@ -76,7 +76,7 @@ class Books:
         self._derive = derive
         self._clock = clock
         self.policy = Policy()
-        self._columns = _columns(self.policy)
+        self.columns = _columns(self.policy)
         self.accounts: dict[str, Account] = {}
         self._first_account: dict[str, Account] = {}    # of each customer: its cycle is the customer's
         self._books: dict[Scope, dict[str, Book]] = {scope: {} for scope in Scope}
@@ -97,7 +97,7 @@ class Books:
         self.policy = policy
         self.accounts = {account.id: account for account in accounts}
         self._rank_customers()
-        self._columns = _columns(policy)
+        self.columns = _columns(policy)
         self._books = {scope: {} for scope in Scope}
         self._unseat()
         self._live = {}
@@ -307,7 +307,7 @@ class Books:
         if not account:
             return
         started_at = record.started_at
-        for scope, columns in self._columns[record.direction, record.number_class]:
+        for scope, columns in self.columns[record.direction, record.number_class]:
             key = account if scope is Scope.ACCOUNT else record.customer
             book = self._books[scope].get(key) or self.book(scope, key)
             span = book.span

@@ -58,10 +58,11 @@ class Foreign:
         self._reader.close()
 
     def begin(self, connection: sa.Connection) -> None:
-        """The books are about to be loaded from what this connection sees."""
+        """The books are about to be loaded from what this connection sees; accounts are, here."""
         marks = {row[0]: row[1] for row in connection.execute(sa.select(MARK.c.name, MARK.c.value))}
         self._reader.rollback()
-        self._accounts, self._modes = marks["account"], marks["mode"]
+        self.take_accounts(connection)
+        self._modes = marks["mode"]
         self._done = self._at = self._top = marks["call"]
         self._version = -1
 

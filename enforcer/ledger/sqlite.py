@@ -36,7 +36,6 @@ from enforcer.ledger.tables import (
     DECISION,
     MODE_SETTING,
     RECORD_COLUMNS,
-    account_of_row,
     decision_of_text,
     mode_of_row,
     record_of_row,
@@ -79,8 +78,6 @@ class SqliteLedger:
         self.seats = self._books.seats
         with self._store.reading() as connection:
             self._foreign.begin(connection)
-            accounts = [account_of_row(row) for row in connection.execute(sa.select(ACCOUNT)).mappings()]
-        self._books.begin(Policy(), accounts, float("inf"))
 
     @property
     def degraded(self) -> str:
@@ -254,8 +251,7 @@ class SqliteLedger:
         self.flush()
         with self._store.reading() as connection:
             self._foreign.begin(connection)
-            accounts = [account_of_row(row) for row in connection.execute(sa.select(ACCOUNT)).mappings()]
-            load(connection, self._books, policy, accounts, self._clock())
+            load(connection, self._books, policy, self._clock())
         self._in_use = True
         self._writer.changed.clear()
 

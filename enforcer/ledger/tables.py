@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields
+from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -51,6 +52,7 @@ DECISION = _table(
 )
 
 RECORD_FIELDS = tuple(field.name for field in fields(CallRecord))
+_values = attrgetter(*RECORD_FIELDS)
 RECORD_COLUMNS = [CALL.c[name] for name in RECORD_FIELDS]
 LIVE = ("ringing", "talking")
 REFUSED = {Refusal.BLOCKED: "blocked", Refusal.SHED: "shed"}
@@ -72,7 +74,7 @@ def outcome(record: CallRecord) -> str:
 
 def row_of_record(record: CallRecord) -> dict[str, Any]:
     """The columns of a call but for `born`, `change` and `writer`."""
-    row = {name: getattr(record, name) for name in RECORD_FIELDS}
+    row = dict(zip(RECORD_FIELDS, _values(record), strict=True))
     row["outcome"] = outcome(record)
     row["billed_msec"] = record.billmsec
     row["answered_msec"] = 0 if record.answered_at is None else milliseconds(record.answered_at)
@@ -102,7 +104,7 @@ def record_of_row(row: Any) -> CallRecord:
 
 def text_of_record(record: CallRecord) -> str:
     """A record as one line of JSON."""
-    return json.dumps([getattr(record, name) for name in RECORD_FIELDS], ensure_ascii=False)
+    return json.dumps(_values(record), ensure_ascii=False)
 
 
 def record_of_text(text: str) -> CallRecord:

@@ -72,7 +72,7 @@ class Call:
     def attempt(self, at: float | None = None) -> CallAttempt:
         return CallAttempt(
             self.id, self.switch, self.account, self.direction, self.number, "100",
-            self.start if at is None else at, f"PJSIP/{self.account}-{self.name}",
+            self.start if at is None else at, f"PJSIP/phone-{self.name}",
         )
 
     def started(self) -> CallEvent:
