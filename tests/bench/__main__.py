@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.bench.report import Figure, show
 
-ALL = ("decide", "switch")
+ALL = ("decide", "decode", "switch")
 
 
 def main(names: list[str]) -> int:
