@@ -187,6 +187,18 @@ def test_a_pace_outlasts_a_change_of_the_account(ledger: Ledger) -> None:
     assert seat.pacing().used(NOON) == 1
 
 
+@pytest.mark.parametrize(("rate", "remembered"), [(100, 1), (5, 0)])
+def test_a_new_policy_paces_anew_where_the_pace_changed(
+    ledger: Ledger, rate: int, remembered: int
+) -> None:
+    (seat,) = [s for s in ledger.seats("acme", NOON) if s.rule.spec.id == "cps"]
+    seat.pacing().take(NOON)
+    ledger.use(Policy([rule("cps", rate)]))
+    (seat,) = ledger.seats("acme", NOON)
+    assert seat.pacing().used(NOON) == remembered
+    assert seat.pacing().pace.calls == rate
+
+
 def test_a_new_policy_counts_what_was_before_it_and_loses_no_call_in_progress(ledger: Ledger) -> None:
     short, live = Call("1"), Call("2")
     tell(ledger, *talked(short, 8), live.started(), live.answered())

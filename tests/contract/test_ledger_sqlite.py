@@ -360,6 +360,20 @@ def test_a_late_fact_about_a_forgotten_call_is_taken_over_exactly(
     assert daemon.verify() == []
 
 
+def test_of_our_own_late_facts_the_last_is_what_another_hand_replaces(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(books, "REMEMBER_CALLS", 1)
+    daemon, cli = site.open(), site.open(counting=False)
+    for billsec in (10, 20, 30):
+        daemon.absorb([Call("0").cdr(billsec)])
+        daemon.absorb([Call("1").cdr(billsec)])
+    cli.absorb([Call("0").cdr(40)])
+    catch_up(daemon)
+    assert usage(daemon) == Usage(2, 2, msec=70_000)
+    assert daemon.verify() == []
+
+
 def test_two_hands_on_one_call_undo_nothing_of_each_other(site: Site) -> None:
     daemon, cli = site.open(), site.open(counting=False)
     call = Call()
