@@ -45,7 +45,7 @@ def decide(
 ) -> Decision:
     """The decision on one attempt, already counted in the seats' tallies.
 
-    `usage` in it has the numbers of the rules that count this call. The only side effect: a call
+    `usage` in it has the numbers of the rules that found something. The only side effect: a call
     that goes on takes its turn from the pacers of its rules.
     """
     at = attempt.at
@@ -67,11 +67,10 @@ def decide(
         rule, tally = seat.rule, seat.tally
         if call not in rule.about:
             continue
-        rule_id = rule.spec.id
-        usage.append((rule_id, tally.usage()))
         finding = None
         judgement = rule.judge(tally, at, seat.pacer)
         if judgement is not None:
+            rule_id = rule.spec.id
             mode = modes.resolve(account.id, rule_id, attempt.switch, at).mode
             allowance = judgement.max_duration
             if allowance is not None and mode is Mode.BLOCK and (cap is None or allowance < cap):
@@ -79,6 +78,7 @@ def decide(
             if judgement.level:
                 finding = _weigh(seat, judgement, mode, at)
                 findings.append(finding)
+                usage.append((rule_id, tally.usage()))
         if seat.pacer is not None and (finding is not None or isinstance(rule, CallsPerSecond)):
             paced.append((seat, finding))
 
@@ -88,7 +88,7 @@ def decide(
         decision = Decision(
             decision_id, at, attempt.call_id, attempt.switch, attempt.account, attempt.number,
             attempt.direction, Verdict.ALLOW, Verdict.ALLOW, "", "", policy, 0, 0.0, False, cap,
-            (), (), tuple(usage), "", degraded,
+            (), (), (), "", degraded,
         )
     if paced and not decision.refused:
         for seat, finding in paced:

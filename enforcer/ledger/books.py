@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from operator import attrgetter
 
 from enforcer.domain.account import Account, unregistered
@@ -249,7 +248,7 @@ class Books:
         known = self.known(call_id)
         if known is None or known.refusal is not Refusal.NONE or known.answered_at is not None:
             return None
-        record = replace(known, refusal=refusal)
+        record = known._replace(refusal=refusal)
         return self._change(known, record)
 
     def take(self, record: CallRecord, counted: CallRecord | None) -> bool:
@@ -278,9 +277,9 @@ class Books:
                 return known        # the hot path: a beginning tells no more than that
         record = merged(known, event)
         if record.account and not record.customer:
-            record = replace(record, customer=self.account(record.account).customer)
+            record = record._replace(customer=self.account(record.account).customer)
         if record.number != known.number:       # it was "" until now
-            record = replace(record, number_class=self._classify(record.number))
+            record = record._replace(number_class=self._classify(record.number))
         return record
 
     def _change(self, known: CallRecord | None, record: CallRecord) -> CallRecord:

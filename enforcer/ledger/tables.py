@@ -51,7 +51,7 @@ DECISION = _table(
     "decision", decision_id=sa.Text, at=sa.Double, call_id=sa.Text, account=sa.Text, body=sa.Text,
 )
 
-RECORD_FIELDS = tuple(field.name for field in fields(CallRecord))
+RECORD_FIELDS = CallRecord._fields
 _values = attrgetter(*RECORD_FIELDS)
 RECORD_COLUMNS = [CALL.c[name] for name in RECORD_FIELDS]
 LIVE = ("ringing", "talking")

@@ -18,7 +18,7 @@ records = st.builds(
     answered_at=st.none() | instants, answered_by=st.sampled_from([Source.CDR, Source.EVENT]),
     ended_at=st.none() | instants, ended_by=st.sampled_from(Source), told_msec=st.integers(0, 7_200_000),
     refusal=st.sampled_from(Refusal),
-).map(lambda call: call if call.ended_at is not None else replace(call, ended_by=None))
+).map(lambda call: call if call.ended_at is not None else call._replace(ended_by=None))
 measures = st.builds(
     Measure, window=st.sampled_from(Window), directions=st.frozensets(st.sampled_from(Direction), min_size=1),
     short_includes_equal=st.booleans(), without=st.frozensets(st.sampled_from(NumberClass), max_size=3),

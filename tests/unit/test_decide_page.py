@@ -11,7 +11,7 @@ from enforcer.domain.decision import Decision, Level, Verdict
 from enforcer.domain.mode import Mode, Modes, ModeSetting
 from enforcer.domain.policy import Seat
 from enforcer.domain.rules import Rule
-from enforcer.domain.usage import Measure, Tally, Usage
+from enforcer.domain.usage import Measure, Tally
 from tests.support.rules import NOON, attempt, rule
 
 ACME = Account("acme", "acme")
@@ -36,7 +36,7 @@ def test_a_call_within_every_limit_goes_and_says_so() -> None:
     decision = ask((rule("attempts", 100, 80), Tally(attempts=80)))
     assert (decision.verdict, decision.would_be, decision.sip_code) == (Verdict.ALLOW, Verdict.ALLOW, 0)
     assert decision.reason == "within every limit"
-    assert decision.usage == (("attempts", Usage(attempts=80)),)
+    assert decision.usage == ()
     assert (decision.decision_id, decision.at, decision.policy) == ("d1-1", NOON, "pack@1")
 
 

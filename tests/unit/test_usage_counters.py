@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from enforcer.domain.call import CallRecord, Direction, NumberClass, Refusal, Source
@@ -12,7 +10,7 @@ from tests.support.rules import NOON, record, talked
 
 TALKING = record(answered_at=NOON, answered_by=Source.EVENT)
 UNANSWERED = record(ended_at=NOON + 20, ended_by=Source.EVENT, hangup_cause=17)
-LOST = replace(TALKING, ended_at=NOON + 300, ended_by=Source.INFERRED)
+LOST = TALKING._replace(ended_at=NOON + 300, ended_by=Source.INFERRED)
 
 
 @pytest.mark.parametrize(("call", "tally"), [
@@ -23,13 +21,13 @@ LOST = replace(TALKING, ended_at=NOON + 300, ended_by=Source.INFERRED)
     (talked(5.999), Tally(attempts=1, short=1, msec=5999)),
     (talked(6.0), Tally(attempts=1, completed=1, msec=6000)),
     (LOST, Tally(attempts=1, completed=1)),         # held against nobody until a CDR tells
-    (replace(record(), refusal=Refusal.BLOCKED), Tally(blocked=1)),
-    (replace(UNANSWERED, refusal=Refusal.SHED), Tally(shed=1)),
-    (replace(talked(60), refusal=Refusal.BLOCKED), Tally(blocked=1)),
-    (replace(talked(60), number_class=NumberClass.EMERGENCY), Tally()),
-    (replace(talked(60), direction=Direction.INBOUND), Tally()),
+    (record()._replace(refusal=Refusal.BLOCKED), Tally(blocked=1)),
+    (UNANSWERED._replace(refusal=Refusal.SHED), Tally(shed=1)),
+    (talked(60)._replace(refusal=Refusal.BLOCKED), Tally(blocked=1)),
+    (talked(60)._replace(number_class=NumberClass.EMERGENCY), Tally()),
+    (talked(60)._replace(direction=Direction.INBOUND), Tally()),
     (
-        replace(talked(9), number_class=NumberClass.DIRECTORY_ASSISTANCE),
+        talked(9)._replace(number_class=NumberClass.DIRECTORY_ASSISTANCE),
         Tally(attempts=1, completed=1, msec=9000),
     ),
 ])
@@ -51,7 +49,7 @@ def test_whether_six_seconds_are_short_is_a_matter_of_the_policy(
 
 @pytest.mark.parametrize(("call", "attempts"), [
     (record(), 1), (TALKING, 1), (UNANSWERED, 0), (talked(60), 0),
-    (replace(record(), refusal=Refusal.SHED), 0),
+    (record()._replace(refusal=Refusal.SHED), 0),
 ])
 def test_only_calls_in_progress_count_as_live(call: CallRecord, attempts: int) -> None:
     tally = recount([call], Measure(window=Window.LIVE))
@@ -70,11 +68,11 @@ def test_a_measure_filters_classes_of_numbers(
     only: tuple[NumberClass, ...], without: tuple[NumberClass, ...], kind: NumberClass, counted: bool
 ) -> None:
     measure = Measure(only=frozenset(only), without=frozenset(without))
-    assert measure.counts(replace(record(), number_class=kind)) is counted
+    assert measure.counts(record()._replace(number_class=kind)) is counted
 
 
 def test_calls_in_progress_use_up_time_as_it_passes() -> None:
-    tally = recount([talked(60), TALKING, replace(TALKING, answered_at=NOON + 30)], Measure())
+    tally = recount([talked(60), TALKING, TALKING._replace(answered_at=NOON + 30)], Measure())
     assert tally.msec_at(NOON + 90) == 60_000 + 90_000 + 60_000
     assert Tally(talking=1, talking_since=int(NOON + 5) * 1000).msec_at(NOON) == 0     # a clock that lags
 

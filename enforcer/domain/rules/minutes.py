@@ -12,6 +12,8 @@ from enforcer.domain.usage import Tally
 # A call that lasts longer than this between two looks at a leased account is not expected;
 # it bounds how much talk one leased attempt can add before it is counted.
 LEASED_CALL_MSEC = 3_600_000
+# No call lasts a day; an allowance longer than that limits nothing, and need not be set on a channel.
+LONGEST_CALL_MSEC = 86_400_000
 
 
 class Minutes(Rule):
@@ -37,7 +39,7 @@ class Minutes(Rule):
         critical, warning = self.spec.critical, self.spec.warning
         if left <= 0:
             return Judgement(Level.CRITICAL, critical, _minutes(used), plain(critical.at))
-        seconds = max(1, left // 1000) if self._caps else None
+        seconds = max(1, left // 1000) if self._caps and left < LONGEST_CALL_MSEC else None
         if warning is not None and used >= self._near:
             return Judgement(Level.WARNING, warning, _minutes(used), plain(warning.at), seconds)
         return None if seconds is None else Judgement(Level.FINE, None, "", "", seconds)
