@@ -65,6 +65,7 @@ class Admission:
         self._terms = terms or Terms()
         self._observers = tuple(observers)
         self._numbers = count(1)
+        self.deaf = 0               # times that an observer failed
         self._ending: set[str] = set()      # calls we told a switch to end, until it says they did
         self.orders = Orders(self._terms.lease, ledger.seats, ledger.account)
 
@@ -132,7 +133,10 @@ class Admission:
         if decision.account:
             self.orders.decided(decision)
         for observer in self._observers:
-            observer(decision)
+            try:
+                observer(decision)
+            except Exception:       # the next decision, and the next observer, must not suffer from it
+                self.deaf += 1
 
     def _act_from_events(self, attempt: CallAttempt) -> list[Action]:
         """Where the dialplan does not ask, the first event of a call stands for the question."""
