@@ -11,6 +11,7 @@ from itertools import islice
 from typing import NamedTuple
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite as dialect
 from sqlalchemy.dialects.sqlite import insert
 
 from enforcer.domain.call import CallRecord, joined
@@ -48,13 +49,14 @@ _FIND = sa.select(*RECORD_COLUMNS, CALL.c.born, CALL.c.writer).where(
     CALL.c.call_id.in_(sa.bindparam("call_ids", expanding=True))
 )
 _INSERT = insert(CALL)
-_WRITE = _INSERT.on_conflict_do_update(
+# As text, for rows as tuples: naming the values of each row costs more than writing it.
+_WRITE = str(_INSERT.on_conflict_do_update(
     index_elements=[CALL.c.call_id],
     set_={
         column.name: _INSERT.excluded[column.name]
         for column in CALL.c if column.name not in ("call_id", "born")
     },
-)
+).compile(dialect=dialect.dialect()))
 
 
 def find(connection: sa.Connection, call_ids: Iterable[str]) -> dict[str, Row]:
@@ -82,39 +84,29 @@ def write(
     if there is None:
         there = find(connection, (record.call_id for record in records))
     written = []
-    rows = []
-    before = []
-    last = 0
+    changed: list[tuple[CallRecord, Row | None]] = []
     for record in records:
         found = there.get(record.call_id)
         old = None if found is None else found.record
         now = record if old is None else joined(record, old)
-        if now == old:
-            if now != record:
-                written.append(Written(old, record, now))
-            continue
-        written.append(Written(old, record, now))
-        row = row_of_record(now)
-        rows.append(row)
-        row["born"] = None if found is None else found.born
-        row["writer"] = writer
-        if found is not None and not found.record.live:
-            before.append((row, found))
-    if not rows:
+        if now != old:
+            changed.append((now, found))
+        if now != old or now != record:
+            written.append(Written(old, record, now))
+    if not changed:
         return written
-    last = take_marks(connection, "call", len(rows))
-    for change, row in enumerate(rows, last - len(rows) + 1):
-        row["change"] = change
-        if row["born"] is None:
-            row["born"] = change
-    connection.execute(_WRITE, rows)
+    first = take_marks(connection, "call", len(changed)) - len(changed) + 1
+    rows = []
+    before = []
+    for change, (now, found) in enumerate(changed, first):
+        rows.append(row_of_record(now, change if found is None else found.born, change, writer))
+        if found is not None and not found.record.live:
+            before.append({
+                "change": change, "at": at, "call_id": now.call_id,
+                "body": text_of_record(found.record), "writer": found.writer,
+            })
+    connection.exec_driver_sql(_WRITE, rows)
     if before:
         connection.execute(sa.delete(CALL_BEFORE).where(CALL_BEFORE.c.at < at - BEFORE_SECONDS))
-        connection.execute(sa.insert(CALL_BEFORE), [
-            {
-                "change": row["change"], "at": at, "call_id": row["call_id"],
-                "body": text_of_record(found.record), "writer": found.writer,
-            }
-            for row, found in before
-        ])
+        connection.execute(sa.insert(CALL_BEFORE), before)
     return written

@@ -72,13 +72,15 @@ def outcome(record: CallRecord) -> str:
     return "lost" if record.ended_by is Source.INFERRED else "answered"
 
 
-def row_of_record(record: CallRecord) -> dict[str, Any]:
-    """The columns of a call but for `born`, `change` and `writer`."""
-    row = dict(zip(RECORD_FIELDS, _values(record), strict=True))
-    row["outcome"] = outcome(record)
-    row["billed_msec"] = record.billmsec
-    row["answered_msec"] = 0 if record.answered_at is None else milliseconds(record.answered_at)
-    return row
+def added_up(record: CallRecord) -> tuple[str, int, int]:
+    """What usage is added up from, as columns: `outcome`, `billed_msec`, `answered_msec`."""
+    answered = 0 if record.answered_at is None else milliseconds(record.answered_at)
+    return outcome(record), record.billmsec, answered
+
+
+def row_of_record(record: CallRecord, born: int, change: int, writer: int) -> tuple[Any, ...]:
+    """A row of `CALL`, its columns in their order. A tuple: millions are made."""
+    return (*_values(record), *added_up(record), born, change, writer)
 
 
 _DIRECTION = {member.value: member for member in Direction}

@@ -366,8 +366,8 @@ def test_of_our_own_late_facts_the_last_is_what_another_hand_replaces(
     monkeypatch.setattr(books, "REMEMBER_CALLS", 1)
     daemon, cli = site.open(), site.open(counting=False)
     for billsec in (10, 20, 30):
-        daemon.absorb([Call("0").cdr(billsec)])
-        daemon.absorb([Call("1").cdr(billsec)])
+        tell(daemon, Call("0").cdr(billsec), Call("1").cdr(billsec))
+        daemon.flush()
     cli.absorb([Call("0").cdr(40)])
     catch_up(daemon)
     assert usage(daemon) == Usage(2, 2, msec=70_000)
