@@ -149,7 +149,7 @@ async def _take_over(house: House) -> None:
 async def _watch(house: House) -> None:
     """Once a second: the links', doors' and ledger's own numbers into the metrics."""
     telemetry = house.telemetry
-    degraded = ""
+    degraded, deaf = "", 0
     while True:
         for switch, link in zip(house.settings.switches, house.links, strict=True):
             state = link.state()
@@ -166,6 +166,9 @@ async def _watch(house: House) -> None:
                 telemetry.fault("ledger degraded", problem=degraded)
             else:
                 telemetry.note("ledger is well again")
+        if house.admission.deaf > deaf:
+            telemetry.fault("telemetry failed", decisions=house.admission.deaf - deaf)
+            deaf = house.admission.deaf
         await asyncio.sleep(WATCH_SECONDS)
 
 
