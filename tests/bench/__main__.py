@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.bench.report import Figure, show
 
-ALL = ("decide", "decode", "switch")
+ALL = ("decide", "decode", "ledger", "switch")
 
 
 def main(names: list[str]) -> int:
