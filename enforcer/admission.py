@@ -100,9 +100,9 @@ class Admission:
         return self.orders.everything(switch, at, self._modes, registered)
 
     def use(self, policy: Policy, at: float) -> None:
-        """A new policy is in force."""
-        self._policy = policy
+        """A new policy is in force. Raises LedgerError; then the old one stays."""
         self._ledger.use(policy)
+        self._policy = policy
         self.orders.look_again(at)
 
     def steer(self, modes: Modes, at: float) -> None:

@@ -34,6 +34,8 @@ from enforcer.wire.channel import Identity
 # in force in under 100 ms, and the question costs 10 us.
 LOOK_SECONDS = 0.05
 WATCH_SECONDS = 1.0
+# How long we wait for a locked ledger before we go on in memory and try again: calls wait meanwhile.
+LEDGER_PATIENCE = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ def build(
     policy = packs.load(settings.pack_paths, SIP_CODES)
     secrets_of = {switch.name: switch.secret() for switch in settings.switches}
     plan = settings.numbers.plan()
-    ledger = SqliteLedger(settings.ledger_path, plan.classify, clock)
+    ledger = SqliteLedger(settings.ledger_path, plan.classify, clock, LEDGER_PATIENCE)
     ledger.use(policy)
     admission = Admission(
         ledger, plan, policy, Modes(ledger.modes(), settings.policy.default_mode),
@@ -133,6 +135,16 @@ async def serve(house: House, stop: asyncio.Event) -> None:
         telemetry.note("stopped", site=house.settings.site)
 
 
+def reload(house: House) -> None:
+    """Read the packs again, all or nothing: a pack that is wrong leaves the old policy in force."""
+    try:
+        house.admission.use(packs.load(house.settings.pack_paths, SIP_CODES), time.time())
+    except EnforcerError as problem:
+        house.telemetry.fault("policy not reloaded", problem=str(problem))
+    else:
+        house.telemetry.note("policy reloaded", policy=house.admission.policy.label)
+
+
 async def _take_over(house: House) -> None:
     """What another process wrote into the ledger: modes and accounts are in force at once."""
     while True:
@@ -173,7 +185,8 @@ async def _watch(house: House) -> None:
 
 
 def run(settings: Settings) -> int:
-    """Run until SIGINT or SIGTERM. Raises EnforcerError where something a person set is wrong."""
+    """Run until SIGINT or SIGTERM; SIGHUP reloads the packs. Raises EnforcerError where something a
+    person set is wrong."""
     telemetry = Telemetry()
     stop_metrics: Callable[[], None] = lambda: None     # noqa: E731
     if settings.metrics.listen:
@@ -186,9 +199,11 @@ def run(settings: Settings) -> int:
     async def main() -> None:
         loop = asyncio.get_running_loop()
         stop = asyncio.Event()
+        house = build(settings, telemetry, loop.call_soon)
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
-        await serve(build(settings, telemetry, loop.call_soon), stop)
+        loop.add_signal_handler(signal.SIGHUP, reload, house)
+        await serve(house, stop)
 
     with contextlib.ExitStack() as after:
         after.callback(stop_metrics)

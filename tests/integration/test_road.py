@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import os
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 
 import pytest
@@ -239,6 +241,25 @@ async def test_account_far_from_limits_is_leased_and_counted_all_the_same(runnin
         await _until(lambda: _database(ami, "lease/leased"), False)
     usage = await running.json("usage", "leased")
     assert sum(row["attempts"] for row in usage["totals"]) == 7
+
+
+async def test_packs_are_read_again_on_sighup_all_or_nothing(running, calls) -> None:
+    pack = running.directory / "policy.toml"
+    good = pack.read_text()
+    try:
+        pack.write_text(good.replace('revision = "7"', 'revision = "8"').replace("at = 56", "at = 56.5"))
+        os.kill(running.pid, signal.SIGHUP)
+        refused = await running.line(lambda x: x.get("event") == "policy not reloaded")
+        assert "policy.toml:" in refused["problem"]
+        pack.write_text(good.replace('revision = "7"', 'revision = "8"').replace("at = 0,", "at = 1,"))
+        os.kill(running.pid, signal.SIGHUP)
+        await running.line(lambda x: x.get("event") == "policy reloaded")
+        assert (await calls("blocked603", count=2, rate=2)).codes == {200: 1, 603: 1}
+        assert running.decisions(account="blocked603")[-1]["policy"] == "road@8"
+    finally:
+        pack.write_text(good)
+        os.kill(running.pid, signal.SIGHUP)
+    await running.line(lambda x: x.get("event") == "policy reloaded" and x.get("policy") == "road@7")
 
 
 async def test_suspended_account_is_refused_until_resumed(running, calls) -> None:
