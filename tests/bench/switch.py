@@ -14,7 +14,6 @@ import os
 import socket
 import sys
 import tempfile
-from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +30,7 @@ SECONDS = 4.0           # of calls at each rate
 STEP = 1.2              # from one rate to the next, upwards
 HALVINGS = 3            # then between the last clean rate and the first that was not: to 2.3 %
 NOISE = 0.03            # share of all cores that others may take in a run that is believed
-PATIENCE = 8            # tries at one rate until others leave us alone
+PATIENCE = 4            # tries at one rate until others leave us alone
 NUMBER = "12025550142"
 
 # "asked" has a rule that must see every call and never bites; "leased" one that is far away.
@@ -85,6 +84,7 @@ class Rig:
         self.variant = variant
         self._stack = AsyncExitStack()
         self.switch: Asterisk | None = None
+        self.enforcer: Enforcer | None = None
 
     async def __aenter__(self) -> Rig:
         agi = free_port(socket.SOCK_STREAM)
@@ -96,10 +96,10 @@ class Rig:
         if self.variant.policy:
             directory = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
             more = f"[door.agi]\nenabled = {str(self.variant.ask == 'agi').lower()}\nport = {agi}\n"
-            enforcer = Enforcer(
+            self.enforcer = Enforcer(
                 directory, self.switch, self.variant.policy, more=more, accounts="acme,acme,pbx,,,,\n"
             )
-            await self._stack.enter_async_context(enforcer)
+            await self._stack.enter_async_context(self.enforcer)
             await self.calls(5, 5)
             await asyncio.sleep(2.5)        # a round, so that the lease is there
         return self
@@ -112,6 +112,11 @@ class Rig:
         assert self.switch is not None
         batch = [Call("acme", NUMBER)] * count
         return await place(self.parts["sipp"], self.switch.sip_address, batch, rate=rate, within=90)
+
+    def cpu(self) -> tuple[float, float]:
+        """CPU seconds so far: of the switch, of the enforcer."""
+        assert self.switch is not None
+        return _cpu(self.switch.pid), _cpu(self.enforcer.pid) if self.enforcer else 0.0
 
     async def idle(self) -> None:
         """Wait until the switch has done with what was too much for it. A minute is enough: SIP gives up
@@ -129,6 +134,11 @@ class Rig:
 def clean(outcome: Outcome) -> bool:
     """Every call went, none had to say it twice (one in 500 may: that is noise of the machine)."""
     return outcome.failed == 0 and outcome.retransmissions * 500 <= outcome.placed
+
+
+def _cpu(pid: int) -> float:
+    ticks = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
 
 
 class Others:
@@ -164,23 +174,17 @@ class Others:
         return user + nice + system + steal, sum((user, nice, system, steal, idle, waiting)), ours
 
 
-async def tried(rig: Rig, rate: float, seconds: float, believed: Callable[[Outcome], bool]) -> Outcome:
-    """Calls at a rate. Where the outcome can't be believed unless we were alone, until we were."""
-    for _ in range(PATIENCE):
-        others = Others()
-        outcome = await rig.calls(rate, int(rate * seconds))
-        if believed(outcome) or others.share() <= NOISE:
-            break
-        say(f"({rate:.0f} calls/s, but others took {others.share():.0%} of the machine: again)")
-        await rig.idle()
-    return outcome
-
-
 async def passes(rig: Rig, rate: float) -> bool:
-    """Whether this rate goes through clean, at the second try at the latest."""
-    for _ in range(2):
-        if clean(await tried(rig, rate, SECONDS, clean)):
+    """Whether this rate goes through clean, at the second try at the latest; tries that failed while others
+    were at work count less."""
+    failures = 0.0
+    while failures < 2:
+        others = Others()
+        if clean(await rig.calls(rate, int(rate * SECONDS))):
             return True
+        share = others.share()
+        failures += 1 if share <= NOISE else 2 / PATIENCE
+        say(f"({rate:.0f} calls/s: not clean, others took {share:.0%} of the machine)")
         await rig.idle()
     return False
 
@@ -201,11 +205,6 @@ async def highest(rig: Rig, start: float) -> float:
     return low
 
 
-def never(_: Outcome) -> bool:
-    """Delays are believed only where nobody else was at work."""
-    return False
-
-
 def say(text: str) -> None:
     """Progress, for whoever waits."""
     print("  " + text, file=sys.stderr, flush=True)
@@ -215,22 +214,47 @@ async def measure() -> list[Figure]:
     """All variants, interleaved."""
     parts = dict(provision(["asterisk", "sipp"]))
     rates: dict[str, list[float]] = {variant.name: [] for variant in VARIANTS}
-    start = 100.0
+    start = 200.0
     for number in range(ROUNDS):
         for variant in VARIANTS:
             async with Rig(parts, variant) as rig:
                 found = await highest(rig, start)
             rates[variant.name].append(found)
             say(f"round {number + 1}: {variant.name}: {found:.0f} calls/s")
-            start = max(50.0, 0.6 * median(rates["plain"]))
+            start = max(50.0, 0.7 * median(rates["plain"]))
     plain = median(rates["plain"])
-    half = plain / 2
     delays: dict[str, list[float]] = {variant.name: [] for variant in VARIANTS}
+    work: dict[str, list[tuple[float, float]]] = {variant.name: [] for variant in VARIANTS}
     for _ in range(ROUNDS):
         for variant in VARIANTS:
             async with Rig(parts, variant) as rig:
-                delays[variant.name] += (await tried(rig, half, 2 * SECONDS, never)).setup_ms
-    return _figures(rates, delays, plain)
+                outcome, spent = await at_half(rig, plain / 2)
+            delays[variant.name] += outcome.setup_ms
+            work[variant.name].append(spent)
+    return _figures(rates, delays, plain) + _work(work)
+
+
+async def at_half(rig: Rig, rate: float) -> tuple[Outcome, tuple[float, float]]:
+    """Calls at a rate that every variant bears; what became of them, and the milliseconds of CPU that each
+    cost the switch and the enforcer. The last try is taken, whoever else was at work."""
+    for _ in range(PATIENCE):
+        others, before = Others(), rig.cpu()
+        outcome = await rig.calls(rate, int(rate * 2 * SECONDS))
+        spent = [1000 * (now - then) / outcome.placed for now, then in zip(rig.cpu(), before, strict=True)]
+        if others.share() <= NOISE:
+            break
+    return outcome, (spent[0], spent[1])
+
+
+def _work(work: dict[str, list[tuple[float, float]]]) -> list[Figure]:
+    """CPU a call: says what a variant costs where the rates are too noisy to."""
+    figures = []
+    plain = median([switch for switch, _ in work["plain"]])
+    for name, runs in work.items():
+        switch, enforcer = (median(column) for column in zip(*runs, strict=True))
+        note = f"switch {switch / plain:.2f} of plain's, enforcer {enforcer:.2f} ms"
+        figures.append(Figure(f"{name}, CPU a call of the switch", switch, "ms", note=note))
+    return figures
 
 
 def _figures(rates: dict[str, list[float]], delays: dict[str, list[float]], plain: float) -> list[Figure]:
