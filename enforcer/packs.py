@@ -10,6 +10,7 @@ Numbers are exact: 0.1 in a pack is one tenth.
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Collection, Iterable
 from decimal import Decimal
 from fractions import Fraction
@@ -20,13 +21,15 @@ from pydantic import BeforeValidator, Field, StrictBool, StrictInt, StringConstr
 
 from enforcer.domain.account import AccountType
 from enforcer.domain.call import Direction, NumberClass
+from enforcer.domain.charge import Charge, On, Per
 from enforcer.domain.decision import OnFailure, Verdict
 from enforcer.domain.policy import Pack, Policy
 from enforcer.domain.rules import KINDS, Pace, Rule, RuleSpec, Step
+from enforcer.domain.settle import EXCESS_OF
 from enforcer.domain.usage import Measure, Scope
 from enforcer.errors import BadInput
 from enforcer.toml_lines import Document, Place, read
-from enforcer.toml_models import Table, meant, one_of, validated
+from enforcer.toml_models import Table, Wrong, meant, one_of, validated
 
 RESERVED = ("standing",)        # what people decide about an account speaks under this name
 SHORT_CALL = Decimal(6)         # seconds; IP2Call, Answer to Seizure Ratio
@@ -41,6 +44,15 @@ _POSITIVE = ("asr", "cps")
 def _exact(value: Any) -> Any:
     """A TOML number as it was written: int or Decimal, finite. True is no number."""
     if isinstance(value, int) and not isinstance(value, bool):
+        return Decimal(value)
+    return value
+
+
+def _amount(value: Any) -> Any:
+    """Money in quotes, as people write it who do not trust a number with it: "0.005"."""
+    if isinstance(value, str):
+        if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,12})?", value):
+            raise Wrong('must be an exact amount, such as "0.005"')
         return Decimal(value)
     return value
 
@@ -67,6 +79,14 @@ class PaceTable(Table):
     max_hold: Annotated[Number, Field(le=30)] = MAX_HOLD
 
 
+class ChargeTable(Table):
+    """What a breach costs when the cycle is settled, in the currency of the pack."""
+
+    amount: Annotated[Number, BeforeValidator(_amount), Field(gt=0)]
+    per: Per
+    on: On = On.ALL
+
+
 class RuleTable(Table):
     """One clause as a rule."""
 
@@ -80,6 +100,7 @@ class RuleTable(Table):
     short_is: Literal["<", "<="] = "<"
     only: frozenset[NumberClass] = frozenset()
     without: frozenset[NumberClass] = frozenset()
+    without_inbound: frozenset[NumberClass] = frozenset()
     warning: StepTable | None = None
     critical: StepTable
     on_failure: OnFailure = OnFailure.OPEN
@@ -90,6 +111,7 @@ class RuleTable(Table):
     plans: frozenset[Name] = frozenset()
     customers: frozenset[Name] = frozenset()
     accounts: frozenset[Name] = frozenset()
+    charge: ChargeTable | None = None
 
 
 class PackTable(Table):
@@ -158,19 +180,23 @@ def _rule(page: _Page, table: RuleTable, pack: Pack, sip_codes: Collection[int])
     _check_numbers(page, table)
     _check_levels(page, table, sip_codes)
     _check_options(page, table)
+    _check_settlement(page, table)
     milliseconds = table.short_call_seconds * 1000
     if milliseconds != int(milliseconds):
         raise page.wrong("short_call_seconds", "must be in whole milliseconds")
     measure = Measure(
         table.scope, directions=table.directions, short_msec=int(milliseconds),
         short_includes_equal=table.short_is == "<=", only=table.only, without=table.without,
+        without_inbound=table.without_inbound,
     )
+    charge = table.charge
     return kind(RuleSpec(
         id=table.id, kind=table.kind, clause=table.clause, measure=kind.measured(measure),
-        critical=_step(table.critical), warning=_step(table.warning) if table.warning else None,
+        critical=_step(table.critical, kind), warning=_step(table.warning, kind) if table.warning else None,
         text=table.text, policy=pack.label, on_failure=table.on_failure, pace=_pace(table.pace),
         min_attempts=table.min_attempts, hang_up=table.hang_up, types=table.types, plans=table.plans,
         customers=table.customers, accounts=table.accounts,
+        charge=Charge(charge.amount, charge.per, charge.on, pack.currency) if charge else None,
     ))
 
 
@@ -181,6 +207,8 @@ def _check_numbers(page: _Page, table: RuleTable) -> None:
     both = table.only & table.without
     if both:
         raise page.wrong("without", f"{one_of(sorted(both))} cannot be in 'only' and in 'without'")
+    if table.without_inbound and Direction.INBOUND not in table.directions:
+        raise page.wrong("without_inbound", "has no meaning: inbound is not among the directions")
 
 
 def _check_levels(page: _Page, table: RuleTable, sip_codes: Collection[int]) -> None:
@@ -229,12 +257,35 @@ def _check_options(page: _Page, table: RuleTable) -> None:
                 raise page.wrong(key, "only the kind 'asr' tells short calls from completed ones")
 
 
+def _check_settlement(page: _Page, table: RuleTable) -> None:
+    """What a rule asks for at the close of a cycle, and what one that speaks only then cannot ask for."""
+    kind, charge = KINDS[table.kind], table.charge
+    if charge is not None:
+        if kind not in EXCESS_OF:
+            raise page.wrong("charge", f"the kind {table.kind!r} is about a moment: a cycle settles nothing")
+        if charge.on is On.EXCESS and charge.per is not EXCESS_OF[kind]:
+            raise page.wrong("charge.per", f"the excess of this kind is counted by the {EXCESS_OF[kind]}")
+    if not kind.settled_only:
+        return
+    if len(table.types) != 1:
+        raise page.wrong("types", "an average is one of a single type, such as types = [\"pbx\"]")
+    if "scope" in table.model_fields_set and table.scope is not Scope.CUSTOMER:
+        raise page.wrong("scope", "an average is one of a customer")
+    silent = "this kind is settled when a cycle is over, and judges no call"
+    for key in ("warning", "on_failure"):
+        if key in table.model_fields_set:
+            raise page.wrong(key, f"has no meaning: {silent}")
+    if "verdict" in table.critical.model_fields_set and table.critical.verdict != "allow":
+        raise page.wrong("critical.verdict", f"has no meaning: {silent}")
+
+
 def _verdict(step: StepTable) -> Verdict:
     return Verdict[step.verdict.upper()]
 
 
-def _step(step: StepTable) -> Step:
-    return Step(Fraction(step.at), _verdict(step), 403 if step.sip_code is None else step.sip_code)
+def _step(step: StepTable, kind: type[Rule]) -> Step:
+    verdict = Verdict.ALLOW if kind.settled_only else _verdict(step)
+    return Step(Fraction(step.at), verdict, 403 if step.sip_code is None else step.sip_code)
 
 
 def _pace(pace: PaceTable | None) -> Pace:

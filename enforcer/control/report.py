@@ -78,7 +78,7 @@ def report(
 ) -> Report:
     """Where the account stands now, or stood at the end of `cycle` ("2026-11"). Raises BadInput."""
     calendar = BillingCycle(account.anchor_day, account.timezone)
-    span = calendar.at(now) if not cycle else _named(calendar, cycle)
+    span = calendar.at(now) if not cycle else named_cycle(calendar, cycle)
     if span.start > now:
         raise BadInput("--cycle", f"{cycle} has not begun yet")
     at = min(now, span.end)
@@ -111,7 +111,7 @@ def _line(
     if measure.window is Window.LIVE and not current:
         return None                     # what was in progress then is not kept
     calendar = calendar_of(ledger, measure.scope, account)
-    span = calendar.at(now) if current else _named(calendar, cycle.label)
+    span = calendar.at(now) if current else named_cycle(calendar, cycle.label)
     at = min(now, span.end)
     key = account.id if measure.scope is Scope.ACCOUNT else account.customer
     tally = ledger.derive(measure.scope, key, measure, span)
@@ -126,7 +126,8 @@ def _line(
     )
 
 
-def _named(calendar: BillingCycle, label: str) -> Span:
+def named_cycle(calendar: BillingCycle, label: str) -> Span:
+    """The cycle of that name in a calendar. Raises BadInput."""
     try:
         return calendar.named(label)
     except (ValueError, OverflowError):

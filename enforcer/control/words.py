@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from enforcer.domain.account import AccountType
+from enforcer.domain.charge import On, Per
 from enforcer.domain.cycle import Span
 from enforcer.domain.decision import OnFailure, Verdict
 from enforcer.domain.rules import Rule, RuleSpec, Step
@@ -22,6 +24,9 @@ from enforcer.toml_models import one_of
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 LONGEST_SPAN = 10 * 366 * 86_400        # a setting meant to last longer needs no end
 
+_UNIT_WORDS = {
+    Per.ATTEMPT: "attempt, completed or not", Per.CALL: "completed call", Per.MINUTE: "minute of the cycle",
+}
 _ON_FAILURE = {
     OnFailure.OPEN: "",
     OnFailure.CLOSED: " While nobody can be asked, calls are refused.",
@@ -36,6 +41,8 @@ def describe(rule: Rule) -> str:
     on, calls are let through at 1 a second (held up to 2 s, then 503)."
     """
     spec = rule.spec
+    if rule.settled_only:
+        return _settled(rule) + _charged(spec)
     levels = [_level(rule, step) for step in (spec.warning, spec.critical) if step is not None]
     text = f"{_window(rule)} of {_whom(spec)}, {_calls(spec)}: {', and '.join(levels)}."
     if spec.kind == "asr":
@@ -44,7 +51,28 @@ def describe(rule: Rule) -> str:
             text += f" Nothing is judged below {spec.min_attempts} attempts."
     if spec.hang_up:
         text += " Calls in progress are ended when the limit is crossed."
+    text += _charged(spec)
     return text + _ON_FAILURE[spec.on_failure]
+
+
+def _settled(rule: Rule) -> str:
+    spec = rule.spec
+    (kind,) = spec.types
+    unit = "channel" if kind is AccountType.TRUNK else "account"
+    narrowed = f" {_narrowed(spec)}".rstrip()
+    return (
+        f"Over the billing cycle of a customer, {_calls(spec)} of all accounts{narrowed}: more than "
+        f"{plain(spec.critical.at)} minutes on average for each {unit} is a breach. It is settled when the "
+        "cycle is over; no call is touched."
+    )
+
+
+def _charged(spec: RuleSpec) -> str:
+    charge = spec.charge
+    if charge is None:
+        return ""
+    units = f"{charge.per} beyond the limit" if charge.on is On.EXCESS else _UNIT_WORDS[charge.per]
+    return f" A cycle that closes in breach costs {charge.amount} {charge.currency} for each {units}."
 
 
 def _window(rule: Rule) -> str:
@@ -56,14 +84,18 @@ def _window(rule: Rule) -> str:
 
 def _whom(spec: RuleSpec) -> str:
     whom = "a customer" if spec.measure.scope is Scope.CUSTOMER else "an account"
+    narrowed = _narrowed(spec)
+    if narrowed and spec.measure.scope is Scope.CUSTOMER:
+        return f"{whom}, judging accounts {narrowed}"
+    return f"{whom} {narrowed}".rstrip()
+
+
+def _narrowed(spec: RuleSpec) -> str:
     parts = [
         ("of type", spec.types), ("on plan", spec.plans),
         ("belonging to", spec.customers), ("named", spec.accounts),
     ]  # fmt: skip
-    narrowed = [f"{words} {one_of(sorted(values))}" for words, values in parts if values]
-    if narrowed and spec.measure.scope is Scope.CUSTOMER:
-        return f"{whom}, judging accounts {' and '.join(narrowed)}"
-    return f"{whom} {' and '.join(narrowed)}".rstrip()
+    return " and ".join(f"{words} {one_of(sorted(values))}" for words, values in parts if values)
 
 
 def _calls(spec: RuleSpec) -> str:
@@ -73,6 +105,8 @@ def _calls(spec: RuleSpec) -> str:
         text += f" to {_classes(measure.only)} numbers only"
     if measure.without:
         text += f" without those to {_classes(measure.without)} numbers"
+    if measure.without_inbound:
+        text += f" without inbound ones to {_classes(measure.without_inbound)} numbers"
     return text
 
 

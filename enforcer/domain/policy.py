@@ -38,7 +38,8 @@ class Policy:
     Raises ValueError for two rules of one id.
 
     `measures[scope]` are the distinct measures of a scope, each once; a rule's tally is found by
-    its place in that list, so that rules which count the same calls share one tally.
+    its place in that list, so that rules which count the same calls share one tally. Rules that only
+    settlement asks are among `rules`, and have neither measure nor seat.
     """
 
     def __init__(self, rules: Iterable[Rule] = (), packs: Iterable[Pack] = ()) -> None:
@@ -47,13 +48,15 @@ class Policy:
         self.label = "+".join(pack.label for pack in self.packs)
         found: dict[Scope, list[Measure]] = {scope: [] for scope in Scope}
         self._place: dict[str, int] = {}
-        for rule in self.rules:
+        if len({rule.spec.id for rule in self.rules}) < len(self.rules):
+            ids = [rule.spec.id for rule in self.rules]
+            raise ValueError(f"two rules of the id {next(one for one in ids if ids.count(one) > 1)!r}")
+        self._live = tuple(rule for rule in self.rules if not rule.settled_only)
+        for rule in self._live:
             measure = rule.spec.measure
             same_scope = found[measure.scope]
             if measure not in same_scope:
                 same_scope.append(measure)
-            if rule.spec.id in self._place:
-                raise ValueError(f"two rules of the id {rule.spec.id!r}")
             self._place[rule.spec.id] = same_scope.index(measure)
         self.measures: dict[Scope, tuple[Measure, ...]] = {s: tuple(m) for s, m in found.items()}
 
@@ -66,8 +69,12 @@ class Policy:
         return next((rule for rule in self.rules if rule.spec.id == rule_id), None)
 
     def about(self, account: Account) -> tuple[Rule, ...]:
-        """The rules that cover this account."""
-        return tuple(rule for rule in self.rules if rule.spec.covers(account))
+        """The rules that cover this account and judge its calls."""
+        return tuple(rule for rule in self._live if rule.spec.covers(account))
+
+    def pack_of(self, rule: Rule) -> Pack | None:
+        """The pack that states a rule of this policy, None for a rule made without one."""
+        return next((pack for pack in self.packs if pack.label == rule.spec.policy), None)
 
 
 class Seat:

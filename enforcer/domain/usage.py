@@ -38,8 +38,9 @@ class Measure:
     """Which calls a rule counts. Two rules that count the same calls share one tally.
 
     A completed call was answered and lasted at least `short_msec`; with `short_includes_equal`
-    it must have lasted longer. `only` (where not empty) and `without` filter number classes;
-    emergency calls are never counted, whatever these say. `calls` follows from these.
+    it must have lasted longer. `only` (where not empty) and `without` filter number classes, and
+    `without_inbound` those of calls received: the toll-free number that was called is one's own.
+    Emergency calls are never counted, whatever these say. `calls` follows from these.
     """
 
     scope: Scope = Scope.ACCOUNT
@@ -49,12 +50,14 @@ class Measure:
     short_includes_equal: bool = False
     only: frozenset[NumberClass] = frozenset()
     without: frozenset[NumberClass] = frozenset()
+    without_inbound: frozenset[NumberClass] = frozenset()
     calls: frozenset[tuple[Direction, NumberClass]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Look up, for each call, rather than work out: `calls` says it all."""
         kinds = (self.only or frozenset(NumberClass)) - self.without - {NumberClass.EMERGENCY}
-        object.__setattr__(self, "calls", frozenset(product(self.directions, kinds)))
+        left_out = product((Direction.INBOUND,), self.without_inbound)
+        object.__setattr__(self, "calls", frozenset(product(self.directions, kinds)).difference(left_out))
 
     def counts(self, record: CallRecord) -> bool:
         """Whether this record belongs here, its time aside."""

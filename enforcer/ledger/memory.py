@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from enforcer.domain.account import Account
 from enforcer.domain.call import CallEvent, CallRecord, NumberClass, Refusal
+from enforcer.domain.charge import Claim, Entry
 from enforcer.domain.cycle import Span
 from enforcer.domain.decision import Decision
 from enforcer.domain.mode import ModeSetting
 from enforcer.domain.policy import Policy
 from enforcer.domain.usage import Measure, Scope, Tally, Window, recount
 from enforcer.ledger.books import Books
+from enforcer.ledger.charge_rows import missing
 from enforcer.ledger.port import Absorbed, Mismatch
 
 # Decisions are for people who ask about the last hour; a ledger that lasts keeps them on its disk.
@@ -32,6 +34,7 @@ class MemoryLedger:
         self._records: dict[str, CallRecord] = {}
         self._decisions: deque[Decision] = deque(maxlen=REMEMBER_DECISIONS)
         self._modes: list[ModeSetting] = []
+        self._charges: list[Entry] = []
         self._books = Books(classify, self._records.get, clock, self.derive)
         self.seats = self._books.seats
         self.account = self._books.account
@@ -115,6 +118,26 @@ class MemoryLedger:
             ),
             measure,
         )
+
+    def callers(self, span: Span) -> list[tuple[str, str]]:
+        """Each account with a call that started in a cycle, and the customer it was counted for then."""
+        return sorted({
+            (record.account, record.customer) for record in self._records.values()
+            if record.account and span.holds(record.started_at)
+        })
+
+    def charges(self, customer: str = "", cycle: str = "") -> list[Entry]:
+        """Entries in the order they were written; of one customer and one cycle where given."""
+        return [
+            entry for entry in self._charges
+            if (not customer or entry.customer == customer) and (not cycle or entry.cycle == cycle)
+        ]
+
+    def charge(self, claims: Sequence[Claim], at: float) -> list[Entry]:
+        """Add what is missing for the entries to add up to these claims; returns what was added."""
+        added = missing(self._charges, claims, at)
+        self._charges += added
+        return added
 
     def absorb(self, events: Sequence[CallEvent]) -> Absorbed:
         """Take in many events at once."""

@@ -1,7 +1,7 @@
 """What the rest of the house may ask of a ledger, whichever adapter keeps it.
 
-Three small ports, in our words: `Counting` is the hot path and never waits; `Register` keeps
-what people entered; `Archive` answers questions about the past.
+Four small ports, in our words: `Counting` is the hot path and never waits; `Register` keeps
+what people entered; `Archive` answers questions about the past; `Charges` is the book of charges.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 
 from enforcer.domain.account import Account
 from enforcer.domain.call import CallEvent, CallRecord, Refusal
+from enforcer.domain.charge import Claim, Entry
 from enforcer.domain.cycle import Span
 from enforcer.domain.decision import Decision
 from enforcer.domain.mode import ModeSetting
@@ -94,6 +95,10 @@ class Archive(Protocol):
     def derive(self, scope: Scope, key: str, measure: Measure, span: Span) -> Tally:
         """The tally of one account or customer in any cycle, from nothing but its records."""
 
+    def callers(self, span: Span) -> list[tuple[str, str]]:
+        """Each account with a call that started in a cycle, and the customer it was counted for then;
+        in order. Calls of no account are nobody's."""
+
     def absorb(self, events: Sequence[CallEvent]) -> Absorbed:
         """Take in many events at once, straight to the store: the road for CDR files. Counters in
         memory follow. Durable when the verb returns. Raises LedgerError; then nothing was taken."""
@@ -104,8 +109,20 @@ class Archive(Protocol):
         Raises LedgerError where the store is damaged or can't be brought up to date."""
 
 
-class Ledger(Counting, Register, Archive, Protocol):
-    """All three, with a beginning and an end."""
+class Charges(Protocol):
+    """What settlements charged. Entries are added, never edited. Durable when a verb returns."""
+
+    def charges(self, customer: str = "", cycle: str = "") -> list[Entry]:
+        """Entries in the order they were written; of one customer and one cycle where given."""
+
+    def charge(self, claims: Sequence[Claim], at: float) -> list[Entry]:
+        """Write at `at` (Unix seconds) what is missing for the entries to add up to these claims, all
+        or none: nothing where they do already. No two claims are about one subject. Returns what was
+        written. Raises LedgerError."""
+
+
+class Ledger(Counting, Register, Archive, Charges, Protocol):
+    """All four, with a beginning and an end."""
 
     @property
     def degraded(self) -> str:

@@ -18,12 +18,14 @@ from sqlalchemy.dialects.sqlite import insert
 
 from enforcer.domain.account import Account
 from enforcer.domain.call import CallEvent, CallRecord, NumberClass, Refusal
+from enforcer.domain.charge import Claim, Entry
 from enforcer.domain.cycle import Span
 from enforcer.domain.decision import Decision
 from enforcer.domain.mode import ModeSetting
 from enforcer.domain.policy import Policy
 from enforcer.domain.usage import Measure, Scope, Tally
 from enforcer.errors import LedgerError
+from enforcer.ledger import charge_rows
 from enforcer.ledger.adding import derived, load
 from enforcer.ledger.books import Books
 from enforcer.ledger.call_rows import find, write
@@ -212,6 +214,17 @@ class SqliteLedger:
         with self._store.reading() as connection:
             return derived(connection, scope, key, measure, span)
 
+    def callers(self, span: Span) -> list[tuple[str, str]]:
+        """Each account with a call that started in a cycle, and the customer it was counted for then."""
+        query = (
+            sa.select(CALL.c.account, CALL.c.customer).distinct()
+            .where(CALL.c.account != "", CALL.c.started_at >= span.start, CALL.c.started_at < span.end)
+            .order_by(CALL.c.account, CALL.c.customer)
+        )
+        self._settle()
+        with self._store.reading() as connection:
+            return [(account, customer) for account, customer in connection.execute(query)]
+
     def absorb(self, events: Sequence[CallEvent]) -> Absorbed:
         """Take in many events at once, straight to the store. Raises LedgerError; then none was taken."""
         books = self._books
@@ -242,6 +255,18 @@ class SqliteLedger:
         self._store.sound()
         with self._caught_up() as connection:
             return differences(connection, self._books)
+
+    # Charges -------------------------------------------------------------------------------------
+
+    def charges(self, customer: str = "", cycle: str = "") -> list[Entry]:
+        """Entries in the order they were written; of one customer and one cycle where given."""
+        with self._store.reading() as connection:
+            return charge_rows.find(connection, customer, cycle)
+
+    def charge(self, claims: Sequence[Claim], at: float) -> list[Entry]:
+        """Write what is missing for the entries to add up to these claims. Raises LedgerError."""
+        with self._store.guarded(), self._store.writing() as connection:
+            return charge_rows.write(connection, claims, at)
 
     # Beginning and end ---------------------------------------------------------------------------
 

@@ -50,6 +50,11 @@ CALL_BEFORE = _table(
 DECISION = _table(
     "decision", decision_id=sa.Text, at=sa.Double, call_id=sa.Text, account=sa.Text, body=sa.Text,
 )
+CHARGE = _table(
+    "charge", customer=sa.Text, account=sa.Text, rule=sa.Text, cycle=sa.Text, policy=sa.Text,
+    number=sa.BigInteger, amount=sa.Text, currency=sa.Text, at=sa.Double, clause=sa.Text, words=sa.Text,
+    reverses=sa.BigInteger, change=sa.BigInteger,
+)
 
 RECORD_FIELDS = CallRecord._fields
 _values = attrgetter(*RECORD_FIELDS)

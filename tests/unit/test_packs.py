@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from enforcer.control.words import describe
 from enforcer.domain.account import AccountType
 from enforcer.domain.call import Direction, NumberClass
+from enforcer.domain.charge import Charge, On, Per
 from enforcer.domain.decision import OnFailure, Verdict
 from enforcer.domain.policy import Policy
 from enforcer.domain.rules import KINDS
@@ -22,6 +24,8 @@ ROOT = Path(__file__).parents[2]
 
 PACK = '[pack]\nname = "p"\nrevision = "1"\n'
 RULE = '[[rule]]\nid = "r"\nkind = "attempts"\nclause = "c"\n'
+AVERAGE = RULE.replace("attempts", "average_minutes")
+PBX = 'types = ["pbx"]\n'
 CRITICAL = 'critical = { at = 10, verdict = "block" }\n'
 
 
@@ -85,6 +89,8 @@ types = ["pbx", "trunk"]
 plans = ["flat"]
 customers = ["acme"]
 accounts = ["a", "b"]
+without_inbound = ["premium"]
+charge = { amount = "0.005", per = "attempt", on = "excess" }
 """,
     )
     spec = policy.rules[0].spec
@@ -95,6 +101,10 @@ accounts = ["a", "b"]
     assert spec.measure.without == {NumberClass.TOLL_FREE}
     assert (spec.pace.calls, spec.pace.seconds, spec.pace.max_hold) == (1, 2.0, 1.5)
     assert (spec.min_attempts, spec.on_failure) == (20, OnFailure.LAST_KNOWN)
+    assert spec.measure.without_inbound == {NumberClass.PREMIUM}
+    assert spec.measure.includes(Direction.OUTBOUND, NumberClass.PREMIUM)
+    assert not spec.measure.includes(Direction.INBOUND, NumberClass.PREMIUM)
+    assert spec.charge == Charge(Decimal("0.005"), Per.ATTEMPT, On.EXCESS, "USD")
     assert spec.types == {AccountType.PBX, AccountType.TRUNK}
     assert (spec.plans, spec.customers, spec.accounts) == ({"flat"}, {"acme"}, {"a", "b"})
 
@@ -120,7 +130,7 @@ WRONG = [
         PACK + RULE.replace("attempts", "attemps") + CRITICAL,
         6,
         "rule.kind: no such kind: 'attemps' (asr, "
-        "attempts, concurrent_calls, cps or minutes); did you mean 'attempts'?",
+        "attempts, average_minutes, concurrent_calls, cps or minutes); did you mean 'attempts'?",
     ),
     (
         PACK + RULE.replace('"r"', '"standing"') + CRITICAL,
@@ -228,6 +238,26 @@ WRONG = [
      "rule.hang_up: only the kind 'minutes' is crossed by calls in progress"),
     (PACK + RULE.replace("attempts", "minutes") + "hang_up = true\n" + STEP.format(5, '"tag"'), 8,
      "rule.hang_up: needs critical.verdict = 'block': a call that is ended is not slowed"),
+    (PACK + RULE + 'without_inbound = ["premium"]\n' + CRITICAL, 8,
+     "rule.without_inbound: has no meaning: inbound is not among the directions"),
+    (PACK + RULE + 'charge = { amount = "1e3", per = "call" }\n' + CRITICAL, 8,
+     'rule.charge.amount: must be an exact amount, such as "0.005"'),
+    (PACK + RULE + 'charge = { amount = 0, per = "call" }\n' + CRITICAL, 8,
+     "rule.charge.amount must be more than 0"),
+    (PACK + RULE + 'charge = { amount = "1", per = "minutes" }\n' + CRITICAL, 8,
+     "rule.charge.per must be attempt, minute or call; did you mean 'minute'?"),
+    (PACK + RULE + 'charge = { amount = "1", per = "minute", on = "excess" }\n' + CRITICAL, 8,
+     "rule.charge.per: the excess of this kind is counted by the attempt"),
+    (PACK + RULE.replace("attempts", "cps") + 'charge = { amount = "1", per = "call" }\n' + CRITICAL, 8,
+     "rule.charge: the kind 'cps' is about a moment: a cycle settles nothing"),
+    (PACK + AVERAGE + "critical = { at = 10 }\n", 5,
+     'rule.types: an average is one of a single type, such as types = ["pbx"]'),
+    (PACK + AVERAGE + PBX + 'scope = "account"\ncritical = { at = 10 }\n', 9,
+     "rule.scope: an average is one of a customer"),
+    (PACK + AVERAGE + PBX + "warning = { at = 5 }\ncritical = { at = 10 }\n", 9,
+     "rule.warning: has no meaning: this kind is settled when a cycle is over, and judges no call"),
+    (PACK + AVERAGE + PBX + CRITICAL, 9,
+     "rule.critical.verdict: has no meaning: this kind is settled when a cycle is over, and judges no call"),
 ]
 
 
@@ -264,7 +294,11 @@ SENTENCES = {
     "tagged, and from 4 attempts per completed call on, calls are let through at 1 a second (held up to 2 "
     "s, then "
     "refused with 503). Completed calls were answered and lasted at least 6 s. Nothing is judged below "
-    "100 attempts.",
+    "100 attempts. A cycle that closes in breach costs 0.005 USD for each attempt, completed or not.",
+    "excessive.trunk": "Over the billing cycle of a customer, outbound and inbound calls without those to "
+    "directory assistance numbers without inbound ones to toll free numbers of all accounts of type trunk "
+    "and on plan flat or flat-rate: more than 2000 minutes on average for each channel is a breach. It is "
+    "settled when the cycle is over; no call is touched.",
     "fraud.costly-numbers": "Over the billing cycle of an account, outbound calls to high risk or premium "
     "numbers "
     "only: over 25 attempts, calls are tagged, and over 100 attempts, calls are tagged.",

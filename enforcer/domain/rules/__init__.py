@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from enforcer.domain.rules.asr import AnswerSeizureRatio
 from enforcer.domain.rules.attempts import Attempts
+from enforcer.domain.rules.average_minutes import AverageMinutes
 from enforcer.domain.rules.base import Pace, Rule, RuleSpec, Step
 from enforcer.domain.rules.concurrent_calls import ConcurrentCalls
 from enforcer.domain.rules.cps import CallsPerSecond
@@ -15,6 +16,7 @@ from enforcer.domain.rules.minutes import Minutes
 KINDS: dict[str, type[Rule]] = {
     "asr": AnswerSeizureRatio,
     "attempts": Attempts,
+    "average_minutes": AverageMinutes,
     "concurrent_calls": ConcurrentCalls,
     "cps": CallsPerSecond,
     "minutes": Minutes,

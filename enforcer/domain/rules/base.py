@@ -14,6 +14,7 @@ from math import floor
 from typing import NamedTuple
 
 from enforcer.domain.account import Account, AccountType
+from enforcer.domain.charge import Charge
 from enforcer.domain.decision import Level, OnFailure, Verdict
 from enforcer.domain.usage import Measure, Tally
 
@@ -106,7 +107,8 @@ class RuleSpec:
 
     `clause` names the clause of the AUP, `text` says it in plain words. The selectors
     (`types`, `plans`, `customers`, `accounts`) narrow it where they are not empty.
-    `critical` acts at the limit; `warning`, where given, before it.
+    `critical` acts at the limit; `warning`, where given, before it. `charge` is what a breach costs when
+    the cycle is settled.
     """
 
     id: str
@@ -125,6 +127,7 @@ class RuleSpec:
     plans: frozenset[str] = frozenset()
     customers: frozenset[str] = frozenset()
     accounts: frozenset[str] = frozenset()
+    charge: Charge | None = None
 
     def covers(self, account: Account) -> bool:
         """Whether this rule is about this account."""
@@ -151,13 +154,15 @@ class Judgement(NamedTuple):
 
 
 class Rule:
-    """Base of all kinds. `per_call` rules must see every call: they never allow a lease.
+    """Base of all kinds. `per_call` rules must see every call: they never allow a lease. Those that are
+    `settled_only` see none, and no counter is kept for them: they speak when a cycle is over.
 
     `spec.measure` is the measure the kind really needs, whatever the caller's said of the window.
     `about` has the calls that the rule counts; what it does not count it does not judge.
     """
 
     per_call = False
+    settled_only = False
     metric = ""
     unit = ""
 

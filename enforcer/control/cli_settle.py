@@ -1,0 +1,121 @@
+"""`enforcer settle`: a closed billing cycle, rule by rule, and what it is charged.
+
+In: the name of a cycle. Out: a table, JSON or CSV; entries in the book of charges.
+Refuses to know: how anything is settled.
+
+The names of the facts are promised to users. Ratios, minutes and money are decimal strings: exact, or
+to nine places where no decimal is.
+"""
+
+from __future__ import annotations
+
+import csv
+import sys
+import time
+from decimal import Decimal
+from fractions import Fraction
+from typing import Annotated, Any
+
+import typer
+
+from enforcer.control.cli_terminal import CONFIG, Config, Json, complain, emit, say, table
+from enforcer.control.settlement import Row, settlement
+from enforcer.control.site import Site
+from enforcer.domain.charge import Entry, exact
+from enforcer.domain.rules.average_minutes import Share
+from enforcer.domain.rules.base import plain
+from enforcer.errors import BadInput
+
+FIELDS = (
+    "customer", "account", "account_type", "rule", "clause", "metric", "value", "limit", "breached",
+    "attempts", "completed", "short", "minutes", "charge", "currency",
+)  # fmt: skip
+
+
+def settle(
+    cycle: Annotated[str, typer.Option(metavar="CYCLE", help="A billing cycle that is over: 2026-10.")],
+    customer: Annotated[str, typer.Option(metavar="CUSTOMER", help="Of this customer only.")] = "",
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, for spreadsheets.")] = False,
+    config: Config = CONFIG, as_json: Json = False,
+) -> None:
+    """Settle a billing cycle that is over: ratios, averages, charges. Settling it again changes nothing."""
+    if as_csv and as_json:
+        raise BadInput("--csv", "either CSV or JSON, not both")
+    site = Site(config)
+    policy = site.policy
+    with site.ledger() as ledger:
+        rows, written, notes = settlement(ledger, policy, cycle, time.time(), customer)
+    for note in notes:
+        complain(note)
+    if as_json:
+        emit([facts(row) for row in rows])
+    elif as_csv:
+        sheet = csv.DictWriter(sys.stdout, FIELDS, lineterminator="\n")
+        sheet.writeheader()
+        sheet.writerows(facts(row) | {"breached": str(row.settled.breached).lower()} for row in rows)
+    else:
+        _show(rows, written)
+
+
+def facts(row: Row) -> dict[str, Any]:
+    """A row for programs. A ratio without one completed call is "Infinity"; what has no figure, null."""
+    settled = row.settled
+    beyond = "Infinity" if settled.breached else None
+    return dict(zip(FIELDS, (
+        row.customer, row.account or None, row.account_type.value if row.account_type else None,
+        row.rule.spec.id, row.rule.spec.clause, row.rule.metric,
+        beyond if settled.value is None else _decimal(settled.value), _decimal(settled.limit),
+        settled.breached, settled.attempts, settled.completed, settled.short,
+        _decimal(Fraction(settled.msec, 60_000)), money(row.charge), row.currency,
+    ), strict=True))  # fmt: skip
+
+
+def money(amount: Decimal) -> str:
+    """An amount, exact, with two places at least.
+
+    >>> money(Decimal("0.5")), money(Decimal("20.005")), money(Decimal(0))
+    ('0.50', '20.005', '0.00')
+    """
+    text = f"{amount:f}"
+    whole, _, places = text.partition(".")
+    return f"{whole}.{places:0<2}"
+
+
+def _decimal(number: Fraction) -> str:
+    return f"{exact(number):f}"
+
+
+def _show(rows: list[Row], written: list[Entry]) -> None:
+    table(
+        ("customer", "account", "type", "rule", "value", "limit", "breached", "attempts", "completed",
+         "short", "minutes", "charge"),
+        (
+            (row.customer, row.account or "-", row.account_type.value if row.account_type else "-",
+             row.rule.spec.id, _value(row), plain(row.settled.limit), "yes" if row.settled.breached else "no",
+             row.settled.attempts, row.settled.completed, row.settled.short,
+             f"{row.settled.msec / 60_000:.1f}", f"{money(row.charge)} {row.currency}")
+            for row in rows
+        ),
+    )
+    for row in rows:
+        if over := row.pulling_up:
+            say(f"{row.customer}, {row.rule.spec.id}: pulled up by {', '.join(_share(s) for s in over[:10])}"
+                + (f" and {len(over) - 10} more" if len(over) > 10 else ""))
+    for entry in written:
+        whom = f"{entry.customer}/{entry.account}" if entry.account else entry.customer
+        say(f"written: {whom}, {entry.rule}: {money(entry.amount)} {entry.currency} ({entry.words})")
+
+
+def _share(share: Share) -> str:
+    minutes = share.minutes
+    each = "without channels" if minutes is None else f"{plain(minutes)} min"
+    return f"{share.account} ({each})"
+
+
+def _value(row: Row) -> str:
+    """Rounded for people; where rounding would hide a breach, not rounded."""
+    settled = row.settled
+    if settled.value is None:
+        return f"{settled.attempts}/0" if settled.breached else "-"
+    text = plain(settled.value)
+    return _decimal(settled.value) if settled.breached and text == plain(settled.limit) else text

@@ -1,0 +1,50 @@
+"""Charge rows: looked up, and added to. No row is ever changed or removed.
+
+In: claims, and a connection that alone may write. Out: the entries that were missing, written.
+Refuses to know: how an amount came about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+
+import sqlalchemy as sa
+
+from enforcer.domain.charge import Claim, Entry, Subject, due, subject
+from enforcer.ledger.store import take_marks
+from enforcer.ledger.tables import CHARGE
+
+_COLUMNS = [CHARGE.c[name] for name in Entry._fields]
+
+
+def find(connection: sa.Connection, customer: str = "", cycle: str = "") -> list[Entry]:
+    """Entries in the order they were written; of one customer and one cycle where given."""
+    query = sa.select(*_COLUMNS).order_by(CHARGE.c.change)
+    if customer:
+        query = query.where(CHARGE.c.customer == customer)
+    if cycle:
+        query = query.where(CHARGE.c.cycle == cycle)
+    found = (Entry(*row) for row in connection.execute(query))
+    return [entry._replace(amount=Decimal(entry.amount)) for entry in found]
+
+
+def write(connection: sa.Connection, claims: Sequence[Claim], at: float) -> list[Entry]:
+    """Write what is missing for the entries to add up to these claims; returns what was written."""
+    there = [entry for cycle in {claim.cycle for claim in claims} for entry in find(connection, cycle=cycle)]
+    written = missing(there, claims, at)
+    if written:
+        first = take_marks(connection, "charge", len(written)) - len(written) + 1
+        connection.execute(sa.insert(CHARGE), [
+            entry._asdict() | {"amount": str(entry.amount), "change": change}
+            for change, entry in enumerate(written, first)
+        ])
+    return written
+
+
+def missing(there: Iterable[Entry], claims: Iterable[Claim], at: float) -> list[Entry]:
+    """The entries that these claims still need, given those that are there. One claim a subject."""
+    about: dict[Subject, list[Entry]] = {}
+    for entry in there:
+        about.setdefault(subject(entry), []).append(entry)
+    return [entry for claim in claims for entry in due(about.get(subject(claim), ()), claim, at)]
