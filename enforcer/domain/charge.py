@@ -124,6 +124,14 @@ def due(entries: Iterable[Entry], claim: Claim, at: float) -> list[Entry]:
     return written
 
 
+def missing(there: Iterable[Entry], claims: Iterable[Claim], at: float) -> list[Entry]:
+    """The entries that these claims still need, given those that are there. One claim a subject."""
+    about: dict[Subject, list[Entry]] = {}
+    for entry in there:
+        about.setdefault(subject(entry), []).append(entry)
+    return [entry for claim in claims for entry in due(about.get(subject(claim), ()), claim, at)]
+
+
 def net(entries: Iterable[Entry], currency: str) -> Decimal:
     """What entries in one currency add up to."""
     return exact(sum((Fraction(e.amount) for e in entries if e.currency == currency), Fraction()))

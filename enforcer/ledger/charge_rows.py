@@ -6,12 +6,12 @@ Refuses to know: how an amount came about.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 
 import sqlalchemy as sa
 
-from enforcer.domain.charge import Claim, Entry, Subject, due, subject
+from enforcer.domain.charge import Claim, Entry, missing
 from enforcer.ledger.store import take_marks
 from enforcer.ledger.tables import CHARGE
 
@@ -40,11 +40,3 @@ def write(connection: sa.Connection, claims: Sequence[Claim], at: float) -> list
             for change, entry in enumerate(written, first)
         ])
     return written
-
-
-def missing(there: Iterable[Entry], claims: Iterable[Claim], at: float) -> list[Entry]:
-    """The entries that these claims still need, given those that are there. One claim a subject."""
-    about: dict[Subject, list[Entry]] = {}
-    for entry in there:
-        about.setdefault(subject(entry), []).append(entry)
-    return [entry for claim in claims for entry in due(about.get(subject(claim), ()), claim, at)]

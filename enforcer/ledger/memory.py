@@ -11,14 +11,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from enforcer.domain.account import Account
 from enforcer.domain.call import CallEvent, CallRecord, NumberClass, Refusal
-from enforcer.domain.charge import Claim, Entry
+from enforcer.domain.charge import Claim, Entry, missing
 from enforcer.domain.cycle import Span
 from enforcer.domain.decision import Decision
 from enforcer.domain.mode import ModeSetting
 from enforcer.domain.policy import Policy
 from enforcer.domain.usage import Measure, Scope, Tally, Window, recount
 from enforcer.ledger.books import Books
-from enforcer.ledger.charge_rows import missing
 from enforcer.ledger.port import Absorbed, Mismatch
 
 # Decisions are for people who ask about the last hour; a ledger that lasts keeps them on its disk.

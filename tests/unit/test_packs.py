@@ -250,7 +250,7 @@ WRONG = [
      "rule.charge.per: the excess of this kind is counted by the attempt"),
     (PACK + RULE.replace("attempts", "cps") + 'charge = { amount = "1", per = "call" }\n' + CRITICAL, 8,
      "rule.charge: the kind 'cps' is about a moment: a cycle settles nothing"),
-    (PACK + AVERAGE + "critical = { at = 10 }\n", 5,
+    (PACK + AVERAGE + "critical = { at = 10 }\n", 4,
      'rule.types: an average is one of a single type, such as types = ["pbx"]'),
     (PACK + AVERAGE + PBX + 'scope = "account"\ncritical = { at = 10 }\n', 9,
      "rule.scope: an average is one of a customer"),

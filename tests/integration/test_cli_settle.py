@@ -1,0 +1,158 @@
+"""`enforcer settle` as a process of its own: rows, JSON keys, refusals, and charges that outlast it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from decimal import Decimal
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CONFIG = f"""
+site = "lab"
+[ledger]
+url = "sqlite:///var/enforcer.db"
+[policy]
+packs = ["{ROOT}/policies/ip2call.toml"]
+[[switch]]
+name = "pbx1"
+secret_env = "ENFORCER_TEST_SECRET"
+"""
+ACCOUNTS = (
+    "account,customer,type,channels,plan,anchor_day,timezone\n"
+    "acme,acme-inc,pbx,,flat,1,UTC\nglobex,globex-llc,trunk,1,flat,1,UTC\n"
+)
+ROW = (
+    '"{account}","100","12025550123","from-accounts","""A"" <100>","PJSIP/a-{n:08}","PJSIP/c-{n:08}","Dial",'
+    '"PJSIP/x","2026-10-05 10:00:00",{answer},"{end}",{billsec},{billsec},"{word}","DOCUMENTATION",'
+    '"1791194400.{n}",""\n'
+)
+KEYS = [
+    "customer", "account", "account_type", "rule", "clause", "metric", "value", "limit", "breached",
+    "attempts", "completed", "short", "minutes", "charge", "currency",
+]
+
+
+def cdrs(account: str, *billsecs: int, first: int = 1) -> str:
+    """Rows of `Master.csv`."""
+    return "".join(
+        ROW.format(
+            account=account, n=n, billsec=seconds, end=f"2026-10-05 10:{seconds // 60:02}:{seconds % 60:02}",
+            answer='"2026-10-05 10:00:00"' if seconds else "", word="ANSWERED" if seconds else "NO ANSWER",
+        )
+        for n, seconds in enumerate(billsecs, first)
+    )
+
+
+class House:
+    """A directory with a configuration, and the command line as processes in it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        (directory / "enforcer.toml").write_text(CONFIG)
+        (directory / "accounts.csv").write_text(ACCOUNTS)
+        self.run("account", "import", "accounts.csv")
+
+    def run(self, *args: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "enforcer", *args], cwd=self.directory, capture_output=True, text=True,
+            timeout=60, env=os.environ | {"PYTHONPATH": str(ROOT)},
+        )
+        assert done.returncode == code, (args, done.stdout, done.stderr)
+        return done
+
+    def told(self, rows: str) -> None:
+        (self.directory / "Master.csv").write_text(rows)
+        self.run("cdr", "import", "Master.csv", "--switch", "pbx1")
+
+    def settled(self, *args: str) -> dict[tuple[str, str], dict[str, Any]]:
+        rows = json.loads(self.run("settle", "--cycle", "2026-10", "--json", *args).stdout)
+        assert all(list(row) == KEYS for row in rows)
+        return {(row["customer"], row["rule"]): row for row in rows}
+
+    def entries(self) -> list[tuple[str, str, int]]:
+        with closing(sqlite3.connect(self.directory / "var" / "enforcer.db")) as database:
+            found: list[tuple[str, str, int]] = database.execute(
+                "SELECT customer, amount, reverses FROM charge ORDER BY change"
+            ).fetchall()
+            return found
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    return House(tmp_path)
+
+
+def test_a_closed_cycle_is_settled_charged_and_corrected(house: House) -> None:
+    house.told(cdrs("acme", 6, 5, 0, 0))
+    rows = house.settled()
+    assert rows["acme-inc", "asr"] == {
+        "customer": "acme-inc", "account": None, "account_type": None, "rule": "asr",
+        "clause": "Answer to Seizure Ratio (ASR)", "metric": "attempts per completed call", "value": "4",
+        "limit": "4", "breached": True, "attempts": 4, "completed": 1, "short": 1, "charge": "0.02",
+        "minutes": rows["acme-inc", "asr"]["minutes"], "currency": "USD",
+    }
+    assert Decimal(rows["acme-inc", "asr"]["minutes"]) == Decimal("0.183333333")
+    fraud = rows["acme-inc", "fraud.costly-numbers"]
+    assert (fraud["account"], fraud["account_type"], fraud["breached"]) == ("acme", "pbx", False)
+    average = rows["acme-inc", "excessive.pbx"]
+    assert (average["account"], average["account_type"], average["limit"]) == (None, "pbx", "1000")
+    assert house.settled() == rows
+    assert house.entries() == [("acme-inc", "0.02", 0)]
+    house.told(cdrs("acme", 0, first=5))
+    assert house.settled()["acme-inc", "asr"]["charge"] == "0.025"
+    assert house.entries() == [("acme-inc", "0.02", 0), ("acme-inc", "-0.02", 1), ("acme-inc", "0.025", 0)]
+
+
+def test_without_one_completed_call_a_ratio_is_beyond_all_numbers(house: House) -> None:
+    house.told(cdrs("acme", 0))
+    row = house.settled("--customer", "acme-inc")["acme-inc", "asr"]
+    assert (row["value"], row["breached"], row["charge"]) == ("Infinity", True, "0.005")
+
+
+def test_people_get_a_table_and_what_was_written(house: House) -> None:
+    house.told(cdrs("acme", 0, 0) + cdrs("globex", 3599, first=3))
+    done = house.run("settle", "--cycle", "2026-10")
+    assert "written: acme-inc, asr: 0.01 USD (2 x 0.005 per attempt)" in done.stdout
+    assert "globex-llc" in done.stdout
+    assert done.stderr == ""
+    again = house.run("settle", "--cycle", "2026-10", "--customer", "acme-inc")
+    assert "written" not in again.stdout
+    assert "0.01 USD" in again.stdout
+    assert "globex-llc" not in again.stdout
+
+
+def test_spreadsheets_get_the_same_facts(house: House) -> None:
+    house.told(cdrs("acme", 0))
+    text = house.run("settle", "--cycle", "2026-10", "--customer", "acme-inc", "--csv").stdout
+    sheet = list(csv.DictReader(StringIO(text)))
+    assert [list(row) for row in sheet] == [KEYS] * 3
+    assert (sheet[0]["account"], sheet[0]["breached"], sheet[0]["charge"]) == ("", "true", "0.005")
+
+
+@pytest.mark.parametrize(("args", "line"), [
+    (["--cycle", "9998-01"],
+     "--cycle: 9998-01 of customer acme-inc is not over before 9998-02-01 00:00:00 UTC"),
+    (["--cycle", "x"], "--cycle: 'x' is no billing cycle: year and month, such as 2026-11"),
+    (["--cycle", "2026-10", "--customer", "acme"],
+     "--customer: no such customer: 'acme'; did you mean 'acme-inc'?"),
+    (["--cycle", "2026-10", "--json", "--csv"], "--csv: either CSV or JSON, not both"),
+    ([], "Missing option '--cycle'."),
+])  # fmt: skip
+def test_what_cannot_be_settled_is_one_line_and_changes_nothing(
+    house: House, args: list[str], line: str
+) -> None:
+    house.told(cdrs("acme", 0))
+    done = house.run("settle", *args, code=2)
+    assert done.stderr == f"enforcer: {line}\n"
+    assert done.stdout == ""
+    assert house.entries() == []
