@@ -9,6 +9,7 @@ Accounts count as they are registered now: the ledger keeps no history of types,
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -25,10 +26,13 @@ from enforcer.domain.policy import Policy
 from enforcer.domain.rules import Rule
 from enforcer.domain.rules.average_minutes import Share, pulling_up, units
 from enforcer.domain.settle import Settled, settle
-from enforcer.domain.usage import Scope, Tally
+from enforcer.domain.usage import Measure, Scope, Tally
 from enforcer.errors import BadInput
 from enforcer.ledger.port import Ledger
 from enforcer.toml_models import meant
+
+# Accounts with one and the same cycle, from which on one question about all costs less than one about each.
+MANY = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,24 @@ class Settlement(NamedTuple):
     notes: list[str]
 
 
+class _Numbers:
+    """Tallies of closed cycles. Where many have the same cycle, all are asked for at once."""
+
+    def __init__(self, ledger: Ledger, calendars: Counter[Span]) -> None:
+        self._ledger = ledger
+        self._calendars = calendars
+        self._all: dict[tuple[Scope, Measure, Span], dict[str, Tally]] = {}
+
+    def tally(self, scope: Scope, key: str, measure: Measure, span: Span) -> Tally:
+        """The tally of one account or customer."""
+        if self._calendars[span] < MANY:
+            return self._ledger.derive(scope, key, measure, span)
+        question = scope, measure, span
+        if question not in self._all:
+            self._all[question] = self._ledger.derive_all(*question)
+        return self._all[question].get(key, Tally())
+
+
 class _Party(NamedTuple):
     """A customer with its accounts, and its cycle."""
 
@@ -100,6 +122,7 @@ def settlement(ledger: Ledger, policy: Policy, cycle: str, now: float, customer:
     parties = _parties(ledger, cycle, customer)
     for party in parties:
         _refuse_if_open(party, cycle, now)
+    numbers = _Numbers(ledger, Counter(_span(one, cycle) for party in parties for one in party.accounts))
     rows: list[Row] = []
     notes: dict[str, None] = {}
     in_force = set()            # (customer, rule): what this settlement has a word on
@@ -113,7 +136,7 @@ def settlement(ledger: Ledger, policy: Policy, cycle: str, now: float, customer:
                 continue
             in_force.add((party.customer, rule.spec.id))
             currency = pack.currency if pack is not None else "USD"
-            rows += [replace(row, currency=currency) for row in _rows(ledger, party, rule, cycle)]
+            rows += [replace(row, currency=currency) for row in _rows(numbers, party, rule, cycle)]
     notes |= dict.fromkeys(row.trouble for row in rows if row.trouble)
     claims = {row.about: row.claim() for row in rows}
     for entry in ledger.charges(customer, cycle):
@@ -144,44 +167,49 @@ def _parties(ledger: Ledger, cycle: str, only: str) -> list[_Party]:
     parties = []
     for customer in [only] if only else sorted(found):
         calendar = min(found[customer], key=lambda one: one.id, default=unregistered(customer))
-        span = named_cycle(BillingCycle(calendar.anchor_day, calendar.timezone), cycle)
-        parties.append(_Party(customer, found[customer], calendar, span))
+        parties.append(_Party(customer, found[customer], calendar, _span(calendar, cycle)))
     return parties
+
+
+def _span(account: Account, cycle: str) -> Span:
+    return named_cycle(BillingCycle(account.anchor_day, account.timezone), cycle)
 
 
 def _refuse_if_open(party: _Party, cycle: str, now: float) -> None:
     for account in (party.calendar, *party.accounts):
-        end = named_cycle(BillingCycle(account.anchor_day, account.timezone), cycle).end
+        end = _span(account, cycle).end
         if end > now:
             raise BadInput("--cycle", f"{cycle} of customer {party.customer} is not over before "
                            f"{local(end, account.timezone)}")
 
 
-def _rows(ledger: Ledger, party: _Party, rule: Rule, cycle: str) -> Iterator[Row]:
+def _rows(numbers: _Numbers, party: _Party, rule: Rule, cycle: str) -> Iterator[Row]:
     measure = rule.spec.measure
     covered = [account for account in party.accounts if rule.spec.covers(account)]
     if rule.settled_only:
-        yield from _average(ledger, party, rule, cycle, covered)
+        yield from _average(numbers, party, rule, cycle, covered)
     elif measure.scope is Scope.CUSTOMER:
         if covered or (not party.accounts and rule.spec.covers(unregistered(party.customer))):
-            settled = settle(rule, ledger.derive(measure.scope, party.customer, measure, party.span))
+            settled = settle(rule, numbers.tally(measure.scope, party.customer, measure, party.span))
             if settled is not None:
                 yield Row(party.customer, "", None, rule, cycle, settled, "")
     else:
         for account in covered:
-            span = named_cycle(BillingCycle(account.anchor_day, account.timezone), cycle)
-            settled = settle(rule, ledger.derive(measure.scope, account.id, measure, span))
+            tally = numbers.tally(measure.scope, account.id, measure, _span(account, cycle))
+            settled = settle(rule, tally)
             if settled is not None:
                 yield Row(party.customer, account.id, account.type, rule, cycle, settled, "")
 
 
-def _average(ledger: Ledger, party: _Party, rule: Rule, cycle: str, covered: list[Account]) -> Iterator[Row]:
+def _average(
+    numbers: _Numbers, party: _Party, rule: Rule, cycle: str, covered: list[Account]
+) -> Iterator[Row]:
     """The average of a customer's accounts of one type, over the customer's cycle. One that is
     terminated counts where it still called: it must not dilute what others use."""
     measure = replace(rule.spec.measure, scope=Scope.ACCOUNT)
     total, shares = Tally(), []
     for account in covered:
-        tally = ledger.derive(Scope.ACCOUNT, account.id, measure, party.span)
+        tally = numbers.tally(Scope.ACCOUNT, account.id, measure, party.span)
         if account.standing is Standing.TERMINATED and not tally.attempts:
             continue
         for name in Tally.__slots__:

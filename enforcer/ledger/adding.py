@@ -106,16 +106,24 @@ def grouped(
 def derived(connection: sa.Connection, scope: Scope, key: str, measure: Measure, span: Span) -> Tally:
     """The tally of one account or customer in any cycle."""
     column = CALL.c.account if scope is Scope.ACCOUNT else CALL.c.customer
+    return derived_of_all(connection, scope, measure, span, column == key).get(key, Tally())
+
+
+def derived_of_all(
+    connection: sa.Connection, scope: Scope, measure: Measure, span: Span, *where: sa.ColumnElement[bool]
+) -> dict[str, Tally]:
+    """The tallies of all accounts or customers that have calls in a cycle, of those that `where` leaves."""
     which: sa.ColumnElement[bool]
     if measure.window is Window.LIVE:
         which = CALL.c.outcome.in_(LIVE)
     else:
         which = sa.and_(CALL.c.started_at >= span.start, CALL.c.started_at < span.end)
-    tally = Tally()
-    for group in grouped(connection, {bound(measure)}, column == key, which):
+    tallies: dict[str, Tally] = {}
+    for group in grouped(connection, {bound(measure)}, which, *where):
         if measure.includes(group.direction, group.number_class):
-            add(tally, group, measure)
-    return tally
+            key = group.account if scope is Scope.ACCOUNT else group.customer
+            add(tallies.setdefault(key, Tally()), group, measure)
+    return tallies
 
 
 def load(connection: sa.Connection, books: Books, policy: Policy, now: float) -> None:

@@ -118,6 +118,15 @@ class MemoryLedger:
             measure,
         )
 
+    def derive_all(self, scope: Scope, measure: Measure, span: Span) -> dict[str, Tally]:
+        """The same for every account or customer that has calls there."""
+        by_key: dict[str, list[CallRecord]] = {}
+        for record in self._records.values():
+            if measure.counts(record) and (measure.window is Window.LIVE or span.holds(record.started_at)):
+                key = record.account if scope is Scope.ACCOUNT else record.customer
+                by_key.setdefault(key, []).append(record)
+        return {key: recount(records, measure) for key, records in by_key.items()}
+
     def callers(self, span: Span) -> list[tuple[str, str]]:
         """Each account with a call that started in a cycle, and the customer it was counted for then."""
         return sorted({

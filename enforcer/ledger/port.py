@@ -95,6 +95,9 @@ class Archive(Protocol):
     def derive(self, scope: Scope, key: str, measure: Measure, span: Span) -> Tally:
         """The tally of one account or customer in any cycle, from nothing but its records."""
 
+    def derive_all(self, scope: Scope, measure: Measure, span: Span) -> dict[str, Tally]:
+        """The same for every account or customer that has calls there: one question for all of them."""
+
     def callers(self, span: Span) -> list[tuple[str, str]]:
         """Each account with a call that started in a cycle, and the customer it was counted for then;
         in order. Calls of no account are nobody's."""

@@ -26,7 +26,7 @@ from enforcer.domain.policy import Policy
 from enforcer.domain.usage import Measure, Scope, Tally
 from enforcer.errors import LedgerError
 from enforcer.ledger import charge_rows
-from enforcer.ledger.adding import derived, load
+from enforcer.ledger.adding import derived, derived_of_all, load
 from enforcer.ledger.books import Books
 from enforcer.ledger.call_rows import find, write
 from enforcer.ledger.foreign import Foreign
@@ -213,6 +213,12 @@ class SqliteLedger:
         self._settle()
         with self._store.reading() as connection:
             return derived(connection, scope, key, measure, span)
+
+    def derive_all(self, scope: Scope, measure: Measure, span: Span) -> dict[str, Tally]:
+        """The same for every account or customer that has calls there: one question for all of them."""
+        self._settle()
+        with self._store.reading() as connection:
+            return derived_of_all(connection, scope, measure, span)
 
     def callers(self, span: Span) -> list[tuple[str, str]]:
         """Each account with a call that started in a cycle, and the customer it was counted for then."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
+
 from enforcer.domain.account import Account
 from enforcer.domain.charge import Claim, net
 from enforcer.domain.cycle import BillingCycle
+from enforcer.domain.usage import Measure, Scope, Tally, Window
 from enforcer.ledger.port import Ledger
 from tests.support.ledgers import DAY, Call, talked, tell
 from tests.support.rules import NOON
@@ -51,6 +54,20 @@ def test_entries_are_found_by_customer_and_cycle_in_the_order_they_were_written(
     assert [e.customer for e in ledger.charges(cycle="2026-10")] == ["small", "big"]
     assert [e.customer for e in ledger.charges("big", "2026-10")] == ["big"]
     assert ledger.charges("nobody") == []
+
+
+@pytest.mark.parametrize("scope", Scope)
+def test_tallies_of_all_are_those_of_each(ledger: Ledger, scope: Scope) -> None:
+    november = BillingCycle().at(NOON)
+    ledger.put_accounts([Account("acme", "big"), Account("apex", "big")])
+    for n, account in enumerate(("acme", "acme", "apex", "zed", "zed", "zed")):
+        tell(ledger, *talked(Call(str(n), account, start=NOON + n), 5 + n))
+    tell(ledger, Call("old", "gone", start=NOON - 40 * DAY).started(), Call("now", "ringing").started())
+    for measure in (Measure(scope), Measure(scope, window=Window.LIVE)):
+        every = ledger.derive_all(scope, measure, november)
+        for key in ("acme", "apex", "zed", "gone", "ringing", "big"):
+            assert every.get(key, Tally()) == ledger.derive(scope, key, measure, november)
+    assert len(ledger.derive_all(scope, Measure(scope), november)) == (4 if scope is Scope.ACCOUNT else 3)
 
 
 def test_callers_of_a_cycle_come_with_the_customer_they_were_counted_for(ledger: Ledger) -> None:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ import sqlalchemy as sa
 
 from enforcer.domain.account import Account
 from enforcer.domain.call import Refusal
+from enforcer.domain.charge import Claim
 from enforcer.domain.decision import Decision, Verdict
 from enforcer.domain.mode import Mode, ModeSetting
 from enforcer.domain.usage import Usage
@@ -112,6 +114,23 @@ def test_tables_and_migrations_say_the_same(site: Site) -> None:
     }
 
 
+def test_a_ledger_from_before_charges_is_given_a_book_of_them(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = store.migrations()
+    with monkeypatch.context() as before:
+        before.setattr(store, "migrations", lambda: steps[:1])
+        first = site.open()
+        tell(first, *talked(Call(), 10))
+        first.close()
+    claim = Claim("acme", "", "asr", "2026-10", "p@1", Decimal("0.005"), "USD")
+    (entry,) = site.open().charge([claim], NOON)
+    again = site.open()
+    assert again.charges() == [entry]
+    assert again.charge([claim], NOON + 1) == []
+    assert usage(again).attempts == 1
+
+
 def test_an_old_schema_moves_forward_and_keeps_its_rows(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     first = site.open()
     tell(first, *talked(Call(), 10))
@@ -119,7 +138,7 @@ def test_an_old_schema_moves_forward_and_keeps_its_rows(site: Site, monkeypatch:
     steps = [*store.migrations(), ["ALTER TABLE account ADD COLUMN note TEXT"]]
     monkeypatch.setattr(store, "migrations", lambda: steps)
     assert usage(site.open()) == Usage(1, 1, msec=10_000)
-    assert site.sql("SELECT value FROM mark WHERE name = 'schema'") == [(2,)]
+    assert site.sql("SELECT value FROM mark WHERE name = 'schema'") == [(len(steps),)]
     site.open()     # a second time there is nothing to do
 
 

@@ -218,6 +218,16 @@ def test_a_rule_that_left_the_policy_leaves_its_charges(house: House) -> None:
     assert len(house.ledger.charges()) == 1
 
 
+def test_many_accounts_are_settled_like_each_of_them(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.has(*(flat(f"p{n}") for n in range(5)), flat("t", TRUNK, 2), Account("x", "small"))
+    for n in range(5):
+        house.called(f"p{n}", 60 * n, 0)
+    house.called("t", 0, number="19005550100")
+    one_by_one = house.settled()
+    monkeypatch.setattr("enforcer.control.settlement.MANY", 1)
+    assert house.settled() == one_by_one._replace(written=[])
+
+
 def test_one_customer_can_be_settled_alone(house: House) -> None:
     house.has(flat("a"), Account("x", "small"))
     house.called("a", 0)
