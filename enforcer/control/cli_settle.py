@@ -18,7 +18,7 @@ from typing import Annotated, Any
 
 import typer
 
-from enforcer.control.cli_terminal import CONFIG, Config, Json, complain, emit, say, table
+from enforcer.control.cli_terminal import CONFIG, FOUND, Config, Json, complain, emit, say, table
 from enforcer.control.settlement import Row, settlement
 from enforcer.control.site import Site
 from enforcer.domain.charge import Entry, exact
@@ -38,14 +38,15 @@ def settle(
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, for spreadsheets.")] = False,
     config: Config = CONFIG, as_json: Json = False,
 ) -> None:
-    """Settle a billing cycle that is over: ratios, averages, charges. Settling it again changes nothing."""
+    """Settle a billing cycle that is over: ratios, averages, charges. Settling it again changes nothing.
+    Customers whose own cycle of that name is still open are named and left out, and exit 1."""
     if as_csv and as_json:
         raise BadInput("--csv", "either CSV or JSON, not both")
     site = Site(config)
     policy = site.policy
     with site.ledger() as ledger:
-        rows, written, notes = settlement(ledger, policy, cycle, time.time(), customer)
-    for note in notes:
+        rows, written, notes, unsettled = settlement(ledger, policy, cycle, time.time(), customer)
+    for note in (*unsettled, *notes):
         complain(note)
     if as_json:
         emit([facts(row) for row in rows])
@@ -55,6 +56,8 @@ def settle(
         sheet.writerows(facts(row) | {"breached": str(row.settled.breached).lower()} for row in rows)
     else:
         _show(rows, written)
+    if unsettled:
+        raise typer.Exit(FOUND)
 
 
 def facts(row: Row) -> dict[str, Any]:

@@ -82,11 +82,13 @@ class Row:
 
 
 class Settlement(NamedTuple):
-    """All rows, the entries that had to be written for them, and what was left out and why."""
+    """All rows, the entries that had to be written for them, what could not be settled and why, and
+    whose cycle is not over and was left for later."""
 
     rows: list[Row]
     written: list[Entry]
     notes: list[str]
+    unsettled: list[str]
 
 
 class _Numbers:
@@ -117,11 +119,19 @@ class _Party(NamedTuple):
 
 
 def settlement(ledger: Ledger, policy: Policy, cycle: str, now: float, customer: str = "") -> Settlement:
-    """Settle a cycle ("2026-10") of one customer or of all, and write what is owed. Raises BadInput where
-    the cycle of any of them is not over, LedgerError where nothing could be written."""
-    parties = _parties(ledger, cycle, customer)
-    for party in parties:
-        _refuse_if_open(party, cycle, now)
+    """Settle a cycle ("2026-10") of one customer or of all, and write what is owed. Of all, those whose
+    own cycle of that name is not over are left out. Raises BadInput where there is nobody else, LedgerError
+    where nothing could be written."""
+    parties = []
+    unsettled = []
+    for party in _parties(ledger, cycle, customer):
+        problem = _still_open(party, cycle, now)
+        if problem:
+            unsettled.append(problem)
+        else:
+            parties.append(party)
+    if unsettled and not parties:
+        raise BadInput("--cycle", unsettled[0])
     numbers = _Numbers(ledger, Counter(_span(one, cycle) for party in parties for one in party.accounts))
     rows: list[Row] = []
     notes: dict[str, None] = {}
@@ -148,7 +158,7 @@ def settlement(ledger: Ledger, policy: Policy, cycle: str, now: float, customer:
     for entry in ledger.charges(customer, cycle):
         entries.setdefault(subject(entry), []).append(entry)
     rows = [replace(row, charge=net(entries.get(row.about, ()), row.currency)) for row in rows]
-    return Settlement(rows, written, list(notes))
+    return Settlement(rows, written, list(notes), unsettled)
 
 
 def _parties(ledger: Ledger, cycle: str, only: str) -> list[_Party]:
@@ -175,12 +185,13 @@ def _span(account: Account, cycle: str) -> Span:
     return named_cycle(BillingCycle(account.anchor_day, account.timezone), cycle)
 
 
-def _refuse_if_open(party: _Party, cycle: str, now: float) -> None:
-    for account in (party.calendar, *party.accounts):
-        end = _span(account, cycle).end
-        if end > now:
-            raise BadInput("--cycle", f"{cycle} of customer {party.customer} is not over before "
-                           f"{local(end, account.timezone)}")
+def _still_open(party: _Party, cycle: str, now: float) -> str:
+    """That the cycle is not over for the customer and all its accounts; "" where it is."""
+    last = max((party.calendar, *party.accounts), key=lambda one: _span(one, cycle).end)
+    end = _span(last, cycle).end
+    return "" if end <= now else (
+        f"{cycle} of customer {party.customer} is not over before {local(end, last.timezone)}"
+    )
 
 
 def _rows(numbers: _Numbers, party: _Party, rule: Rule, cycle: str) -> Iterator[Row]:

@@ -106,7 +106,8 @@ def _calls(spec: RuleSpec) -> str:
     if measure.without:
         text += f" without those to {_classes(measure.without)} numbers"
     if measure.without_inbound:
-        text += f" without inbound ones to {_classes(measure.without_inbound)} numbers"
+        text += f" {'nor' if measure.without else 'without'} inbound ones to "
+        text += f"{_classes(measure.without_inbound)} numbers"
     return text
 
 

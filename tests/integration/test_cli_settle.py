@@ -12,9 +12,14 @@ from contextlib import closing
 from decimal import Decimal
 from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
+
+from enforcer.control.cli import app
+from tests.support.rules import NOON
 
 ROOT = Path(__file__).parents[2]
 CONFIG = f"""
@@ -131,6 +136,21 @@ def test_people_get_a_table_and_what_was_written(house: House) -> None:
     assert "globex-llc" not in again.stdout
 
 
+def test_a_customer_whose_cycle_is_open_is_named_and_the_others_are_settled(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.told(cdrs("acme", 0))
+    house.run("account", "add", "late", "--customer", "late-inc", "--type", "pbx", "--anchor-day", "31")
+    monkeypatch.setattr("enforcer.control.cli_settle.time", SimpleNamespace(time=lambda: NOON))
+    config = str(house.directory / "enforcer.toml")
+    done = CliRunner().invoke(app, ["settle", "--cycle", "2026-10", "--json", "--config", config])
+    assert done.exit_code == 1
+    late = "2026-10 of customer late-inc is not over before 2026-11-30 00:00:00 UTC"
+    assert done.stderr == f"enforcer: {late}\n"
+    assert {row["customer"] for row in json.loads(done.stdout)} == {"acme-inc", "globex-llc"}
+    assert house.entries() == [("acme-inc", "0.005", 0)]
+
+
 def test_spreadsheets_get_the_same_facts(house: House) -> None:
     house.told(cdrs("acme", 0))
     text = house.run("settle", "--cycle", "2026-10", "--customer", "acme-inc", "--csv").stdout
@@ -139,7 +159,7 @@ def test_spreadsheets_get_the_same_facts(house: House) -> None:
     assert (sheet[0]["account"], sheet[0]["breached"], sheet[0]["charge"]) == ("", "true", "0.005")
 
 
-@pytest.mark.parametrize(("args", "line"), [
+REFUSED = [
     (["--cycle", "9998-01"],
      "--cycle: 9998-01 of customer acme-inc is not over before 9998-02-01 00:00:00 UTC"),
     (["--cycle", "x"], "--cycle: 'x' is no billing cycle: year and month, such as 2026-11"),
@@ -147,12 +167,12 @@ def test_spreadsheets_get_the_same_facts(house: House) -> None:
      "--customer: no such customer: 'acme'; did you mean 'acme-inc'?"),
     (["--cycle", "2026-10", "--json", "--csv"], "--csv: either CSV or JSON, not both"),
     ([], "Missing option '--cycle'."),
-])  # fmt: skip
-def test_what_cannot_be_settled_is_one_line_and_changes_nothing(
-    house: House, args: list[str], line: str
-) -> None:
+]
+
+
+def test_what_cannot_be_settled_is_one_line_and_changes_nothing(house: House) -> None:
     house.told(cdrs("acme", 0))
-    done = house.run("settle", *args, code=2)
-    assert done.stderr == f"enforcer: {line}\n"
-    assert done.stdout == ""
-    assert house.entries() == []
+    for args, line in REFUSED:
+        done = house.run("settle", *args, code=2)
+        assert (done.stdout, done.stderr) == ("", f"enforcer: {line}\n")
+        assert house.entries() == []

@@ -239,17 +239,27 @@ def test_one_customer_can_be_settled_alone(house: House) -> None:
 
 
 def test_a_cycle_that_is_not_over_is_refused_and_nothing_is_written(house: House) -> None:
-    house.has(flat("a"), replace(Account("x", "small"), anchor_day=15, timezone="America/Chicago"))
-    house.called("a", 0)
+    house.has(replace(Account("x", "small"), anchor_day=15, timezone="America/Chicago"))
     until = 1_794_722_400.0         # 2026-11-15 00:00 in Chicago
+    house.called("x", 0, start=until - DAY)
     with pytest.raises(BadInput) as caught:
         house.settled(now=until - 1)
     assert str(caught.value) == (
         "--cycle: 2026-10 of customer small is not over before 2026-11-15 00:00:00 CST"
     )
     assert house.ledger.charges() == []
-    assert house.settled("big", now=until - 1).written
-    assert found(house.settled(now=until).rows, "asr", "small")
+    assert len(house.settled(now=until).written) == 1
+
+
+def test_a_customer_whose_cycle_is_open_is_left_out_and_named(house: House) -> None:
+    house.has(flat("a"), replace(Account("x", "small"), anchor_day=31))
+    house.called("a", 0)
+    told = house.settled()
+    assert {row.customer for row in told.rows} == {"big"}
+    assert told.unsettled == ["2026-10 of customer small is not over before 2026-11-30 00:00:00 UTC"]
+    with pytest.raises(BadInput, match="2026-10 of customer small is not over"):
+        house.settled("small")
+    assert house.settled("big").unsettled == []
     with pytest.raises(BadInput, match="2026-11 of customer big is not over"):
         house.settled(cycle="2026-11")
     with pytest.raises(BadInput, match="'October' is no billing cycle"):
