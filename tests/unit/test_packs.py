@@ -297,8 +297,8 @@ SENTENCES = {
     "100 attempts. A cycle that closes in breach costs 0.005 USD for each attempt, completed or not.",
     "excessive.trunk": "Over the billing cycle of a customer, outbound and inbound calls without those to "
     "directory assistance numbers nor inbound ones to toll free numbers of all accounts of type trunk "
-    "and on plan flat or flat-rate: more than 2000 minutes on average for each channel is a breach. It is "
-    "settled when the cycle is over; no call is touched.",
+    "and on plan flat, flat-rate or flat_rate: more than 2000 minutes on average for each channel is a "
+    "breach. It is settled when the cycle is over; no call is touched.",
     "fraud.costly-numbers": "Over the billing cycle of an account, outbound calls to high risk or premium "
     "numbers "
     "only: over 25 attempts, calls are tagged, and over 100 attempts, calls are tagged.",
