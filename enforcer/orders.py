@@ -43,15 +43,17 @@ class LeaseTerms:
 
 @dataclass(slots=True)
 class _Post:
-    """What one switch holds for one account."""
+    """What one switch holds for one account, and when that is looked at next."""
 
     last_call: float
+    due: float = float("inf")
     lease: int = 0                      # until, 0 none
     word: str = ""                      # the line, "" none was ever written
     word_until: int = 0
     brake: tuple[int, int] = (0, 0)     # concurrent calls, calls per second
     brake_until: int = 0
-    last: Decision | None = None
+    verdict: Verdict | None = None      # the latest, None before the first
+    last: Decision | None = None        # that decision, where it was not to allow: the few that a word needs
 
 
 class Orders:
@@ -78,16 +80,17 @@ class Orders:
         post.lease = 0
         for other in self._switches:        # the account may hold leases elsewhere
             if other != switch and (other, account_id) in self._posts:
-                heapq.heappush(self._due, (at, other, account_id))
+                self._look_at(at, other, account_id)
         return [WithdrawLease(account_id)]
 
     def decided(self, decision: Decision) -> None:
         """An account asked: its lease and its word may have to change at the next round."""
         post = self._post(decision.switch, decision.account, decision.at)
-        verdict_changed = post.last is None or post.last.verdict is not decision.verdict
-        post.last = decision
-        if verdict_changed:
-            heapq.heappush(self._due, (decision.at, decision.switch, decision.account))
+        changed = post.verdict is not decision.verdict
+        post.verdict = decision.verdict
+        post.last = None if decision.verdict is Verdict.ALLOW else decision
+        if changed:
+            self._look_at(decision.at, decision.switch, decision.account)
 
     def leasable(self, account_id: str, at: float) -> bool:
         """Whether the account is far from every limit, and no rule needs to see each call."""
@@ -109,7 +112,7 @@ class Orders:
                 others.append(entry)
                 continue
             post = self._posts.get(entry[1:])
-            if post is not None:
+            if post is not None and post.due == entry[0]:     # else it was put forward, or is gone
                 looked += 1
                 self._renew(post, entry[2], switch, at, modes, actions)
         for entry in others:
@@ -137,17 +140,22 @@ class Orders:
 
     def look_again(self, at: float) -> None:
         """Modes, accounts or the policy changed: every order is due."""
-        known = {entry[1:] for entry in self._due if entry[0] <= at}
         for place in self._posts:
-            if place not in known:
-                heapq.heappush(self._due, (at, *place))
+            self._look_at(at, *place)
+
+    def _look_at(self, at: float, switch: str, account_id: str) -> None:
+        """An account's orders are due then, unless they are sooner. One look each is due at any time."""
+        post = self._posts[switch, account_id]
+        if at < post.due:
+            post.due = at
+            heapq.heappush(self._due, (at, switch, account_id))
 
     def _post(self, switch: str, account_id: str, at: float) -> _Post:
         post = self._posts.get((switch, account_id))
         if post is None:
             post = self._posts[switch, account_id] = _Post(at)
             self._switches.add(switch)
-            heapq.heappush(self._due, (at, switch, account_id))
+            self._look_at(at, switch, account_id)
         post.last_call = at
         return post
 
@@ -180,7 +188,8 @@ class Orders:
         if quiet and not word and not any(brake):
             del self._posts[switch, account_id]
             return
-        heapq.heappush(self._due, (at + max(1.0, terms.seconds / 2), switch, account_id))
+        post.due = float("inf")
+        self._look_at(at + max(1.0, terms.seconds / 2), switch, account_id)
 
     def _word(self, post: _Post, account_id: str, at: float) -> str:
         """What the account's rules want while nobody can be asked; "" where they say `open`."""
@@ -188,7 +197,7 @@ class Orders:
         if OnFailure.CLOSED in policies.values():
             return "block:42:0:0:closed:"
         last = post.last
-        if last is None or last.verdict is Verdict.ALLOW:
+        if last is None:
             return ""
         known = [f for f in last.findings if policies.get(f.rule) is OnFailure.LAST_KNOWN]
         if not known:
