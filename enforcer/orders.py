@@ -173,7 +173,7 @@ class Orders:
         elif post.lease > at:
             post.lease = 0
             out.append(WithdrawLease(account_id))
-        word = self._word(post, account_id, at)
+        word = self._word(post, account_id, switch, at, modes)
         if (word or post.word) and (word != post.word or post.word_until - at <= terms.word_seconds / 2):
             post.word_until = now + terms.word_seconds
             out.append(RememberWord(account_id, word or "allow:0:0:0::", post.word_until))
@@ -185,25 +185,31 @@ class Orders:
             post.brake_until = now + terms.brake_seconds
             out.append(SetBrake(account_id, *brake, post.brake_until))
             post.brake = brake
-        if quiet and not word and not any(brake):
+        if quiet and not word and not any(brake) and not self._fails_closed(account_id, at):
             del self._posts[switch, account_id]
             return
         post.due = float("inf")
         self._look_at(at + max(1.0, terms.seconds / 2), switch, account_id)
 
-    def _word(self, post: _Post, account_id: str, at: float) -> str:
-        """What the account's rules want while nobody can be asked; "" where they say `open`."""
-        policies = {seat.rule.spec.id: seat.rule.spec.on_failure for seat in self._seats(account_id, at)}
-        if OnFailure.CLOSED in policies.values():
-            return "block:42:0:0:closed:"
+    def _word(self, post: _Post, account_id: str, switch: str, at: float, modes: Modes) -> str:
+        """What the account's rules want while nobody can be asked, as far as modes allow now; "" where
+        they say `open`, or where no call would be refused."""
+        allowed: dict[str, Verdict] = {}
+        for seat in self._seats(account_id, at):
+            spec = seat.rule.spec
+            ceiling = CEILING[modes.resolve(account_id, spec.id, switch, at).mode]
+            if spec.on_failure is OnFailure.CLOSED and ceiling is Verdict.BLOCK:
+                return "block:42:0:0:closed:"
+            if spec.on_failure is OnFailure.LAST_KNOWN:
+                allowed[spec.id] = ceiling
         last = post.last
         if last is None:
             return ""
-        known = [f for f in last.findings if policies.get(f.rule) is OnFailure.LAST_KNOWN]
-        if not known:
+        known = [(min(f.verdict, allowed[f.rule]), f) for f in last.findings if f.rule in allowed]
+        verdict, leader = max(known, key=lambda one: one[0], default=(Verdict.ALLOW, None))
+        if leader is None or verdict is Verdict.ALLOW:
             return ""
-        leader = max(known, key=lambda f: f.capped)
-        return answer_line(replace_verdict(last, leader.capped, leader.sip_code))
+        return answer_line(replace_verdict(last, verdict, leader.sip_code))
 
     def _brake(self, account_id: str, switch: str, at: float, modes: Modes) -> tuple[int, int]:
         """The tightest limits of one account that the switch can keep alone, as far as modes allow."""
@@ -223,10 +229,11 @@ class Orders:
         return calls, cps
 
     def _needs_orders(self, account_id: str, at: float, modes: Modes, switch: str) -> bool:
-        closed = any(
-            seat.rule.spec.on_failure is OnFailure.CLOSED for seat in self._seats(account_id, at)
-        )
-        return closed or any(self._brake(account_id, switch, at, modes))
+        return self._fails_closed(account_id, at) or any(self._brake(account_id, switch, at, modes))
+
+    def _fails_closed(self, account_id: str, at: float) -> bool:
+        """Whether a rule would leave a block, should a mode ever allow it."""
+        return any(seat.rule.spec.on_failure is OnFailure.CLOSED for seat in self._seats(account_id, at))
 
 
 def replace_verdict(decision: Decision, verdict: Verdict, sip_code: int) -> Decision:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
+import pytest
+
 from enforcer.domain.account import Account, Standing
 from enforcer.domain.actions import GrantLease, RememberWord, SetBrake, WithdrawLease
 from enforcer.domain.call import CallAttempt, Direction, NumberClass
@@ -146,6 +148,31 @@ def test_rule_that_fails_closed_is_written_for_registered_accounts_that_never_ca
     written = exchange.orders.everything("pbx1", NOON, BLOCKING, ["acme", "globex"])
     words = {a.account: a.word for a in written if isinstance(a, RememberWord)}
     assert words == {"acme": "block:42:0:0:closed:", "globex": "block:42:0:0:closed:"}
+
+
+@pytest.mark.parametrize(
+    ("lowered", "verb"),
+    [(Mode.THROTTLE, "throttle"), (Mode.TAG, "tag"), (Mode.MONITOR, "allow"), (Mode.OFF, "allow")],
+)
+def test_word_follows_the_mode_down_without_another_call(lowered: Mode, verb: str) -> None:
+    exchange = Exchange(rule_seat("attempts", 10, Tally(attempts=11), on_failure=OnFailure.LAST_KNOWN))
+    exchange.orders.decided(exchange.decision())
+    exchange.orders.round("pbx1", NOON, BLOCKING)
+    panic = Modes([ModeSetting(lowered, ceiling=True, at=NOON + 1)], Mode.BLOCK)
+    exchange.orders.look_again(NOON + 2)
+    (word,) = exchange.orders.round("pbx1", NOON + 2, panic)
+    assert isinstance(word, RememberWord)
+    assert word.word.startswith(f"{verb}:0:0")
+
+
+@pytest.mark.parametrize("mode", [Mode.OFF, Mode.MONITOR, Mode.TAG, Mode.THROTTLE])
+def test_rule_that_fails_closed_refuses_nobody_where_its_mode_does_not_block(mode: Mode) -> None:
+    exchange = Exchange(rule_seat("attempts", 1000, on_failure=OnFailure.CLOSED))
+    assert exchange.orders.everything("pbx1", NOON, Modes(default=mode), ["acme"]) == []
+    exchange.orders.look_again(NOON + 1)
+    (raised,) = exchange.orders.round("pbx1", NOON + 1, BLOCKING)
+    assert isinstance(raised, RememberWord)
+    assert raised.word == "block:42:0:0:closed:"
 
 
 def test_everything_is_written_again_after_a_reconnect() -> None:
