@@ -55,12 +55,19 @@ exten => _X.,1,Gosub(enforcer,verdict,1(${CHANNEL(accountcode)},outbound,${EXTEN
 exten => _X.,1,Gosub(enforcer,s,1(${CHANNEL(accountcode)},outbound,${EXTEN}))
  same => n,Dial(PJSIP/${EXTEN}@carrier,60)
 
+[splits]
+exten => _X.,1,Set(CALLERID(num)=${URIDECODE(1%0D%0AAccount: acme)})
+ same => n,Goto(from-accounts,${EXTEN},1)
+
 [to-redirector]
 exten => _X.,1,Gosub(enforcer,s,1(${CHANNEL(accountcode)},outbound,${EXTEN}))
  same => n,Dial(PJSIP/redirector,60)
  same => n,Hangup(${HANGUPCAUSE})
 """
 ENDPOINTS = f"""
+[splits](account)
+context = splits
+accountcode = splits
 [verdict](account)
 context = with-verdict
 accountcode = verdict
@@ -588,7 +595,8 @@ async def test_local_and_off_ask_nobody(hook: Hook) -> None:
 async def test_number_that_is_not_what_would_be_judged_gets_484(hook: Hook) -> None:
     asked: list[Message] = []
     numbers = [
-        "1000%3Bfoo", "1000%22%2C9", "1000%2C", "10%200", "1000)", "10(0", "911%3Bfoo", "1$%7BEPOCH%7D",
+        "1000%3Bfoo", "1000%0D%0AUniqueid:%20x",
+        "1000%22%2C9", "1000%2C", "10%200", "1000)", "10(0", "911%3Bfoo", "1$%7BEPOCH%7D",
     ]  # fmt: skip
     async with answered_by_ami(hook, lambda _: "allow:0:0:0::", asked):
         placed = await hook.call(*(Call("acme", number) for number in numbers))
@@ -655,3 +663,46 @@ async def test_redirected_call_passes_the_hook_again(hook: Hook) -> None:
                 await elsewhere.redirect(second)
                 assert await phone.answered() == code
         assert [question["Number"] for question in asked] == ["7093", "8093", "7094", "8094"]
+
+
+async def test_time_limit_of_an_ordinary_call_ends_where_it_becomes_an_emergency_call(hook: Hook) -> None:
+    """By a redirect, and by a transfer from the far end."""
+    async def limits(account: str) -> set[str]:
+        """What the account's calls have left, without those that have no limit ("0")."""
+        channels = await hook.ami.listing("Status")
+        ours = [c for c in channels if c["Channel"].startswith(f"PJSIP/{account}-")]
+        assert ours
+        return {channel["TimeToHangup"] for channel in ours} - {"0"}
+
+    async with answered_by_ami(hook, lambda _: "allow:0:0:3000::d1"):
+        async with (
+            Phone("redirector", hook.switch.sip_address, REDIRECTOR) as elsewhere,
+            Phone("forwarded", hook.switch.sip_address) as phone,
+        ):
+            phone.invite("7095")
+            await elsewhere.redirect("933")
+            assert await phone.answered() == 200
+            assert await limits("forwarded") == set()
+        async with Phone("globex", hook.switch.sip_address) as phone:
+            phone.invite("7096")
+            assert await phone.answered() == 200
+            await hook.bridged("7096")
+            assert await limits("globex")
+            channels = await hook.ami.listing("CoreShowChannels")
+            [bridge] = [c["BridgeId"] for c in channels if c["Exten"] == "7096"]
+            [far] = [c for c in channels if c["BridgeId"] == bridge and c["Exten"] != "7096"]
+            sent = await hook.ami.action(
+                "BlindTransfer", Channel=far["Channel"], Context="from-accounts", Exten="112"
+            )
+            assert sent["Response"] == "Success"
+            await hook.bridged("112")
+            assert await limits("globex") == set()
+
+
+async def test_caller_whose_number_has_line_breaks_is_refused(hook: Hook) -> None:
+    """Leased or not: it could write into the events that its calls are counted by."""
+    await hook.order("lease/splits", str(int(time.time()) + 600))
+    asked: list[Message] = []
+    async with answered_by_ami(hook, lambda _: "allow:0:0:0::", asked):
+        assert (await hook.call(Call("splits", "7097"))).codes == {484: 1}
+    assert asked == []
