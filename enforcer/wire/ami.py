@@ -152,6 +152,7 @@ class Decoder:
         names, largest = self._names, self._largest
         messages: list[Message] = []
         keep = messages.append
+        cuttable = False            # the block before was an event, and we kept it
         for block in blocks:
             if block[:2] == b"\r\n":          # some TestEvents end with an empty line too many
                 block = block.lstrip(b"\r\n")
@@ -165,15 +166,23 @@ class Decoder:
                     found = names.get(name)
                 if found is None:
                     self.events_dropped += 1
+                    cuttable = False
                     continue
             elif block[:9] == b"Response:":
                 found = ""
             else:
-                self.strays += bool(block)
+                # Asterisk writes no such thing: a caller cut its own event short (see `channel.whole`),
+                # so what came before is not what Asterisk meant to say.
+                if block:
+                    self.strays += 1
+                    if cuttable:
+                        messages.pop()
+                cuttable = False
                 continue
             if len(block) > largest:
                 raise WireError(f"a message of more than {largest} bytes")
             keep(Message(found, block))
+            cuttable = bool(found)
         return messages
 
 

@@ -41,6 +41,8 @@ from typing import NamedTuple
 from enforcer.domain.call import CallAttempt, CallEvent, Direction, Phase, Source
 from enforcer.wire.ami import Message
 from enforcer.wire.channel import (
+    ENDING_ONCE,
+    QUESTION_ONCE,
     Identity,
     account_name,
     direction_of,
@@ -49,6 +51,7 @@ from enforcer.wire.channel import (
     number_in,
     refusal_of,
     started_by_serial,
+    whole,
 )
 
 WANTED_EVENTS = frozenset({"Newchannel", "Newstate", "Hangup", "UserEvent", "FullyBooted", "Shutdown"})
@@ -125,17 +128,23 @@ class CallBook:
     def read(self, message: Message, received_at: float) -> list[Fact]:
         """The facts in one message. `received_at` stands in where the switch sends no timestamps.
 
-        Raises WireError where a header is missing that Asterisk always sends.
+        Raises WireError where a header is missing that Asterisk always sends, or comes twice.
         """
         name = message.name
         if name == "Newchannel":
+            whole(message)
             return self._created(message, received_at)
         if name == "Newstate":
+            whole(message)
             return self._state(message, received_at)
         if name == "Hangup":
+            whole(message, ENDING_ONCE)
             return self._hung_up(message, received_at)
         if name == "UserEvent":
-            return self._asked(message, received_at) if message.get("UserEvent") == ASK_EVENT else []
+            if message.get("UserEvent") != ASK_EVENT:
+                return []
+            whole(message, QUESTION_ONCE)
+            return self._asked(message, received_at)
         if name == "FullyBooted":
             return [SwitchNews.BOOTED]
         if name == "Shutdown":
@@ -289,7 +298,7 @@ class CallBook:
             # TechCause would be the cause in SIP's words here, not what the caller was answered with.
             return CallEvent(Phase.ENDED, attempt, at, answered_at=answered_at, hangup_cause=cause)
         sip_code = number_in(message.get("TechCause"))
-        refusal = refusal_of(message.variable("ENF_VERDICT"), cause, sip_code)
+        refusal = refusal_of(message.variable("ENF_VERDICT"), cause)
         return CallEvent(
             Phase.ENDED, attempt, at, hangup_cause=cause, sip_code=sip_code, refusal=refusal
         )

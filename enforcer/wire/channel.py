@@ -11,13 +11,34 @@ from dataclasses import dataclass
 from typing import Literal
 
 from enforcer.domain.call import CallAttempt, Direction, Refusal
+from enforcer.errors import WireError
 from enforcer.wire.ami import Message
+
+SHED_CAUSE = 42             # what the dialplan hangs up with where a call was shed: 503
 
 AccountFrom = Literal["accountcode", "endpoint", "caller"]
 
 _ACCOUNT = re.compile(r"[A-Za-z0-9_.@+-]{1,80}", re.ASCII)
 _ENDPOINT = re.compile(r"[^/]+/(.+)-[0-9a-f]{8,}(?:;[12])?", re.ASCII)
 _SERIAL = re.compile(r"(?:.*-)?(\d{9,11})\.\d+", re.ASCII)
+
+
+# Asterisk writes the dialled and the calling number into an event as they came, with CR LF where the caller's
+# SIP has %0D%0A (seen on 22.10): a caller can add lines to the events of its own call, or cut them and begin
+# others. But each number is cut at 79 bytes, too few for all the headers that every event of a channel has.
+CHANNEL_ONCE = ("Channel", "AccountCode", "Context", "Exten", "Priority", "Uniqueid", "Linkedid")
+ENDING_ONCE = (*CHANNEL_ONCE, "Cause", "Cause-txt")
+QUESTION_ONCE = (*CHANNEL_ONCE, "UserEvent", "Account", "Direction", "Number")
+_LINES = {name: f"\r\n{name}: ".encode() for name in (*ENDING_ONCE, *QUESTION_ONCE)}
+
+
+def whole(message: Message, once: tuple[str, ...] = CHANNEL_ONCE) -> None:
+    """Raises WireError where the event has not exactly one of each header: a caller wrote into it."""
+    raw = message.raw
+    for name in once:
+        times = raw.count(_LINES[name])
+        if times != 1:
+            raise WireError(f"{message.name} with {name} {times} times")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +133,14 @@ def started_by_serial(uniqueid: str) -> float | None:
     return float(match[1]) if match else None
 
 
-def refusal_of(verdict: str | None, cause: int | None, sip_code: int | None) -> Refusal:
-    """What our answer did to a call that was never answered, by the ENF_VERDICT that its end carries."""
+def refusal_of(verdict: str | None, cause: int | None) -> Refusal:
+    """What our answer did to a call that was never answered, by the ENF_VERDICT that its end carries.
+
+    A call that was held and then got 503 from the carrier (cause 34) was not shed by us.
+    """
     if verdict == "block":
         return Refusal.BLOCKED
-    if verdict == "throttle" and (cause == 42 or sip_code == 503):
+    if verdict == "throttle" and cause == SHED_CAUSE:
         return Refusal.SHED
     return Refusal.NONE
 

@@ -101,13 +101,13 @@ def test_no_caller_chooses_its_identity_or_anybody_elses(name: str, number: str,
     for event, more in (
         ("Newchannel", ""),
         ("UserEvent", f"\r\nUserEvent: EnfAsk\r\nAccount: acme\r\nDirection: outbound\r\nNumber: {dialled}"),
-        ("Hangup", "\r\nChanVariable: ENF_VERDICT=allow\r\nCause: 17"),
+        ("Hangup", "\r\nChanVariable: ENF_VERDICT=allow\r\nCause: 17\r\nCause-txt: User busy"),
     ):
         text = (
             f"Event: {event}\r\nTimestamp: 5.5\r\nChannel: PJSIP/acme-00000001\r\nChannelState: 4\r\n"
             f"ChannelStateDesc: Ring\r\nCallerIDNum: {number}\r\nCallerIDName: {name}\r\n"
             f"AccountCode: acme\r\nContext: from-accounts\r\nExten: {dialled}\r\n"
-            f"Uniqueid: pbx-5.1\r\nLinkedid: pbx-5.1{more}\r\n\r\n"
+            f"Priority: 1\r\nUniqueid: pbx-5.1\r\nLinkedid: pbx-5.1{more}\r\n\r\n"
         )
         for message in Decoder(WANTED_EVENTS).feed(BANNER + text.encode("utf-8", "replace")):
             facts += book.read(message, 7.0)

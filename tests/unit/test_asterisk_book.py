@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,8 @@ def event(name: str, uniqueid: str = "pbx-100.1", linkedid: str = "", **headers:
     known = {
         "Timestamp": "100.5", "Channel": "PJSIP/acme-00000001", "ChannelState": "4",
         "ChannelStateDesc": "Ring", "CallerIDNum": "acme", "AccountCode": "acme",
-        "Context": "from-accounts", "Exten": "1000", "Uniqueid": uniqueid, "Linkedid": linkedid or uniqueid,
+        "Context": "from-accounts", "Exten": "1000", "Priority": "1", "Uniqueid": uniqueid,
+        "Linkedid": linkedid or uniqueid,
     }  # fmt: skip
     lines = [f"Event: {name}", *(f"{key}: {value}" for key, value in (known | headers).items())]
     return Message(name, "\r\n".join(lines).encode())
@@ -53,7 +55,8 @@ def up(uniqueid: str = "pbx-100.1", **headers: str) -> Message:
 
 
 def hangup(uniqueid: str = "pbx-100.1", linkedid: str = "", **headers: str) -> Message:
-    return event("Hangup", uniqueid, linkedid, **({"Timestamp": "109.5", "Cause": "16"} | headers))
+    defaults = {"Timestamp": "109.5", "Cause": "16", "Cause-txt": "?"}
+    return event("Hangup", uniqueid, linkedid, **(defaults | headers))
 
 
 def told(*messages: Message, book: CallBook | None = None) -> list[Fact]:
@@ -166,7 +169,8 @@ def test_the_account_that_a_call_began_with_stays() -> None:
 
 
 def test_an_inbound_call_is_nobodys_until_the_dialplan_asks_for_its_account() -> None:
-    facts = told(inbound(), inbound("UserEvent", UserEvent="EnfAsk", Account="globex", Direction="inbound"))
+    asks = {"UserEvent": "EnfAsk", "Account": "globex", "Direction": "inbound", "Number": "1000"}
+    facts = told(inbound(), inbound("UserEvent", **asks))
     started = events(facts)[0].attempt
     assert (started.account, started.direction, started.route) == ("", Direction.INBOUND, "carrier")
     assert questions(facts)[0].attempt.account == "globex"
@@ -182,7 +186,7 @@ def test_an_inbound_call_is_nobodys_until_the_dialplan_asks_for_its_account() ->
     ],
 )
 def test_or_until_it_rings_or_is_named_by_the_dialplan(told_by: list[Message], account: str) -> None:
-    facts = told(inbound(), *told_by, inbound("Hangup", Cause="16"))
+    facts = told(inbound(), *told_by, inbound("Hangup", **{"Cause": "16", "Cause-txt": "?"}))
     assert events(facts)[-1].attempt.account == account
 
 
@@ -196,6 +200,8 @@ def test_or_until_it_rings_or_is_named_by_the_dialplan(told_by: list[Message], a
         ({"ChanVariable": "ENF_VERDICT=block", "Cause": "16"}, Refusal.BLOCKED),
         ({"ChanVariable": "ENF_VERDICT=throttle", "Cause": "42", "TechCause": "503"}, Refusal.SHED),
         ({"ChanVariable": "ENF_VERDICT=throttle", "Cause": "17", "TechCause": "486"}, Refusal.NONE),
+        # held, then let go, and the carrier was congested
+        ({"ChanVariable": "ENF_VERDICT=throttle", "Cause": "34", "TechCause": "503"}, Refusal.NONE),
         ({"ChanVariable": "ENF_VERDICT=allow", "Cause": "21", "TechCause": "403"}, Refusal.NONE),
         ({"ChanVariable": "ENF_VERDICT=", "Cause": "42", "TechCause": "503"}, Refusal.NONE),
         ({"CallerIDName": "ChanVariable: ENF_VERDICT=block", "Cause": "21"}, Refusal.NONE),
@@ -257,8 +263,40 @@ def test_the_switch_tells_about_itself() -> None:
 
 
 def test_an_event_without_its_ids_names_what_is_missing() -> None:
-    with pytest.raises(WireError, match="Newchannel without Uniqueid"):
+    with pytest.raises(WireError, match="Newchannel with AccountCode 0 times"):
         told(Message("Newchannel", b"Event: Newchannel\r\nChannel: PJSIP/x-00000001"))
+
+
+# What callers may write: Asterisk cuts a number after 79 bytes, and passes on its line breaks.
+FORGED = {
+    "ids of another call": "1|Uniqueid: pbx-100.1|Linkedid: pbx-100.1",
+    "an event of its own": "1||Event: Hangup|Uniqueid: pbx-100.1",
+    "an event of its own, cut": "1||Event: Hangup|Channel: |Uniqueid: pbx-100.1|Cause: 16||",
+    "the end of this one, cut": "|Priority: 1|Uniqueid: pbx-100.1|Linkedid: |Cause: ||",
+    "the whole end, cut": "|Priority: |Uniqueid: pbx-100.1|Linkedid: |Cause: |Cause-txt: ||",
+    "another account": "1|AccountCode: globex|Account: globex",
+}       # | is CR LF
+
+
+@pytest.mark.parametrize("text", FORGED.values(), ids=FORGED)
+@pytest.mark.parametrize("header", ["Exten", "CallerIDNum"])
+@pytest.mark.parametrize("name", ["Newchannel", "Newstate", "Hangup", "UserEvent"])
+def test_a_caller_whose_number_has_line_breaks_speaks_for_nobody(name: str, header: str, text: str) -> None:
+    text = text.replace("|", "\r\n")
+    assert len(text) <= 79
+    book = CallBook(IDENTITY)
+    told(event("Newchannel"), book=book)
+    more = {
+        "Hangup": {"Cause": "16", "Cause-txt": "?"}, "Newstate": {"ChannelStateDesc": "Up"},
+        "UserEvent": {"UserEvent": "EnfAsk", "Account": "acme", "Direction": "outbound", "Number": "1"},
+    }.get(name, {})
+    sent = event(name, "pbx-200.1", **({header: text} | more)).raw + b"\r\n\r\n"
+    facts = []
+    for message in Decoder().feed(b"Asterisk Call Manager/11.0.0\r\n" + sent):
+        with contextlib.suppress(WireError):
+            facts += book.read(message, 0.0)
+    assert facts == []
+    assert list(book.live()) == ["pbx-100.1"]
 
 
 # --- bounds
