@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from enforcer import packs
 from enforcer.admission import Admission, Terms
 from enforcer.domain.mode import Modes
-from enforcer.errors import EnforcerError, LinkError
+from enforcer.errors import EnforcerError, LedgerError, LinkError
 from enforcer.ledger.port import Ledger
 from enforcer.ledger.sqlite import SqliteLedger
+from enforcer.ledger.store import alone
 from enforcer.orders import LeaseTerms
 from enforcer.settings import Settings, SwitchSettings
 from enforcer.switch.agi import AgiDoor
@@ -131,7 +132,10 @@ async def serve(house: House, stop: asyncio.Event) -> None:
     finally:
         for door in house.doors:
             await door.stop()
-        house.ledger.close()
+        try:
+            house.ledger.close()
+        except LedgerError as problem:
+            raise LedgerError(f"{problem}, and are lost: `enforcer cdr import` brings them back") from None
         telemetry.note("stopped", site=house.settings.site)
 
 
@@ -186,7 +190,12 @@ async def _watch(house: House) -> None:
 
 def run(settings: Settings) -> int:
     """Run until SIGINT or SIGTERM; SIGHUP reloads the packs. Raises EnforcerError where something a
-    person set is wrong."""
+    person set is wrong, or another enforcer runs on the same ledger."""
+    with alone(settings.ledger_path):
+        return _run_alone(settings)
+
+
+def _run_alone(settings: Settings) -> int:
     telemetry = Telemetry()
     stop_metrics: Callable[[], None] = lambda: None     # noqa: E731
     if settings.metrics.listen:

@@ -6,6 +6,7 @@ Refuses to know: what the tables mean.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import sqlite3
@@ -154,6 +155,31 @@ def statement(name: str) -> str:
 def _statements(text: str) -> list[str]:
     plain = re.sub(r"--[^\n]*", "", text)
     return [statement.strip() for statement in plain.split(";") if statement.strip()]
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """One enforcer a ledger: two would each answer every question, and pace every call twice.
+
+    The lock is a file beside the ledger (a lock on the ledger itself would disturb SQLite's own) and ends
+    with the process, however that ends. Raises LedgerError where another holds it."""
+    beside = path.with_name(path.name + ".lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as problem:
+        raise LedgerError(f"{beside}: {problem.strerror}") from problem
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(handle, 20, 0).decode("ascii", "replace").strip() or "unknown"
+            raise LedgerError(f"{path}: another enforcer runs on this ledger (process {holder})") from None
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, str(os.getpid()).encode(), 0)
+        yield
+    finally:
+        os.close(handle)
 
 
 def take_marks(connection: sa.Connection, name: str, count: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
 import sqlite3
@@ -73,6 +74,16 @@ def test_the_file_is_made_with_its_folder_for_nobody_else_to_read(site: Site) ->
     ledger.flush()
     for file in site.path.parent.iterdir():
         assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
+
+
+def test_one_enforcer_at_a_time_runs_on_a_ledger(site: Site) -> None:
+    with store.alone(site.path):
+        site.open()                     # commands come and go meanwhile
+        other = rf"another enforcer .*process {os.getpid()}"
+        with pytest.raises(LedgerError, match=other), store.alone(site.path):
+            pass
+    with store.alone(site.path):
+        pass
 
 
 def test_a_file_that_is_no_database_is_refused_by_name(tmp_path: Path) -> None:
