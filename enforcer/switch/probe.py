@@ -23,6 +23,7 @@ REFUSED = "was refused"                         # how a session words an error r
 HOOK = "enforcer"                               # the context that dialplan/asterisk/enforcer.conf brings
 NEEDED = ("CoreStatus", "DBDel", "DBGet", "DBPut", "Hangup", "Setvar", "Status", "ShowDialPlan")
 RIGHTS = "read = system,call,user and write = system,call,reporting"
+STALE_SECONDS = 6.0                             # the dialplan's own ENF_STALE, unless it was changed
 CLOCK_SECONDS = 1.0                             # leases bear more; who compares two logs does not
 LISTED = frozenset({"DBGetResponse", "DBGetComplete", "ListDialplan", "ShowDialPlanComplete"})
 COMPLETE = frozenset({"DBGetComplete", "ShowDialPlanComplete"})
@@ -68,6 +69,7 @@ async def _checks(
     yield Finding(subject, Grade.OK, "permissions complete")
     yield await _clock(subject, session, within)
     yield await _lease(subject, session, entries, within)
+    yield await _heartbeat(subject, session, entries, within)
     if switch.listener_only:
         return
     try:
@@ -103,6 +105,26 @@ async def _lease(subject: str, session: Session, entries: Entries, within: float
         return Finding(subject, Grade.FAILED, "what is written to AstDB cannot be read back",
                        "is the disk of Asterisk's astdb full?")
     return Finding(subject, Grade.OK, "a lease can be written, read and taken back")
+
+
+async def _heartbeat(subject: str, session: Session, entries: Entries, within: float) -> Finding:
+    """Whether an enforcer is at work on this switch: who is stopped in order takes its heartbeat away."""
+    place = (("Family", FAMILY), ("Key", "hb"))
+    try:
+        read = await entries.of(await session.ask("DBGet", place, within=within), within)
+    except LinkError as error:
+        if REFUSED not in str(error):
+            raise
+        return Finding(subject, Grade.WARNING, "no enforcer is at work on it", "enforcer run")
+    pong = await session.ask("Ping", within=within)
+    try:
+        age = float(pong["Timestamp"]) - float(read[0].get("Val") or "")
+    except (IndexError, ValueError):
+        return Finding(subject, Grade.WARNING, "its heartbeat is no time", "who else writes enforcer/hb?")
+    if age > STALE_SECONDS:
+        words = f"no enforcer is at work on it: the last heartbeat is {age:.0f} s old"
+        return Finding(subject, Grade.WARNING, words, "is the enforcer dead, frozen, or its link down?")
+    return Finding(subject, Grade.OK, "an enforcer is at work on it")
 
 
 async def _emergency(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from pathlib import Path
 
 import pytest
@@ -60,7 +62,29 @@ def test_an_emergency_number_that_nothing_serves_is_pointed_out(
 ) -> None:
     contexts = 'outbound_contexts = ["nowhere"]\n'
     findings = list(look_at(switch(asterisk, tmp_path, monkeypatch, contexts), EMERGENCY))
-    assert only(findings, Grade.WARNING) == ["112, 911 from [nowhere] lead nowhere"]
+    assert "112, 911 from [nowhere] lead nowhere" in only(findings, Grade.WARNING)
+
+
+@pytest.mark.parametrize(
+    ("age", "grade", "words"),
+    [
+        (0, Grade.OK, "an enforcer is at work on it"),
+        (60, Grade.WARNING, "no enforcer is at work on it: the last heartbeat is 6"),
+        (None, Grade.WARNING, "no enforcer is at work on it"),
+    ],
+)
+async def test_an_enforcer_that_is_dead_or_frozen_is_found_by_its_heartbeat(
+    asterisk: Asterisk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    age: int | None, grade: Grade, words: str,
+) -> None:
+    if age is None:
+        await asterisk.cli("database del enforcer hb")
+    else:
+        await asterisk.cli(f"database put enforcer hb {int(time.time()) - age}")
+    settings = switch(asterisk, tmp_path, monkeypatch, 'outbound_contexts = ["from-accounts"]\n')
+    findings = await asyncio.to_thread(lambda: list(look_at(settings, EMERGENCY)))
+    await asterisk.cli("database del enforcer hb")
+    assert [f.grade for f in findings if f.words.startswith(words)] == [grade]
 
 
 def test_a_wrong_secret_is_one_finding_that_does_not_show_it(
