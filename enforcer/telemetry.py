@@ -13,12 +13,9 @@ from collections.abc import Callable, MutableMapping
 from typing import Any, TextIO
 
 import structlog
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, start_http_server
 
 from enforcer.domain.decision import Decision, Verdict
-
-# Decisions take microseconds, questions up to the dialplan's deadline of 0.3 s.
-QUESTION_BUCKETS = (0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1, 0.3, 1.0)
 
 
 def set_up_logging(form: str = "auto", stream: TextIO | None = None) -> None:
@@ -65,10 +62,6 @@ class Telemetry:
         self.exempt = Counter(
             "enforcer_exempt_calls_total", "Calls for which no rule was read.",
             ["switch", "why"], registry=registry,
-        )
-        self.seconds = Histogram(
-            "enforcer_decision_seconds", "Time from question to answer, inside the enforcer.",
-            ["switch"], buckets=QUESTION_BUCKETS, registry=registry,
         )
         self.up = Gauge(
             "enforcer_switch_up", "1 while a switch's link is logged in.", ["switch"], registry=registry,

@@ -261,6 +261,7 @@ async def stand(console: Console, seconds: float | None) -> None:
         for line in (
             stage.title,
             f"Your own calls:  {stage.own_calls}",
+            f"Its accounts:    .venv/bin/enforcer account import {shown_path(home)}/accounts.csv {config}",
             f"An enforcer:     .venv/bin/enforcer run {config}",
         ):
             console.print(line, markup=False, highlight=False, soft_wrap=True)

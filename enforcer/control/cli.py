@@ -83,7 +83,7 @@ def check(config: Config = CONFIG, as_json: Json = False) -> None:
     for pack in policy.packs:
         since = f", effective {pack.effective}" if pack.effective else ""
         say()
-        say(f"{pack.label}{since}: {pack.source}")
+        say(f"{pack.label}{since}{': ' if pack.source else ''}{pack.source}")
         for rule in policy.rules:
             if rule.spec.policy == pack.label:
                 say(f"  {rule.spec.id} ({rule.spec.clause})")
