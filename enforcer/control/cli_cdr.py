@@ -7,6 +7,7 @@ Refuses to know: what a row means.
 from __future__ import annotations
 
 from dataclasses import asdict
+from itertools import count
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +18,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from enforcer.control.cdr_import import Import
 from enforcer.control.cli_terminal import CONFIG, FOUND, Config, Json, OneLine, complain, emit, say
 from enforcer.control.site import Site
+
+MOST_NAMED = 20         # bad rows; more say that this is another kind of file
 
 app = typer.Typer(cls=OneLine, help="Call detail records.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -32,12 +35,21 @@ def import_cdrs(
     switch: Annotated[str, typer.Option("--switch", "-s", help="The switch that wrote them.")],
     config: Config = CONFIG, as_json: Json = False,
 ) -> None:
-    """Import CDR files; importing them again changes nothing. Bad rows are named, skipped, and exit 1."""
+    """Import CDR files; importing them again changes nothing. Bad rows are skipped and exit 1."""
     site = Site(config)
     settings = site.settings.switch(switch)
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"),
                TimeRemainingColumn())
     console = Console(stderr=True)
+    bad = count(1)
+
+    def named(problem: str) -> None:
+        nth = next(bad)
+        if nth <= MOST_NAMED:
+            complain(f"{problem} (skipped)")
+        elif nth == MOST_NAMED + 1:
+            complain("further bad rows are counted and not named")
+
     with site.ledger() as ledger, Progress(
         *columns, console=console, transient=True, disable=not console.is_terminal
     ) as progress:
@@ -45,7 +57,7 @@ def import_cdrs(
         task = progress.add_task("importing", total=total)
         job = Import(
             ledger, settings,
-            complain=lambda problem: complain(f"{problem} (skipped)"),
+            complain=named,
             progress=lambda read: progress.advance(task, read),
         )
         done = job.files(files)

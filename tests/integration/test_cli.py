@@ -290,6 +290,13 @@ def test_a_bad_cdr_is_named_with_its_line_and_the_rest_imported(peopled: House) 
     assert second.startswith(f"enforcer: {path}:3: ")
 
 
+def test_a_file_of_another_kind_does_not_fill_the_terminal(peopled: House) -> None:
+    result = peopled.run("cdr", "import", peopled.file("notes.txt", "nonsense\n" * 500), "--switch", "pbx1")
+    assert result.exit_code == 1
+    assert "500 bad rows skipped" in result.stdout
+    assert len(result.stderr.splitlines()) == 21
+
+
 def test_a_file_that_is_missing_imports_nothing_of_the_others(peopled: House) -> None:
     path = peopled.file("Master.csv", ROW.format(n=1))
     peopled.refused("cdr", "import", path, "nowhere.csv", "--switch", "pbx1")
