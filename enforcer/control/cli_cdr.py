@@ -18,6 +18,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from enforcer.control.cdr_import import Import
 from enforcer.control.cli_terminal import CONFIG, FOUND, Config, Json, OneLine, complain, emit, say
 from enforcer.control.site import Site
+from enforcer.errors import BadInput
 
 MOST_NAMED = 20         # bad rows; more say that this is another kind of file
 
@@ -43,7 +44,7 @@ def import_cdrs(
     console = Console(stderr=True)
     bad = count(1)
 
-    def named(problem: str) -> None:
+    def named(problem: BadInput) -> None:
         nth = next(bad)
         if nth <= MOST_NAMED:
             complain(f"{problem} (skipped)")
