@@ -60,7 +60,7 @@ def call_facts(record: CallRecord, zone: str) -> dict[str, Any]:
         "answered": when(record.answered_at),
         "ended": when(record.ended_at),
         "billsec": f"{record.billmsec / 1000:.3f}", "hangup_cause": record.hangup_cause,
-        "refusal": record.refusal.value,
+        "refusal": record.refusal.value if record.refused else "",
     }
 
 

@@ -92,7 +92,7 @@ def _call(case: Case, record: CallRecord) -> Explanation:
 
 
 def _ending(record: CallRecord, zone: str) -> str:
-    if record.refusal:
+    if record.refused:
         return f"{record.refusal.value} by enforcement, so it counts in no ratio and no sum"
     answered = "not answered" if record.answered_at is None else f"answered {local(record.answered_at, zone)}"
     if record.ended_at is None:

@@ -48,11 +48,16 @@ class Phase(IntEnum):
 
 
 class Refusal(StrEnum):
-    """Whether enforcement itself kept the call from being set up. Such a call feeds no ratio."""
+    """Whether enforcement itself kept the call from being set up. Such a call feeds no ratio.
+
+    WENT: the switch says that it let the call go on, which stands over what we had decided: the
+    answer came too late (we were frozen), or never (the connection was lost).
+    """
 
     NONE = ""
-    BLOCKED = "blocked"
     SHED = "shed"
+    BLOCKED = "blocked"
+    WENT = "went"
 
 
 class Source(IntEnum):
@@ -132,7 +137,12 @@ class CallRecord(NamedTuple):
     @property
     def live(self) -> bool:
         """Set up or being set up, as far as we know, and not refused by us."""
-        return self.ended_at is None and self.refusal is Refusal.NONE
+        return self.ended_at is None and not self.refused
+
+    @property
+    def refused(self) -> bool:
+        """Kept from being set up by us. What was answered was not, whatever we had decided."""
+        return self.refusal in _KEPT and self.answered_at is None
 
     def attempt(self) -> CallAttempt:
         """The seizure that this record is of."""
@@ -150,6 +160,8 @@ class CallRecord(NamedTuple):
             return 0
         return max(0, milliseconds(self.ended_at - self.answered_at))
 
+
+_KEPT = (Refusal.BLOCKED, Refusal.SHED)
 
 # Who called whom and how: words that a source tells, or leaves empty.
 _WORDS = ("account", "number", "caller", "route", "channel")
@@ -239,9 +251,13 @@ def _texts(record: CallRecord, names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(getattr(record, name) for name in names)
 
 
+_GRAVITY = {refusal: rank for rank, refusal in enumerate(Refusal)}
+
+
 def _graver(refusal: Refusal, known: Refusal) -> bool:
-    """Whether a refusal replaces the known one: any replaces none, and blocked stands over shed."""
-    return refusal is not known and refusal is not Refusal.NONE and known is not Refusal.BLOCKED
+    """Whether a refusal replaces the known one: any replaces none, blocked stands over shed, and the
+    switch's word that the call went on over both."""
+    return refusal is not known and _GRAVITY[refusal] > _GRAVITY[known]
 
 
 def _ending(

@@ -132,7 +132,7 @@ class Usage(NamedTuple):
 
 def contribute(tally: Tally, record: CallRecord, measure: Measure, sign: int) -> None:
     """Add (`sign` 1) or take back (`sign` -1) what one record that `measure` counts adds."""
-    if record.refusal:
+    if record.refused:
         if measure.window is Window.CYCLE:
             if record.refusal is Refusal.BLOCKED:
                 tally.blocked += sign

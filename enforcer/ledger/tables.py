@@ -68,7 +68,7 @@ def outcome(record: CallRecord) -> str:
 
     "lost" was answered, and nobody saw it end: it is never short (see `contribute`).
     """
-    if record.refusal is not Refusal.NONE:
+    if record.refused:
         return REFUSED[record.refusal]
     if record.ended_at is None:
         return "ringing" if record.answered_at is None else "talking"

@@ -85,7 +85,9 @@ def _event(
     if ended < started:
         raise ValueError(f"ends ({row[11]}) before it starts ({row[9]})")
     answer = parse_userfield(userfield) if userfield else None
-    refusal = answer.refusal if answer is not None and answered is None else Refusal.NONE
+    refusal = Refusal.NONE
+    if answer is not None and answered is None:
+        refusal = answer.refusal or Refusal.WENT
     inbound = direction is Direction.INBOUND
     attempt = CallAttempt(
         call_id=f"{identity.switch}/{linkedid or uniqueid}",

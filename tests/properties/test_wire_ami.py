@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from enforcer.domain.call import CallEvent
+from enforcer.domain.call import CallEvent, Refusal
 from enforcer.errors import WireError
 from enforcer.wire.ami import Decoder, Message, encode_action
 from enforcer.wire.asterisk import WANTED_EVENTS, CallBook, Question
@@ -116,7 +116,7 @@ def test_no_caller_chooses_its_identity_or_anybody_elses(name: str, number: str,
         assert isinstance(fact, CallEvent | Question)
         assert (fact.attempt.call_id, fact.attempt.account) == ("pbx1/pbx-5.1", "acme")
         assert fact.attempt.channel == "PJSIP/acme-00000001"
-    assert not facts[-1].refusal
+    assert facts[-1].refusal is Refusal.WENT
     assert book.legs == 0
 
 

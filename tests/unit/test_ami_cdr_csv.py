@@ -66,7 +66,7 @@ def test_local_channels_and_foreign_contexts_are_no_calls() -> None:
         ("live;block:21:0:0:minutes:d1-1", Refusal.BLOCKED),
         ("word;block:16:0:0::d1-1", Refusal.BLOCKED),
         ("brake;throttle:42:0:0:cps:", Refusal.SHED),
-        ("live;throttle:0:0.350:0:cps:d1-1", Refusal.NONE),
+        ("live;throttle:0:0.350:0:cps:d1-1", Refusal.WENT),
         ("a note of the operator's", Refusal.NONE),
     ],
 )

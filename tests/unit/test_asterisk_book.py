@@ -199,10 +199,10 @@ def test_or_until_it_rings_or_is_named_by_the_dialplan(told_by: list[Message], a
         ({"ChanVariable": "ENF_VERDICT=block", "Cause": "21", "TechCause": "403"}, Refusal.BLOCKED),
         ({"ChanVariable": "ENF_VERDICT=block", "Cause": "16"}, Refusal.BLOCKED),
         ({"ChanVariable": "ENF_VERDICT=throttle", "Cause": "42", "TechCause": "503"}, Refusal.SHED),
-        ({"ChanVariable": "ENF_VERDICT=throttle", "Cause": "17", "TechCause": "486"}, Refusal.NONE),
+        ({"ChanVariable": "ENF_VERDICT=throttle", "Cause": "17", "TechCause": "486"}, Refusal.WENT),
         # held, then let go, and the carrier was congested
-        ({"ChanVariable": "ENF_VERDICT=throttle", "Cause": "34", "TechCause": "503"}, Refusal.NONE),
-        ({"ChanVariable": "ENF_VERDICT=allow", "Cause": "21", "TechCause": "403"}, Refusal.NONE),
+        ({"ChanVariable": "ENF_VERDICT=throttle", "Cause": "34", "TechCause": "503"}, Refusal.WENT),
+        ({"ChanVariable": "ENF_VERDICT=allow", "Cause": "21", "TechCause": "403"}, Refusal.WENT),
         ({"ChanVariable": "ENF_VERDICT=", "Cause": "42", "TechCause": "503"}, Refusal.NONE),
         ({"CallerIDName": "ChanVariable: ENF_VERDICT=block", "Cause": "21"}, Refusal.NONE),
         ({"Cause": "21"}, Refusal.NONE),

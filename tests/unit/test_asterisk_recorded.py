@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from enforcer.domain.call import CallEvent, Phase
+from enforcer.domain.call import CallEvent, Phase, Refusal
 from enforcer.wire.ami import Decoder
 from enforcer.wire.asterisk import WANTED_EVENTS, CallBook, Fact
 from enforcer.wire.channel import Identity
@@ -47,7 +47,8 @@ def calls(told: list[Fact]) -> list[dict[str, Any]]:
         if event.phase is Phase.ENDED:
             call |= {"ended": event.at, "cause": event.hangup_cause}
             call |= {"sip_code": event.sip_code} if event.sip_code else {}
-            call |= {"refusal": event.refusal.value} if event.refusal else {}
+            kept = event.refusal in (Refusal.BLOCKED, Refusal.SHED)
+            call |= {"refusal": event.refusal.value} if kept else {}
     return sorted(joined.values(), key=lambda call: call["started"])
 
 

@@ -133,6 +133,13 @@ def test_blocked_stands_over_shed_whoever_comes_first() -> None:
     assert told(blocked, shed).refusal is told(shed, blocked).refusal is Refusal.BLOCKED
 
 
+def test_a_call_the_switch_let_go_was_not_refused_whatever_was_decided_too_late() -> None:
+    blocked, went = START._replace(refusal=Refusal.BLOCKED), START._replace(refusal=Refusal.WENT)
+    assert told(blocked, went).refusal is told(went, blocked).refusal is Refusal.WENT
+    assert told(blocked).refused
+    assert not told(blocked, went).refused
+
+
 @pytest.mark.parametrize(("ringing", "talking", "msec"), [
     (0.0, 5.9999994, 5999), (0.0, 5.9999996, 6000), (0.1, 6.0, 6000), (0.3, 5.999, 5999), (0.0, -1.0, 0),
 ])

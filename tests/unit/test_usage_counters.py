@@ -23,7 +23,9 @@ LOST = TALKING._replace(ended_at=NOON + 300, ended_by=Source.INFERRED)
     (LOST, Tally(attempts=1, completed=1)),         # held against nobody until a CDR tells
     (record()._replace(refusal=Refusal.BLOCKED), Tally(blocked=1)),
     (UNANSWERED._replace(refusal=Refusal.SHED), Tally(shed=1)),
-    (talked(60)._replace(refusal=Refusal.BLOCKED), Tally(blocked=1)),
+    # decided too late: it was answered, or the switch says that it let it go
+    (talked(60)._replace(refusal=Refusal.BLOCKED), Tally(attempts=1, completed=1, msec=60_000)),
+    (UNANSWERED._replace(refusal=Refusal.WENT), Tally(attempts=1)),
     (talked(60)._replace(number_class=NumberClass.EMERGENCY), Tally()),
     (talked(60)._replace(direction=Direction.INBOUND), Tally()),
     (
