@@ -85,6 +85,7 @@ class Rig:
         self._stack = AsyncExitStack()
         self.switch: Asterisk | None = None
         self.enforcer: Enforcer | None = None
+        self.disturbed = False      # a rate was given up though others were at work at every try
 
     async def __aenter__(self) -> Rig:
         agi = free_port(socket.SOCK_STREAM)
@@ -177,15 +178,17 @@ class Others:
 async def passes(rig: Rig, rate: float) -> bool:
     """Whether this rate goes through clean, at the second try at the latest; tries that failed while others
     were at work count less."""
-    failures = 0.0
+    failures, alone = 0.0, False
     while failures < 2:
         others = Others()
         if clean(await rig.calls(rate, int(rate * SECONDS))):
             return True
         share = others.share()
+        alone = alone or share <= NOISE
         failures += 1 if share <= NOISE else 2 / PATIENCE
         say(f"({rate:.0f} calls/s: not clean, others took {share:.0%} of the machine)")
         await rig.idle()
+    rig.disturbed = rig.disturbed or not alone
     return False
 
 
@@ -214,11 +217,12 @@ async def measure() -> list[Figure]:
     """All variants, interleaved."""
     parts = dict(provision(["asterisk", "sipp"]))
     rates: dict[str, list[float]] = {variant.name: [] for variant in VARIANTS}
-    start = 200.0
+    start, disturbed = 200.0, 0
     for number in range(ROUNDS):
         for variant in VARIANTS:
             async with Rig(parts, variant) as rig:
                 found = await highest(rig, start)
+                disturbed += rig.disturbed
             rates[variant.name].append(found)
             say(f"round {number + 1}: {variant.name}: {found:.0f} calls/s")
             start = max(50.0, 0.7 * median(rates["plain"]))
@@ -231,7 +235,9 @@ async def measure() -> list[Figure]:
                 outcome, spent = await at_half(rig, plain / 2)
             delays[variant.name] += outcome.setup_ms
             work[variant.name].append(spent)
-    return _figures(rates, delays, plain) + _work(work)
+    told = f"of {ROUNDS * len(VARIANTS)}; where not 0, the rates above are no proof of anything"
+    honest = Figure("runs in which others decided", disturbed, "", note=told)
+    return [*_figures(rates, delays, plain), honest, *_work(work)]
 
 
 async def at_half(rig: Rig, rate: float) -> tuple[Outcome, tuple[float, float]]:
