@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import count
 
+from enforcer.domain.account import Standing
 from enforcer.domain.actions import Action, HangUp, LimitDuration
 from enforcer.domain.call import CallAttempt, CallEvent, NumberClass, Phase, Refusal
 from enforcer.domain.decide import decide
@@ -108,7 +109,8 @@ class Admission:
     def steer(self, modes: Modes, at: float) -> None:
         """People changed modes or accounts; in force from the next call on."""
         self._modes = modes
-        self.orders.look_again(at)
+        stopped = [a.id for a in self._ledger.accounts() if a.standing is not Standing.ACTIVE]
+        self.orders.look_again(at, stopped)
 
     @property
     def policy(self) -> Policy:

@@ -21,7 +21,7 @@ from collections.abc import Awaitable, Callable, Iterable
 
 import structlog
 
-from enforcer.domain.actions import Action
+from enforcer.domain.actions import Action, HangUp
 from enforcer.domain.call import CallEvent
 from enforcer.errors import LinkError, WireError
 from enforcer.switch.ami_session import Peer, Session, open_session
@@ -38,6 +38,7 @@ __all__ = ["AmiLink", "Deadlines", "Judge", "LinkState", "Peer"]
 log = structlog.get_logger("ami")
 
 BEAT = 2.0                  # s between heartbeats; the dialplan takes 6 s without one for death (ENF_STALE)
+ROUNDS_A_BEAT = 10          # as long as there is something to write; questions are answered in between
 BATCH = 200                 # actions written before others get a turn: about 20 KB
 
 
@@ -174,7 +175,12 @@ class AmiLink:
             await self._sleep(BEAT)
             await self._tune(session)
             await self._beat(session)
-            await self._push(session, self._due())
+            for _ in range(ROUNDS_A_BEAT):
+                due = self._due()
+                await self._push(session, due)
+                if not due:
+                    break
+                await asyncio.sleep(0)
             self._select(session)
 
     async def _tune(self, session: Session) -> None:
@@ -222,6 +228,10 @@ class AmiLink:
         for event in missed:
             self._do(session, self._judge.observe(event))
         log.info("level with the switch", switch=self._switch, live=self.book.live_calls, missed=len(missed))
+        if self._connects == 1:
+            # An enforcer before us may have left brakes that no mode allows any more; those that we
+            # want follow at once. Its words end by themselves soon, and may be all that is known.
+            self._send(session, ("DBDelTree", (("Family", FAMILY), ("Key", "brake"))))
         await self._push(session, self._judge.everything(self._switch, self.now()))
 
     def _due(self) -> list[Action]:
@@ -275,6 +285,10 @@ class AmiLink:
 
     def _do(self, session: Session, actions: Iterable[Action]) -> None:
         for action in actions:
+            if isinstance(action, HangUp) and self.book.moved(action.call_id):
+                # Nobody told us where to: it may be an emergency call by now.
+                log.warning("not hung up: the call dialled again", switch=self._switch, call=action.call_id)
+                continue
             self._send(session, command_for(action))
 
     def _send(self, session: Session, command: Command) -> None:

@@ -85,13 +85,14 @@ Fact = CallEvent | Question | SwitchNews
 class _Call:
     """A call in progress, by its leading leg. `alias` is the Linkedid of a call that another leg leads."""
 
-    __slots__ = ("alias", "answered_at", "attempt", "trunk_account")
+    __slots__ = ("alias", "answered_at", "attempt", "moved", "trunk_account")
 
     def __init__(self, attempt: CallAttempt, answered_at: float | None, trunk_account: str = "") -> None:
         self.attempt = attempt
         self.answered_at = answered_at
         self.trunk_account = trunk_account
         self.alias = ""
+        self.moved = False          # it dialled again after its answer: transferred, perhaps to 911
 
 
 class CallBook:
@@ -163,6 +164,7 @@ class CallBook:
             leader = self._leg_of.get(linkedid) or linkedid
             self._leg_of[uniqueid] = leader
             if (call := self._calls.get(leader)) is not None:
+                call.moved = call.moved or call.answered_at is not None
                 self._dialled(call, message, channel)
             return []
         if message["ChannelStateDesc"] != "Ring":
@@ -307,7 +309,14 @@ class CallBook:
         """A call known from elsewhere (the ledger, a Status list) to be in progress on this switch."""
         uniqueid = attempt.call_id.partition("/")[2]
         self._make_room()
-        self._calls.setdefault(uniqueid, _Call(attempt, answered_at))
+        call = self._calls.setdefault(uniqueid, _Call(attempt, answered_at))
+        call.moved = True           # for all we know
+
+    def moved(self, call_id: str) -> bool:
+        """Whether a call may be talking to somebody else than it first dialled. Such a call is never
+        ended from here: where it was transferred to is not told, and it may be an emergency number."""
+        call = self._calls.get(call_id.partition("/")[2])
+        return call is not None and call.moved
 
     def answered(self, uniqueid: str, at: float) -> CallEvent | None:
         """Notes an answer that we did not see happen; None where it was known, or no such call is."""

@@ -226,6 +226,23 @@ async def test_live_call_is_hung_up_when_its_rule_says_so(running, calls) -> Non
     assert running.decisions(account="endless", rule="overrun", verdict="block")
 
 
+async def test_call_transferred_to_emergency_is_not_hung_up(running, calls, far_end, switch) -> None:
+    await running.command("mode", "set", "monitor", "--account", "endless", "--reason", "no cap")
+    await running.line(lambda x: x.get("event") == "took over changes")
+    before = len(running.decisions(account="endless"))
+    talking = asyncio.create_task(calls("endless", number="12025550177", talk=6.0, within=30.0))
+    async with switch.ami() as ami:
+        await running.line(lambda x: x.get("number") == "12025550177")
+        legs = await _until_two_legs(ami)
+        (trunk,) = [leg for leg in legs if "carrier" in leg]
+        await ami.action("BlindTransfer", Channel=trunk, Context="from-accounts", Exten="911")
+    await running.command("mode", "set", "block", "--account", "endless", "--reason", "enough")
+    await running.line(lambda x: x.get("event") == "not hung up: the call dialled again")
+    assert (await talking).failed == 0          # the caller hung up, after six seconds
+    assert far_end.invites("911")
+    assert len(running.decisions(account="endless")) > before
+
+
 async def test_ratio_blocks_a_dialler_and_spares_nobody_else(running, calls) -> None:
     outcome = await calls("dialler", number="12025550486", count=6, rate=6)
     assert outcome.codes == {486: 4, 403: 2}
@@ -297,6 +314,26 @@ async def test_brake_holds_exactly_while_the_enforcer_is_dead(running, calls, sw
         assert (await calls("narrow", count=6, rate=60, talk=1.0)).codes == {200: 3, 503: 3}
 
 
+async def test_suspended_account_stays_stopped_while_the_enforcer_is_dead(running, calls, switch) -> None:
+    await running.command("account", "suspend", "leased", "--reason", "unpaid")
+    async with switch.ami() as ami:
+        await _until(lambda: _database(ami, "word/leased"), True)
+        running.kill()
+        await ami.action("DBDel", Family="enforcer", Key="hb")
+    assert (await calls("leased")).codes == {403: 1}
+    assert (await calls("leased", number="911")).codes == {200: 1}
+    await running.command("account", "resume", "leased")
+
+
+async def test_brake_that_an_enforcer_before_us_left_is_taken_away(running, calls, switch) -> None:
+    running.kill()
+    async with switch.ami() as ami:
+        await ami.action("DBPut", Family="enforcer", Key="brake/free", Val="9999999999:1:1")
+        await running.start()
+        await _until(lambda: _database(ami, "brake/free"), False)
+        await _until(lambda: _database(ami, "brake/narrow"), True)
+
+
 async def test_counters_equal_the_cdrs_after_a_kill_under_load(running, calls, switch, far_end) -> None:
     before = len(far_end.invites())
     load = asyncio.create_task(calls("free", count=60, rate=30, talk=0.3))
@@ -318,6 +355,18 @@ async def test_counters_equal_the_cdrs_after_a_kill_under_load(running, calls, s
 async def _database(ami, key: str) -> bool:
     found = await ami.command(f"database get enforcer {key}")
     return "Value" in found
+
+
+async def _until_two_legs(ami) -> list[str]:
+    """The channels of the one call that is up, once both of its legs are."""
+    async with asyncio.timeout(10):
+        while True:
+            listing = await ami.listing("Status")
+            up = [m["Channel"] for m in listing if m.get("ChannelStateDesc") == "Up"]
+            legs = [channel for channel in up if channel.startswith("PJSIP/")]
+            if len(legs) == 2:
+                return legs
+            await asyncio.sleep(0.05)
 
 
 async def _until(ask, wanted: bool, within: float = 10.0) -> None:

@@ -103,7 +103,27 @@ def test_suspended_account_has_no_lease() -> None:
     exchange.orders.round("pbx1", NOON, BLOCKING)
     exchange.standing = Standing.SUSPENDED
     exchange.orders.look_again(NOON + 1)
-    assert exchange.orders.round("pbx1", NOON + 1, BLOCKING) == [WithdrawLease("acme")]
+    assert WithdrawLease("acme") in exchange.orders.round("pbx1", NOON + 1, BLOCKING)
+
+
+def test_suspended_account_is_stopped_by_the_switch_alone_even_if_it_never_called() -> None:
+    exchange = Exchange(rule_seat("attempts", 1000), standing=Standing.SUSPENDED)
+    word = RememberWord("acme", "block:21:0:0:standing:", int(NOON) + 86_400)
+    assert exchange.orders.everything("pbx1", NOON, BLOCKING, ["acme"]) == [word]
+    exchange.orders.look_again(NOON + 2, ["globex"])
+    (other,) = exchange.orders.round("pbx1", NOON + 2, BLOCKING)
+    assert isinstance(other, RememberWord)
+    assert other.account == "globex"
+
+
+def test_word_on_a_suspended_account_yields_to_the_panic_button() -> None:
+    exchange = Exchange(rule_seat("attempts", 1000), standing=Standing.SUSPENDED)
+    exchange.orders.everything("pbx1", NOON, BLOCKING, ["acme"])
+    panic = Modes([ModeSetting(Mode.MONITOR, ceiling=True, at=1.0)], default=Mode.BLOCK)
+    exchange.orders.look_again(NOON + 2, ["acme"])
+    (word,) = exchange.orders.round("pbx1", NOON + 2, panic)
+    assert isinstance(word, RememberWord)
+    assert word.word.startswith("allow:")
 
 
 def test_account_that_stopped_calling_is_forgotten() -> None:
