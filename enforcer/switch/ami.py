@@ -231,7 +231,12 @@ class AmiLink:
         if self._connects == 1:
             # An enforcer before us may have left brakes that no mode allows any more; those that we
             # want follow at once. Its words end by themselves soon, and may be all that is known.
-            self._send(session, ("DBDelTree", (("Family", FAMILY), ("Key", "brake"))))
+            brakes = (("Family", FAMILY), ("Key", "brake"))
+            try:
+                await session.ask("DBDelTree", brakes, within=self._deadlines.action)
+            except LinkError:
+                if session.lost.done():
+                    raise       # else there were none, which Asterisk calls an error
         await self._push(session, self._judge.everything(self._switch, self.now()))
 
     def _due(self) -> list[Action]:
