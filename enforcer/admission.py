@@ -12,7 +12,7 @@ Refuses to know: protocols, disks, and what time it is (`clock` is given).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 from enforcer.domain.account import Standing
@@ -167,11 +167,7 @@ class Admission:
                 continue
             key = (record.account, record.direction, record.number_class)
             if key not in verdicts:
-                attempt = CallAttempt(
-                    record.call_id, switch, record.account, record.direction, record.number,
-                    record.caller, at, record.channel,
-                )
-                verdicts[key] = self._over(attempt, record.number_class)
+                verdicts[key] = self._over(replace(record.attempt(), at=at), record.number_class)
             decision = verdicts[key]
             if decision is None:
                 continue

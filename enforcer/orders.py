@@ -96,7 +96,7 @@ class Orders:
 
     def leasable(self, account_id: str, at: float) -> bool:
         """Whether the account is far from every limit, and no rule needs to see each call."""
-        if self._terms.seconds <= 0 or self._account(account_id).standing is not Standing.ACTIVE:
+        if self._terms.seconds <= 0 or self._stopped(account_id):
             return False
         for seat in self._seats(account_id, at):
             if seat.rule.per_call or seat.rule.headroom(seat.tally, at) < self._terms.headroom:
@@ -133,7 +133,7 @@ class Orders:
         self._switches.add(switch)
         for account_id in registered:
             if (switch, account_id) not in self._posts and self._needs_orders(account_id, at, modes, switch):
-                self._posts[switch, account_id] = _Post(last_call=float("-inf"))
+                self._open(switch, account_id)
         actions: list[Action] = []
         self._due = [entry for entry in self._due if entry[1] != switch]
         heapq.heapify(self._due)
@@ -149,9 +149,13 @@ class Orders:
         for switch in self._switches:
             for account_id in stopped:
                 if (switch, account_id) not in self._posts:
-                    self._posts[switch, account_id] = _Post(last_call=float("-inf"))
+                    self._open(switch, account_id)
         for place in self._posts:
             self._look_at(at, *place)
+
+    def _open(self, switch: str, account_id: str) -> None:
+        """A post for an account that has not called yet."""
+        self._posts[switch, account_id] = _Post(last_call=float("-inf"))
 
     def _look_at(self, at: float, switch: str, account_id: str) -> None:
         """An account's orders are due then, unless they are sooner. One look each is due at any time."""
@@ -228,8 +232,10 @@ class Orders:
         """Whether people stopped the account, and the site's ceiling lets that be in force. The word says
         nothing of directions: until somebody can be asked, a suspended account is not called either."""
         ceiling = modes.ceiling(at)
-        stopped = self._account(account_id).standing is not Standing.ACTIVE
-        return stopped and (ceiling is None or ceiling.mode is Mode.BLOCK)
+        return self._stopped(account_id) and (ceiling is None or ceiling.mode is Mode.BLOCK)
+
+    def _stopped(self, account_id: str) -> bool:
+        return self._account(account_id).standing is not Standing.ACTIVE
 
     def _brake(self, account_id: str, switch: str, at: float, modes: Modes) -> tuple[int, int]:
         """The tightest limits of one account that the switch can keep alone, as far as modes allow."""
@@ -249,7 +255,7 @@ class Orders:
         return calls, cps
 
     def _needs_orders(self, account_id: str, at: float, modes: Modes, switch: str) -> bool:
-        if self._account(account_id).standing is not Standing.ACTIVE or self._fails_closed(account_id, at):
+        if self._stopped(account_id) or self._fails_closed(account_id, at):
             return True
         return any(self._brake(account_id, switch, at, modes))
 
