@@ -4,6 +4,8 @@ In: nothing; these are the values that `wire` produces and everybody else consum
 Out: `CallAttempt`, `CallEvent`, and `CallRecord`, the one row that a call leaves behind.
 Refuses to know: AMI, ESL, CSV, and which policy is in force.
 
+A text message is told in the same words: an attempt of the medium "message", which nobody answers.
+
 Times are Unix seconds (float, the switch's own clock); durations in records are whole
 milliseconds, so that sums do not depend on the order in which calls arrive. Events and records are
 tuples because several are made for every call: that costs a quarter of a frozen dataclass.
@@ -11,11 +13,9 @@ tuples because several are made for every call: that costs a quarter of a frozen
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 
 class Direction(StrEnum):
@@ -24,6 +24,13 @@ class Direction(StrEnum):
     OUTBOUND = "outbound"
     INBOUND = "inbound"
     INTERNAL = "internal"
+
+
+class Medium(StrEnum):
+    """What was attempted: a call, or a text message. A message that arrives is over as it begins."""
+
+    CALL = "call"
+    MESSAGE = "message"
 
 
 class NumberClass(StrEnum):
@@ -86,6 +93,7 @@ class CallAttempt:
     at: float               # the switch's clock, Unix seconds
     channel: str = ""
     route: str = ""         # carrier or trunk that the call came by or goes to, "" unknown
+    medium: Medium = Medium.CALL
 
 
 class CallEvent(NamedTuple):
@@ -104,13 +112,15 @@ class CallEvent(NamedTuple):
     sip_code: int | None = None
     refusal: Refusal = Refusal.NONE     # what the switch did in our name (its own brake, or our word)
     source: Source = Source.EVENT
+    legs: str = ""                      # names of the legs dialled so far, see `CallRecord`
 
 
 class CallRecord(NamedTuple):
     """The one row that a call leaves behind; every number in the ledger is derived from these.
 
     Each time says who told it (`*_by`). `told_msec` is the billsec of a CDR, in milliseconds;
-    it is used only where no event told us the end (see `billmsec`).
+    it is used only where no event told us the end (see `billmsec`). `legs` are the names of the legs
+    that were dialled for it (forks, failover, redirects), a blank between them, in order.
     """
 
     call_id: str
@@ -133,6 +143,8 @@ class CallRecord(NamedTuple):
     hangup_cause: int | None = None
     sip_code: int | None = None
     refusal: Refusal = Refusal.NONE
+    legs: str = ""
+    medium: Medium = Medium.CALL
 
     @property
     def live(self) -> bool:
@@ -148,8 +160,13 @@ class CallRecord(NamedTuple):
         """The seizure that this record is of."""
         return CallAttempt(
             self.call_id, self.switch, self.account, self.direction, self.number, self.caller,
-            self.started_at, self.channel, self.route,
+            self.started_at, self.channel, self.route, self.medium,
         )
+
+    @property
+    def seizures(self) -> int:
+        """How many legs were tried, for policies that count those: one at least."""
+        return self.legs.count(" ") + 1
 
     @property
     def billmsec(self) -> int:
@@ -163,10 +180,6 @@ class CallRecord(NamedTuple):
 
 _KEPT = (Refusal.BLOCKED, Refusal.SHED)
 
-# Who called whom and how: words that a source tells, or leaves empty.
-_WORDS = ("account", "number", "caller", "route", "channel")
-_words: Callable[[CallAttempt | CallRecord], tuple[str, ...]] = attrgetter(*_WORDS)
-
 
 def milliseconds(seconds: float) -> int:
     """Whole milliseconds, truncated as switches truncate billsec, free of float noise.
@@ -175,108 +188,3 @@ def milliseconds(seconds: float) -> int:
     (6000, 5999)
     """
     return round(seconds * 1_000_000) // 1000
-
-
-def merged(record: CallRecord, event: CallEvent) -> CallRecord:
-    """The record with what the event adds. Repeats, losses and any order give the same record.
-
-    Each fact is joined on its own, commutatively and idempotently: what events told stands
-    over what CDRs told; within one source the earliest start and answer and the longest
-    ending stand; a refusal once known stays. Who called whom is told alike, or not at all, by
-    everything that comes from one source. Where the account changes, `customer` becomes "".
-    """
-    changes: dict[str, Any] = {}
-    attempt, source = event.attempt, event.source
-    if (all_told := _words(attempt)) != (all_known := _words(record)):
-        better = source > record.started_by
-        for name, told, known in zip(_WORDS, all_told, all_known, strict=True):
-            if told and told != known and (better or not known):
-                changes[name] = told
-                if name == "account":
-                    changes["customer"] = ""
-    if _earlier(source, attempt.at, record.started_by, record.started_at):
-        changes |= {"started_at": attempt.at, "started_by": source}
-    answered_at = event.at if event.phase is Phase.ANSWERED else event.answered_at
-    if answered_at is not None and _earlier(source, answered_at, record.answered_by, record.answered_at):
-        changes |= {"answered_at": answered_at, "answered_by": source}
-    if _graver(event.refusal, record.refusal):
-        changes["refusal"] = event.refusal
-    if event.phase is Phase.ENDED:
-        msec = 0
-        if source is Source.CDR and event.billsec is not None:
-            msec = max(0, milliseconds(event.billsec))
-        if _ending(source, msec, event.at, event.hangup_cause, event.sip_code) > _ending_of(record):
-            changes |= {
-                "ended_at": event.at, "ended_by": source, "told_msec": msec,
-                "hangup_cause": event.hangup_cause, "sip_code": event.sip_code,
-            }
-    return record._replace(**changes) if changes else record
-
-
-# What goes together in a record; the first of each group is what was told.
-_TEXTS = (("account", "customer"), ("number", "number_class"), ("caller",), ("route",), ("channel",))
-
-
-def joined(record: CallRecord, other: CallRecord) -> CallRecord:
-    """What two records of one call, kept by two hands, tell together; fact by fact as `merged`.
-
-    Where one source told both different words, the lesser in the alphabet stand: whoever joins
-    them, in whichever order, must come to the same record.
-    """
-    changes: dict[str, Any] = {}
-    for names in _TEXTS:
-        mine = tuple(getattr(record, name) for name in names)
-        theirs = tuple(getattr(other, name) for name in names)
-        if mine == theirs or not theirs[0]:
-            continue
-        if not mine[0] or (-other.started_by, theirs) < (-record.started_by, mine):
-            changes.update(zip(names, theirs, strict=True))
-    if _earlier(other.started_by, other.started_at, record.started_by, record.started_at):
-        changes |= {"started_at": other.started_at, "started_by": other.started_by}
-    if other.answered_by is not None and other.answered_at is not None and _earlier(
-        other.answered_by, other.answered_at, record.answered_by, record.answered_at
-    ):
-        changes |= {"answered_at": other.answered_at, "answered_by": other.answered_by}
-    if _graver(other.refusal, record.refusal):
-        changes["refusal"] = other.refusal
-    if _ending_of(other) > _ending_of(record):
-        changes |= {
-            "ended_at": other.ended_at, "ended_by": other.ended_by, "told_msec": other.told_msec,
-            "hangup_cause": other.hangup_cause, "sip_code": other.sip_code,
-        }
-    return record._replace(**changes) if changes else record
-
-
-def _texts(record: CallRecord, names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(getattr(record, name) for name in names)
-
-
-_GRAVITY = {refusal: rank for rank, refusal in enumerate(Refusal)}
-
-
-def _graver(refusal: Refusal, known: Refusal) -> bool:
-    """Whether a refusal replaces the known one: any replaces none, blocked stands over shed, and the
-    switch's word that the call went on over both."""
-    return refusal is not known and _GRAVITY[refusal] > _GRAVITY[known]
-
-
-def _ending(
-    by: Source | None, msec: int, at: float | None, cause: int | None, sip_code: int | None
-) -> tuple[int, int, float, int, int]:
-    """What decides which of two endings stands: better source first, then the longer one. Unknown
-    is less than anything known, so that no two different endings are equal."""
-    return (
-        -1 if by is None else int(by), msec, 0.0 if at is None else at,
-        -1 if cause is None else cause, -1 if sip_code is None else sip_code,
-    )
-
-
-def _ending_of(record: CallRecord) -> tuple[int, int, float, int, int]:
-    return _ending(record.ended_by, record.told_msec, record.ended_at, record.hangup_cause, record.sip_code)
-
-
-def _earlier(source: Source, at: float, known_by: Source | None, known_at: float | None) -> bool:
-    """Whether a time told by `source` replaces the known one: better source first, then earlier."""
-    if known_by is None or known_at is None:
-        return True
-    return source > known_by or (source == known_by and at < known_at)

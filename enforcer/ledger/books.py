@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import attrgetter
 
 from enforcer.domain.account import Account, unregistered
-from enforcer.domain.call import CallEvent, CallRecord, Direction, NumberClass, Phase, Refusal, joined, merged
+from enforcer.domain.call import CallEvent, CallRecord, Direction, NumberClass, Phase, Refusal
 from enforcer.domain.cycle import BillingCycle, Span
+from enforcer.domain.joining import joined, merged
 from enforcer.domain.policy import Policy, Seat
 from enforcer.domain.usage import Measure, Scope, Tally, Window, contribute
 

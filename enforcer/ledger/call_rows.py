@@ -14,7 +14,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite as dialect
 from sqlalchemy.dialects.sqlite import insert
 
-from enforcer.domain.call import CallRecord, joined
+from enforcer.domain.call import CallRecord
+from enforcer.domain.joining import joined
 from enforcer.ledger.store import take_marks
 from enforcer.ledger.tables import (
     CALL,

@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from enforcer.domain.account import Account, AccountType, Standing
-from enforcer.domain.call import CallRecord, Direction, NumberClass, Refusal, Source, milliseconds
+from enforcer.domain.call import CallRecord, Direction, Medium, NumberClass, Refusal, Source, milliseconds
 from enforcer.domain.decision import Decision, Finding, Level, Verdict
 from enforcer.domain.mode import Mode, ModeSetting
 from enforcer.domain.usage import Usage
@@ -41,8 +41,9 @@ CALL = _table(
     number=sa.Text, caller=sa.Text, number_class=sa.Text, route=sa.Text, channel=sa.Text,
     started_at=sa.Double, started_by=sa.BigInteger, answered_at=sa.Double, answered_by=sa.BigInteger,
     ended_at=sa.Double, ended_by=sa.BigInteger, told_msec=sa.BigInteger, hangup_cause=sa.BigInteger,
-    sip_code=sa.BigInteger, refusal=sa.Text, outcome=sa.Text, billed_msec=sa.BigInteger,
-    answered_msec=sa.BigInteger, born=sa.BigInteger, change=sa.BigInteger, writer=sa.BigInteger,
+    sip_code=sa.BigInteger, refusal=sa.Text, legs=sa.Text, medium=sa.Text, outcome=sa.Text,
+    billed_msec=sa.BigInteger, answered_msec=sa.BigInteger, seizures=sa.BigInteger, born=sa.BigInteger,
+    change=sa.BigInteger, writer=sa.BigInteger,
 )
 CALL_BEFORE = _table(
     "call_before", change=sa.BigInteger, at=sa.Double, call_id=sa.Text, body=sa.Text, writer=sa.BigInteger,
@@ -59,6 +60,7 @@ CHARGE = _table(
 RECORD_FIELDS = CallRecord._fields
 _values = attrgetter(*RECORD_FIELDS)
 RECORD_COLUMNS = [CALL.c[name] for name in RECORD_FIELDS]
+DERIVED_COLUMNS = [CALL.c[name] for name in ("outcome", "billed_msec", "answered_msec", "seizures")]
 LIVE = ("ringing", "talking")
 REFUSED = {Refusal.BLOCKED: "blocked", Refusal.SHED: "shed"}
 
@@ -66,10 +68,12 @@ REFUSED = {Refusal.BLOCKED: "blocked", Refusal.SHED: "shed"}
 def outcome(record: CallRecord) -> str:
     """What a call came to, in the word that usage is added up by.
 
-    "lost" was answered, and nobody saw it end: it is never short (see `contribute`).
+    "lost" was answered, and nobody saw it end: it is never short (see `contribute`). "sent" is a message.
     """
     if record.refused:
         return REFUSED[record.refusal]
+    if record.medium is Medium.MESSAGE:
+        return "sent"
     if record.ended_at is None:
         return "ringing" if record.answered_at is None else "talking"
     if record.answered_at is None and record.billmsec <= 0:
@@ -77,10 +81,10 @@ def outcome(record: CallRecord) -> str:
     return "lost" if record.ended_by is Source.INFERRED else "answered"
 
 
-def added_up(record: CallRecord) -> tuple[str, int, int]:
-    """What usage is added up from, as columns: `outcome`, `billed_msec`, `answered_msec`."""
+def added_up(record: CallRecord) -> tuple[str, int, int, int]:
+    """What usage is added up from: `DERIVED_COLUMNS`."""
     answered = 0 if record.answered_at is None else milliseconds(record.answered_at)
-    return outcome(record), record.billmsec, answered
+    return outcome(record), record.billmsec, answered, record.seizures
 
 
 def row_of_record(record: CallRecord, born: int, change: int, writer: int) -> tuple[Any, ...]:
@@ -91,6 +95,7 @@ def row_of_record(record: CallRecord, born: int, change: int, writer: int) -> tu
 _DIRECTION = {member.value: member for member in Direction}
 _NUMBER_CLASS = {member.value: member for member in NumberClass}
 _REFUSAL = {member.value: member for member in Refusal}
+_MEDIUM = {member.value: member for member in Medium}
 _SOURCE: dict[int | None, Source] = {member.value: member for member in Source}
 
 
@@ -99,13 +104,13 @@ def record_of_row(row: Any) -> CallRecord:
     (
         call_id, switch, account, customer, direction, number, caller, number_class, route, channel,
         started_at, started_by, answered_at, answered_by, ended_at, ended_by, told_msec, hangup_cause,
-        sip_code, refusal,
-    ) = row[:20]
+        sip_code, refusal, legs, medium,
+    ) = row[:22]
     return CallRecord(
         call_id, switch, account, customer, _DIRECTION[direction], number, caller,
         _NUMBER_CLASS[number_class], route, channel, started_at, _SOURCE[started_by], answered_at,
         _SOURCE.get(answered_by), ended_at, _SOURCE.get(ended_by), told_msec, hangup_cause, sip_code,
-        _REFUSAL[refusal],
+        _REFUSAL[refusal], legs, _MEDIUM[medium],
     )
 
 
@@ -115,8 +120,8 @@ def text_of_record(record: CallRecord) -> str:
 
 
 def record_of_text(text: str) -> CallRecord:
-    """A record from its line of JSON."""
-    return record_of_row(json.loads(text))
+    """A record from its line of JSON, which may have been written before there were legs and messages."""
+    return record_of_row([*json.loads(text), "", Medium.CALL.value])
 
 
 def row_of_account(account: Account) -> dict[str, Any]:

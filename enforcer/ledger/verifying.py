@@ -12,7 +12,7 @@ from enforcer.domain.usage import Scope, Tally, Window, contribute
 from enforcer.errors import LedgerError
 from enforcer.ledger.books import Books
 from enforcer.ledger.port import Mismatch
-from enforcer.ledger.tables import CALL, RECORD_COLUMNS, added_up, record_of_row
+from enforcer.ledger.tables import DERIVED_COLUMNS, RECORD_COLUMNS, added_up, record_of_row
 
 ROWS_AT_ONCE = 1000     # memory stays flat, however many calls there are
 
@@ -22,7 +22,7 @@ def differences(connection: sa.Connection, books: Books) -> list[Mismatch]:
     the database adds up, in any cycle, is then as wrong as that row."""
     again: dict[tuple[Scope, str], list[Tally]] = {}
     rows = connection.execution_options(yield_per=ROWS_AT_ONCE).execute(
-        sa.select(*RECORD_COLUMNS, CALL.c.outcome, CALL.c.billed_msec, CALL.c.answered_msec)
+        sa.select(*RECORD_COLUMNS, *DERIVED_COLUMNS)
     )
     for row in rows:
         record = record_of_row(row)

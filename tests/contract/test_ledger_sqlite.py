@@ -120,8 +120,8 @@ def test_tables_and_migrations_say_the_same(site: Site) -> None:
     made.reflect(engine)
     engine.dispose()
     known = tables.metadata.tables
-    assert {name: [c.name for c in t.columns] for name, t in made.tables.items()} == {
-        name: [c.name for c in t.columns] for name, t in known.items()
+    assert {name: sorted(c.name for c in t.columns) for name, t in made.tables.items()} == {
+        name: sorted(c.name for c in t.columns) for name, t in known.items()
     }
 
 

@@ -20,9 +20,9 @@ from enforcer.domain.call import (
     Phase,
     Refusal,
     Source,
-    merged,
 )
 from enforcer.domain.decision import Decision, Verdict
+from enforcer.domain.joining import merged
 from enforcer.errors import LinkError
 from enforcer.switch.ami import AmiLink, Deadlines
 from enforcer.switch.ami_session import Peer, open_session

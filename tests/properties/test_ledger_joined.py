@@ -7,7 +7,8 @@ from functools import reduce
 from hypothesis import given
 from hypothesis import strategies as st
 
-from enforcer.domain.call import CallEvent, CallRecord, Direction, Refusal, Source, joined
+from enforcer.domain.call import CallEvent, CallRecord, Direction, Refusal, Source
+from enforcer.domain.joining import joined
 from enforcer.domain.usage import Tally
 from enforcer.ledger.books import Books
 from tests.support.ledgers import Call, classify

@@ -15,10 +15,9 @@ from enforcer.domain.call import (
     Phase,
     Refusal,
     Source,
-    joined,
-    merged,
     milliseconds,
 )
+from enforcer.domain.joining import joined, merged
 from tests.support.rules import NOON, attempt, record
 
 ATTEMPT = attempt()

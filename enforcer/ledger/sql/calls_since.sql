@@ -3,7 +3,7 @@
 SELECT
     call_id, switch, account, customer, direction, number, caller, number_class, route, channel,
     started_at, started_by, answered_at, answered_by, ended_at, ended_by, told_msec, hangup_cause,
-    sip_code, refusal,
+    sip_code, refusal, legs, medium,
     born, change
 FROM call
 WHERE change > :at AND change <= :top AND writer <> :lot

@@ -2,6 +2,6 @@
 SELECT
     call_id, switch, account, customer, direction, number, caller, number_class, route, channel,
     started_at, started_by, answered_at, answered_by, ended_at, ended_by, told_msec, hangup_cause,
-    sip_code, refusal
+    sip_code, refusal, legs, medium
 FROM call
 WHERE call_id = :call_id
