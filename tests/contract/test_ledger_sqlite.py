@@ -19,7 +19,7 @@ import pytest
 import sqlalchemy as sa
 
 from enforcer.domain.account import Account
-from enforcer.domain.call import Refusal
+from enforcer.domain.call import Medium, Refusal
 from enforcer.domain.charge import Claim
 from enforcer.domain.decision import Decision, Verdict
 from enforcer.domain.mode import Mode, ModeSetting
@@ -31,6 +31,8 @@ from enforcer.ledger.sqlite import SqliteLedger
 from tests.support.ledger_process import call as numbered
 from tests.support.ledgers import DAY, PATIENCE, POLICY, Call, Clock, classify, talked, tell, usage
 from tests.support.rules import NOON
+
+RECORDED = Path(__file__).parents[1] / "recorded" / "ledger"
 
 
 class Site:
@@ -125,21 +127,26 @@ def test_tables_and_migrations_say_the_same(site: Site) -> None:
     }
 
 
-def test_a_ledger_from_before_charges_is_given_a_book_of_them(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    steps = store.migrations()
-    with monkeypatch.context() as before:
-        before.setattr(store, "migrations", lambda: steps[:1])
-        first = site.open()
-        tell(first, *talked(Call(), 10))
-        first.close()
-    claim = Claim("acme", "", "asr", "2026-10", "p@1", Decimal("0.005"), "USD")
-    (entry,) = site.open().charge([claim], NOON)
-    again = site.open()
-    assert again.charges() == [entry]
-    assert again.charge([claim], NOON + 1) == []
-    assert usage(again).attempts == 1
+def test_a_ledger_of_the_first_release_goes_on_where_it_was(site: Site) -> None:
+    """Its calls count, its decisions, modes, charges and accounts are there, and it can be written to."""
+    site.path.parent.mkdir(parents=True)
+    with closing(sqlite3.connect(site.path)) as database:
+        database.executescript((RECORDED / "schema2.sql").read_text())
+    ledger = site.open()
+    records = {record.call_id: record for record in ledger.calls()}
+    assert {(r.legs, r.medium) for r in records.values()} == {("", Medium.CALL)}
+    assert (records["pbx1/4"].billmsec, records["pbx1/3"].refusal) == (61_000, Refusal.BLOCKED)
+    assert usage(ledger)[:3] == (2, 2, 0)
+    assert [decision.verdict for decision in ledger.decisions()] == [Verdict.BLOCK, Verdict.BLOCK]
+    assert [mode.who for mode in ledger.modes()] == ["alice"]
+    assert [account.id for account in ledger.accounts("big")] == ["acme"]
+    (entry,) = ledger.charges()
+    claim = Claim("big", "", "asr", "2026-10", "p@1", Decimal("0.005"), "USD")
+    assert ledger.charge([claim], NOON + 1) == []
+    assert entry.amount == Decimal("0.005")
+    tell(ledger, *talked(Call("5", start=NOON + 9), 10))
+    assert usage(ledger).attempts == 3
+    assert ledger.verify() == []
 
 
 def test_an_old_schema_moves_forward_and_keeps_its_rows(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
