@@ -17,12 +17,13 @@ from dataclasses import dataclass
 
 from enforcer.domain.account import Account, Standing
 from enforcer.domain.actions import Action, GrantLease, RememberWord, SetBrake, WithdrawLease
+from enforcer.domain.call import Medium
 from enforcer.domain.decision import Decision, OnFailure, Verdict
+from enforcer.domain.measure import Scope
 from enforcer.domain.mode import CEILING, Mode, Modes
 from enforcer.domain.policy import Seat
 from enforcer.domain.rules.concurrent_calls import ConcurrentCalls
 from enforcer.domain.rules.cps import CallsPerSecond
-from enforcer.domain.usage import Scope
 from enforcer.wire.answer import answer_line
 
 # How many accounts one round looks at, and for how many it writes something: 10 to 40 ms, so that no
@@ -77,7 +78,7 @@ class Orders:
     def called(self, switch: str, account_id: str, at: float) -> list[Action]:
         """An account called without asking: withdraw its lease where it has come near a limit."""
         post = self._post(switch, account_id, at)
-        if post.lease <= at or self.leasable(account_id, at):
+        if post.lease <= at or self.leasable(account_id, at, switch):
             return []
         post.lease = 0
         for other in self._switches:        # the account may hold leases elsewhere
@@ -94,14 +95,14 @@ class Orders:
         if changed:
             self._look_at(decision.at, decision.switch, decision.account)
 
-    def leasable(self, account_id: str, at: float) -> bool:
+    def leasable(self, account_id: str, at: float, switch: str) -> bool:
         """Whether the account is far from every limit, and no rule needs to see each call."""
         if self._terms.seconds <= 0 or self._stopped(account_id):
             return False
-        for seat in self._seats(account_id, at):
-            if seat.rule.per_call or seat.rule.headroom(seat.tally, at) < self._terms.headroom:
-                return False
-        return True
+        return not any(
+            seat.rule.per_call or seat.rule.room(seat, at, switch) < self._terms.headroom
+            for seat in self._seats(account_id, at)
+        )
 
     def round(self, switch: str, at: float, modes: Modes) -> list[Action]:
         """What to write on a switch now: everything due, at most `ACCOUNTS_A_ROUND` accounts."""
@@ -180,7 +181,7 @@ class Orders:
         terms = self._terms
         now = int(at)
         quiet = at - post.last_call > 2 * terms.seconds
-        if not quiet and self.leasable(account_id, at):
+        if not quiet and self.leasable(account_id, at, switch):
             if post.lease - at <= terms.seconds / 2:
                 post.lease = now + terms.seconds
                 out.append(GrantLease(account_id, post.lease))
@@ -245,7 +246,7 @@ class Orders:
             if spec.measure.scope is not Scope.ACCOUNT:
                 continue        # the switch cannot add up a customer's accounts
             capped = min(spec.critical.verdict, CEILING[modes.resolve(account_id, spec.id, switch, at).mode])
-            if capped < Verdict.THROTTLE:
+            if capped < Verdict.THROTTLE or Medium.CALL not in spec.measure.mediums:
                 continue
             limit = int(spec.critical.at)
             if isinstance(seat.rule, ConcurrentCalls):

@@ -37,6 +37,7 @@ class Document:
     path: Path
     data: dict[str, Any]
     lines: dict[Place, int]
+    text: str = ""
 
     def where(self, place: Place = ()) -> str:
         """"file:line" of a key, or of the nearest table around one that is not there."""
@@ -58,13 +59,18 @@ def read(path: Path) -> Document:
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise BadInput(f"{path}:{line}", "is not UTF-8 text") from None
+    return parse(path, text)
+
+
+def parse(path: Path, text: str) -> Document:
+    """The document in a text that stands, or stood, in a file. Raises BadInput where it is not TOML."""
     try:
         data = tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
         raise _syntax_error(path, text, str(error)) from None
     except RecursionError:
         raise BadInput(str(path), "is nested too deeply") from None
-    return Document(path, data, _Scanner(text).scan())
+    return Document(path, data, _Scanner(text).scan(), text)
 
 
 def _syntax_error(path: Path, text: str, told: str) -> BadInput:

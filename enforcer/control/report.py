@@ -15,11 +15,12 @@ from enforcer.domain.account import Account
 from enforcer.domain.call import Direction
 from enforcer.domain.cycle import BillingCycle, Span
 from enforcer.domain.decision import Level
+from enforcer.domain.measure import Measure, Scope, Window
 from enforcer.domain.mode import Modes, ModeSetting
 from enforcer.domain.policy import Policy
 from enforcer.domain.rules import Rule
 from enforcer.domain.rules.base import UNLIMITED
-from enforcer.domain.usage import Measure, Scope, Usage, Window
+from enforcer.domain.usage import Usage
 from enforcer.errors import BadInput
 from enforcer.ledger.port import Ledger
 

@@ -22,11 +22,12 @@ from enforcer.control.words import local
 from enforcer.domain.account import Account, AccountType, Standing, unregistered
 from enforcer.domain.charge import Claim, Entry, On, Subject, exact, net, subject
 from enforcer.domain.cycle import BillingCycle, Span
+from enforcer.domain.measure import Measure, Scope
 from enforcer.domain.policy import Policy
 from enforcer.domain.rules import Rule
 from enforcer.domain.rules.average_minutes import Share, pulling_up, units
 from enforcer.domain.settle import Settled, settle
-from enforcer.domain.usage import Measure, Scope, Tally
+from enforcer.domain.usage import Tally
 from enforcer.errors import BadInput
 from enforcer.ledger.port import Ledger
 from enforcer.toml_models import meant

@@ -20,10 +20,11 @@ from enforcer.control.words import cycle_words, describe, local, shown
 from enforcer.domain.account import Account, Standing
 from enforcer.domain.call import CallRecord
 from enforcer.domain.decision import Decision, Finding, Verdict
+from enforcer.domain.measure import Window
 from enforcer.domain.mode import Mode, Modes, ModeSetting
 from enforcer.domain.policy import Policy
 from enforcer.domain.rules import Rule
-from enforcer.domain.usage import Usage, Window
+from enforcer.domain.usage import Usage
 from enforcer.errors import BadInput
 from enforcer.ledger.port import Ledger
 

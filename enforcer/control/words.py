@@ -6,7 +6,6 @@ Refuses to know: terminals and files.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -15,14 +14,12 @@ from enforcer.domain.account import AccountType
 from enforcer.domain.charge import On, Per
 from enforcer.domain.cycle import Span
 from enforcer.domain.decision import OnFailure, Verdict
+from enforcer.domain.measure import Scope
 from enforcer.domain.rules import Rule, RuleSpec, Step
 from enforcer.domain.rules.base import plain
-from enforcer.domain.usage import Scope
 from enforcer.errors import BadInput
+from enforcer.spans import seconds_of
 from enforcer.toml_models import one_of
-
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-LONGEST_SPAN = 10 * 366 * 86_400        # a setting meant to last longer needs no end
 
 _UNIT_WORDS = {
     Per.ATTEMPT: "attempt, completed or not", Per.CALL: "completed call", Per.MINUTE: "minute of the cycle",
@@ -153,11 +150,10 @@ def span_of(text: str) -> float:
     >>> span_of("1h30m")
     5400.0
     """
-    parts = re.findall(r"(\d+)([smhdw])", text.lower())
-    seconds = sum(int(number) * _UNITS[unit] for number, unit in parts)
-    if "".join(number + unit for number, unit in parts) != text.lower() or not 0 < seconds <= LONGEST_SPAN:
-        raise BadInput("--for", f"{text!r} is no span of time: numbers with s, m, h, d or w, such as 2h")
-    return float(seconds)
+    try:
+        return float(seconds_of(text))
+    except ValueError as problem:
+        raise BadInput("--for", str(problem)) from None
 
 
 def local(at: float, timezone: str) -> str:

@@ -47,3 +47,13 @@ class Account:
 def unregistered(account_id: str) -> Account:
     """The account of a caller nobody registered: its own customer, no type, calendar month UTC."""
     return Account(account_id, customer=account_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """What is known of a customer besides its accounts. `contacts` are where notices go: addresses as Apprise
+    writes them ("mailto://...", "https://..."), or plain e-mail addresses."""
+
+    id: str
+    name: str = ""
+    contacts: tuple[str, ...] = ()

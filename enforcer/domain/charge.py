@@ -24,6 +24,7 @@ class Per(StrEnum):
     ATTEMPT = "attempt"
     MINUTE = "minute"
     CALL = "call"
+    MESSAGE = "message"
 
 
 class On(StrEnum):

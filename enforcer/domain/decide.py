@@ -5,12 +5,14 @@
     3. An account that people suspended or terminated is blocked.
     4. Every rule that counts this call judges its numbers. The attempt is counted already
        ("count first, then decide"), so the numbers include it.
-    5. A judgement proposes the verdict of its level; the mode in force for that rule and
-       account caps it. Both are kept: `would_be` is what `block` mode had said.
-    6. The severest capped verdict is the decision. THROTTLE holds the call until its turn,
-       and sheds it where its turn would come too late.
+    5. A judgement proposes the verdict of its level. A rule that acts only on notice proposes no
+       more than TAG until its notice was delivered and the time of grace has ended.
+    6. The mode in force for that rule and account caps it. Both are kept: `would_be` is what
+       `block` mode had said.
+    7. The severest capped verdict is the decision. THROTTLE holds the call until its turn,
+       and sheds it where its turn would come too late. A text message cannot be held.
 
-In: the attempt, the numbers, the policy's seats, the modes. Out: a Decision.
+In: the attempt (of a call or a message), the numbers, the policy's seats, the modes. Out: a Decision.
 Refuses to know: the clock (`at` comes in), the ledger, the switch, the logs.
 """
 
@@ -19,13 +21,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from enforcer.domain.account import Account, Standing
-from enforcer.domain.call import CallAttempt, Direction, NumberClass
+from enforcer.domain.call import CallAttempt, Direction, Medium, NumberClass
 from enforcer.domain.decision import Decision, Finding, Level, Verdict
 from enforcer.domain.mode import CEILING, Mode, Modes
-from enforcer.domain.policy import Seat
+from enforcer.domain.notice import words_of_gate
 from enforcer.domain.rules.base import Judgement
-from enforcer.domain.rules.concurrent_calls import ConcurrentCalls
 from enforcer.domain.rules.cps import CallsPerSecond
+from enforcer.domain.rules.seat import Seat
 from enforcer.domain.usage import Usage
 
 EMERGENCY = "emergency call"
@@ -62,13 +64,13 @@ def decide(
         finding = _standing(attempt, account, modes)
         if finding is not None:
             findings.append(finding)
-    call = (attempt.direction, number_class)
+    call = (attempt.medium, attempt.direction, number_class)
     for seat in seats:
         rule, tally = seat.rule, seat.tally
         if call not in rule.about:
             continue
         finding = None
-        judgement = rule.judge(tally, at, seat.pacer)
+        judgement = rule.judge(tally, at, seat.pacer) if rule.summed else rule.weigh(seat, attempt)
         if judgement is not None:
             rule_id = rule.spec.id
             mode = modes.resolve(account.id, rule_id, attempt.switch, at).mode
@@ -76,7 +78,7 @@ def decide(
             if allowance is not None and mode is Mode.BLOCK and (cap is None or allowance < cap):
                 cap = allowance
             if judgement.level:
-                finding = _weigh(seat, judgement, mode, at)
+                finding = _weigh(seat, judgement, mode, attempt)
                 findings.append(finding)
                 usage.append((rule_id, tally.usage()))
         if seat.pacer is not None and (finding is not None or isinstance(rule, CallsPerSecond)):
@@ -88,7 +90,7 @@ def decide(
         decision = Decision(
             decision_id, at, attempt.call_id, attempt.switch, attempt.account, attempt.number,
             attempt.direction, Verdict.ALLOW, Verdict.ALLOW, "", "", policy, 0, 0.0, False, cap,
-            (), (), (), "", degraded,
+            (), (), (), "", degraded, attempt.medium,
         )
     if paced and not decision.refused:
         for seat, finding in paced:
@@ -99,24 +101,28 @@ def decide(
     return decision
 
 
-def _weigh(seat: Seat, judgement: Judgement, mode: Mode, at: float) -> Finding:
+def _weigh(seat: Seat, judgement: Judgement, mode: Mode, attempt: CallAttempt) -> Finding:
     """What a judgement past a level comes to under a mode."""
-    spec = seat.rule.spec
+    at, spec = attempt.at, seat.rule.spec
     step = judgement.step or spec.critical
-    proposed = step.verdict
+    proposed, held = step.verdict, ""
+    if spec.notice is not None and proposed > Verdict.TAG:
+        held = words_of_gate(seat.gate, at)
+        proposed = Verdict.TAG if held else proposed
     capped = min(proposed, CEILING[mode])
     hold, shed = 0.0, False
     if Verdict.THROTTLE in (proposed, capped):
-        if isinstance(seat.rule, ConcurrentCalls):
+        if seat.rule.sheds:
             shed = True             # waiting would not free a channel at a known time
         else:
             hold = seat.pacing().hold(at)
-            shed = hold > spec.pace.max_hold
+            # All messages share one channel on the switch: one that waits would keep all others waiting.
+            shed = hold > (0 if attempt.medium is Medium.MESSAGE else spec.pace.max_hold)
             hold = 0.0 if shed else hold
     cap = judgement.max_duration if mode is Mode.BLOCK else None
     return Finding(
-        spec.id, spec.clause, judgement.level, proposed, capped, mode.word,
-        seat.rule.metric, judgement.value, judgement.limit, step.sip_code, hold, shed, cap,
+        spec.id, spec.clause, judgement.level, proposed, capped, mode.word, seat.rule.metric,
+        judgement.value, judgement.limit, step.sip_code, hold, shed, cap, judgement.also, held,
     )
 
 
@@ -154,7 +160,7 @@ def _severest(
         attempt.direction, verdict, max(f.verdict for f in findings), leader.rule, leader.clause,
         policy, sip_code, hold, shed, cap if sip_code == 0 else None,
         tuple(f"{f.rule}.{f.level.name.lower()}" for f in findings if f.capped >= Verdict.TAG),
-        tuple(findings), usage, "", degraded,
+        tuple(findings), usage, "", degraded, attempt.medium,
     )
 
 
@@ -177,4 +183,5 @@ def _exempt(attempt: CallAttempt, decision_id: str, policy: str, degraded: str, 
     return Decision(
         decision_id, attempt.at, attempt.call_id, attempt.switch, attempt.account, attempt.number,
         attempt.direction, Verdict.ALLOW, Verdict.ALLOW, policy=policy, exempt=why, degraded=degraded,
+        medium=attempt.medium,
     )

@@ -47,6 +47,8 @@ class Finding(NamedTuple):
 
     `value` and `limit` are in the metric's own unit and already rendered (exact, for people).
     `hold` is seconds to wait before the call may go on; `shed` means the wait would be too long.
+    `also` are the signals that had to be there as well; `held` says why less is asked for than the level
+    would: no notice was given, or its time of grace has not ended.
     """
 
     rule: str
@@ -62,6 +64,8 @@ class Finding(NamedTuple):
     hold: float = 0.0
     shed: bool = False
     max_duration: int | None = None     # seconds this call may last, None unlimited
+    also: str = ""
+    held: str = ""
 
     @property
     def words(self) -> str:
@@ -71,7 +75,9 @@ class Finding(NamedTuple):
         ...         "attempts per completed call", "4.2", "4").words
         'asr: attempts per completed call 4.2, limit 4 (ASR)'
         """
-        return f"{self.rule}: {self.metric} {self.value}, limit {self.limit} ({self.clause})"
+        also = f", with {self.also}" if self.also else ""
+        held = f"; {self.held}" if self.held else ""
+        return f"{self.rule}: {self.metric} {self.value}, limit {self.limit}{also} ({self.clause}{held})"
 
 
 class Decision(NamedTuple):
@@ -103,6 +109,7 @@ class Decision(NamedTuple):
     usage: tuple[tuple[str, Usage], ...] = ()   # (rule, its numbers at that moment)
     exempt: str = ""
     degraded: str = ""                  # what was wrong with us at the time, "" nothing
+    medium: str = "call"
 
     @property
     def refused(self) -> bool:

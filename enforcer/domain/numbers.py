@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 import phonenumbers
-from phonenumbers import PhoneMetadata, PhoneNumberType, shortnumberinfo
+from phonenumbers import PhoneMetadata, PhoneNumberFormat, PhoneNumberType, shortnumberinfo
 
 from enforcer.domain.call import NumberClass
 
@@ -109,6 +109,7 @@ class NumberPlan:
         directory = _DIRECTORY.get(country, ())
         self._patterns += [(pattern(text), NumberClass.DIRECTORY_ASSISTANCE) for text in directory]
         self._remembered: dict[str, NumberClass] = {}
+        self._canonical: dict[str, str] = {}
 
     def is_emergency(self, number: str) -> bool:
         """Whether this number reaches emergency services here, or is listed as doing so."""
@@ -128,6 +129,27 @@ class NumberPlan:
                 self._remembered.clear()
             self._remembered[number] = found
         return found
+
+    def canonical(self, number: str) -> str:
+        """The number as E.164, "+12025550123", whichever way it was written or dialled; without separators
+        where it is no number that the country's plan knows, such as an extension."""
+        found = self._canonical.get(number)
+        if found is None:
+            found = self._e164(number)
+            if len(self._canonical) >= REMEMBERED:
+                self._canonical.clear()
+            self._canonical[number] = found
+        return found
+
+    def _e164(self, number: str) -> str:
+        dialled = bare(number)
+        if not dialled.lstrip("+").isdecimal() or len(dialled) <= LONGEST_EMERGENCY:
+            return dialled
+        try:
+            parsed = phonenumbers.parse(dialled, self.country)
+        except phonenumbers.NumberParseException:
+            return dialled
+        return phonenumbers.format_number(parsed, PhoneNumberFormat.E164)
 
     def _find(self, number: str) -> NumberClass:
         if self.is_emergency(number):

@@ -1,19 +1,20 @@
 """A policy in force: the rules of all its packs, and which of them are about an account.
 
-In: rules as packs state them. Out: the seats that one account's rules take.
+In: rules as packs state them. Out: the measures that a ledger has to count, and the rules about one account.
 Refuses to know: TOML, and where packs lie.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from enforcer.domain.account import Account
+from enforcer.domain.measure import Calendar, Measure, Scope, Window
 from enforcer.domain.rules import Rule
-from enforcer.domain.rules.base import Pacer
-from enforcer.domain.rules.cps import CallsPerSecond
-from enforcer.domain.usage import Measure, Scope, Tally
+from enforcer.domain.rules.seat import Seat
+
+__all__ = ["Pack", "Policy", "Seat"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class Pack:
     effective: str = ""         # ISO date from which this revision holds
     source: str = ""            # the text of the AUP, for people
     contact: str = ""           # whom a customer calls about it
+    text: str = ""              # the file itself, so that the past can be explained by it
 
     @property
     def label(self) -> str:
@@ -38,7 +40,8 @@ class Policy:
     Raises ValueError for two rules of one id.
 
     `measures[scope]` are the distinct measures of a scope, each once; a rule's tally is found by
-    its place in that list, so that rules which count the same calls share one tally. Rules that only
+    its place in that list, so that rules which count the same calls share one tally, whatever each of them
+    remembers of single calls. `calendars[scope]` are the distinct calendars of their cycles. Rules that only
     settlement asks are among `rules`, and have neither measure nor seat.
     """
 
@@ -46,23 +49,31 @@ class Policy:
         self.rules = tuple(rules)
         self.packs = tuple(packs)
         self.label = "+".join(pack.label for pack in self.packs)
-        found: dict[Scope, list[Measure]] = {scope: [] for scope in Scope}
-        self._place: dict[str, int] = {}
-        if len({rule.spec.id for rule in self.rules}) < len(self.rules):
-            ids = [rule.spec.id for rule in self.rules]
+        ids = [rule.spec.id for rule in self.rules]
+        if len(set(ids)) < len(ids):
             raise ValueError(f"two rules of the id {next(one for one in ids if ids.count(one) > 1)!r}")
         self._live = tuple(rule for rule in self.rules if not rule.settled_only)
-        for rule in self._live:
+        counting = [rule for rule in _with_signals(self._live) if rule.counting]
+        found: dict[Scope, dict[Measure, Measure]] = {scope: {} for scope in Scope}
+        for rule in counting:
             measure = rule.spec.measure
-            same_scope = found[measure.scope]
-            if measure not in same_scope:
-                same_scope.append(measure)
-            self._place[rule.spec.id] = same_scope.index(measure)
-        self.measures: dict[Scope, tuple[Measure, ...]] = {s: tuple(m) for s, m in found.items()}
+            same = found[measure.scope]
+            key = _bare(measure)
+            known = same.get(key)
+            same[key] = measure if known is None else replace(known, details=known.details | measure.details)
+        self.measures = {scope: tuple(same.values()) for scope, same in found.items()}
+        places = {scope: {key: place for place, key in enumerate(same)} for scope, same in found.items()}
+        self._place = {rule: places[m.scope][_bare(m)] for rule in counting for m in (rule.spec.measure,)}
+        self.calendars: dict[Scope, tuple[Calendar, ...]] = {
+            scope: tuple(dict.fromkeys(
+                measure.calendar for measure in measures if measure.window is Window.CYCLE
+            ))
+            for scope, measures in self.measures.items()
+        }
 
     def place(self, rule: Rule) -> int:
         """Where in `measures[scope]` the rule's measure stands."""
-        return self._place[rule.spec.id]
+        return self._place[rule]
 
     def rule(self, rule_id: str) -> Rule | None:
         """The rule of that id, None where the policy has none."""
@@ -77,18 +88,12 @@ class Policy:
         return next((pack for pack in self.packs if pack.label == rule.spec.policy), None)
 
 
-class Seat:
-    """One rule at one account: the tally it reads, and the pacer that THROTTLE uses."""
+def _with_signals(rules: Iterable[Rule]) -> Iterator[Rule]:
+    for rule in rules:
+        yield rule
+        yield from rule.spec.also
 
-    __slots__ = ("pacer", "rule", "tally")
 
-    def __init__(self, rule: Rule, tally: Tally, pacer: Pacer | None = None) -> None:
-        self.rule = rule
-        self.tally = tally
-        self.pacer = Pacer(rule.spec.pace) if pacer is None and isinstance(rule, CallsPerSecond) else pacer
-
-    def pacing(self) -> Pacer:
-        """The pacer, made when first needed."""
-        if self.pacer is None:
-            self.pacer = Pacer(self.rule.spec.pace)
-        return self.pacer
+def _bare(measure: Measure) -> Measure:
+    """The measure, apart from what is remembered of single calls."""
+    return replace(measure, details=frozenset())

@@ -1,7 +1,7 @@
 """What a closed cycle comes to under one rule, to the letter of its clause.
 
-In: a rule, and the tally of a cycle that is over. Out: `Settled`: the figure, the limit, breached or
-not, and what is owed. There is no minimum sample and no warning here; those are for running numbers.
+In: a rule, and the tallies of a cycle that is over. Out: `Settled`: the figure, the limit, breached or
+not, and what is owed. There is no warning here; that is for running numbers.
 Refuses to know: who the customer is, when the cycle was, and what was charged for it before.
 
 A call belongs to the cycle that it started in. One that is still in progress when its cycle is settled
@@ -10,23 +10,14 @@ is not held against anybody: it is settled again, and corrected, once it has end
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
-from math import ceil, floor
 from typing import NamedTuple
 
 from enforcer.domain.charge import On, Per
-from enforcer.domain.rules.asr import AnswerSeizureRatio
-from enforcer.domain.rules.attempts import Attempts
-from enforcer.domain.rules.average_minutes import AverageMinutes
-from enforcer.domain.rules.base import Rule
-from enforcer.domain.rules.minutes import Minutes
+from enforcer.domain.rules import Rule
 from enforcer.domain.usage import Tally
-
-# What each kind's limit is a limit of: only that can be charged for as its excess.
-EXCESS_OF: dict[type[Rule], Per] = {
-    AnswerSeizureRatio: Per.ATTEMPT, Attempts: Per.ATTEMPT, Minutes: Per.MINUTE, AverageMinutes: Per.MINUTE,
-}
 
 
 class Settled(NamedTuple):
@@ -47,37 +38,38 @@ class Settled(NamedTuple):
     owed: Decimal
 
 
-def settle(rule: Rule, tally: Tally, divisor: int = 1) -> Settled | None:
-    """Settle a tally. An average is divided by `divisor`: accounts, or channels of trunks.
+def settles(rule: Rule) -> bool:
+    """Whether the close of a billing cycle settles this rule: its window, and those of all its signals, are
+    that cycle."""
+    return (rule.settled_only or rule.counting) and rule.spec.measure.billing and all(
+        settles(signal) for signal in rule.spec.also
+    )
 
-    None for rules about a moment (calls in progress, calls per second): a cycle has none to settle.
+
+def settle(rule: Rule, tally: Tally, divisor: int = 1, signals: Sequence[Tally] = ()) -> Settled | None:
+    """Settle a tally. An average is divided by `divisor`: accounts, or channels of trunks. `signals` are the
+    tallies of what has to be there as well, in the rule's order; without them the rule is not breached.
+
+    None for rules about a moment or a window of their own: a cycle has none to settle.
     """
-    limit = rule.spec.critical.at
-    attempts, completed = tally.attempts, tally.completed
-    minutes = Fraction(tally.msec, 60_000)
-    value: Fraction | None
-    if isinstance(rule, AnswerSeizureRatio):
-        attempts -= tally.ringing
-        completed += tally.talking
-        value = Fraction(attempts, completed) if completed else None if attempts else Fraction()
-        breached = attempts > 0 and attempts >= limit * completed
-        beyond = Fraction(attempts - max(0, ceil(limit * completed) - 1))
-    elif isinstance(rule, Attempts):
-        value, beyond = Fraction(attempts), Fraction(attempts - floor(limit))
-        breached = attempts > limit
-    elif isinstance(rule, Minutes):
-        value, beyond = minutes, minutes - limit
-        breached = minutes > limit
-    elif isinstance(rule, AverageMinutes):
-        value = minutes / divisor if divisor else None
-        beyond = minutes - limit * divisor
-        breached = value is not None and value > limit
-    else:
+    if not settles(rule):
         return None
+    closed = rule.close(tally, divisor)
+    if closed is None:
+        return None
+    others = [one.close(its, 1) for one, its in zip(rule.spec.also, signals, strict=True)]
+    breached = closed.breached and all(other is not None and other.breached for other in others)
+    minutes = Fraction(tally.msec, 60_000)
     units, owed = Fraction(), Decimal(0)
     charge = rule.spec.charge
     if breached and charge is not None:
-        all_of = {Per.ATTEMPT: Fraction(attempts), Per.CALL: Fraction(completed), Per.MINUTE: minutes}
-        units = beyond if charge.on is On.EXCESS else all_of[charge.per]
+        all_of = {
+            Per.ATTEMPT: Fraction(closed.attempts), Per.CALL: Fraction(closed.completed),
+            Per.MINUTE: minutes, Per.MESSAGE: Fraction(closed.attempts),
+        }
+        units = closed.beyond if charge.on is On.EXCESS else all_of[charge.per]
         owed = charge.of(units)
-    return Settled(value, limit, breached, attempts, completed, tally.short, tally.msec, units, owed)
+    return Settled(
+        closed.value, rule.spec.critical.at, breached, closed.attempts, closed.completed, tally.short,
+        tally.msec, units, owed,
+    )

@@ -1,4 +1,4 @@
-"""Numbers from calls: which calls a rule counts, and what each of them adds.
+"""Numbers from calls: what each call adds to a tally.
 
 In: call records. Out: tallies. `contribute` is the one definition of every counter; the
 ledger keeps tallies by taking back what a record added before and adding what it adds now,
@@ -9,67 +9,35 @@ Refuses to know: limits, verdicts, the clock.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from enum import StrEnum
-from itertools import product
+from dataclasses import dataclass
 from typing import NamedTuple
 
-from enforcer.domain.call import CallRecord, Direction, NumberClass, Refusal, Source, milliseconds
-
-SHORT_CALL_MSEC = 6000      # IP2Call, Answer to Seizure Ratio: "duration less than 6 seconds"
-
-
-class Scope(StrEnum):
-    """Whose calls are added up."""
-
-    ACCOUNT = "account"
-    CUSTOMER = "customer"
+from enforcer.domain.call import CallRecord, Refusal, Source, milliseconds
+from enforcer.domain.measure import Measure, Window
+from enforcer.domain.trail import Trail
 
 
-class Window(StrEnum):
-    """Over which calls: those that started in the billing cycle, or those in progress."""
+class Usage(NamedTuple):
+    """A frozen snapshot of a tally, for decisions, reports and comparisons."""
 
-    CYCLE = "cycle"
-    LIVE = "live"
+    attempts: int = 0
+    completed: int = 0
+    short: int = 0
+    live: int = 0
+    msec: int = 0
+    blocked: int = 0
+    shed: int = 0
 
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """Which calls a rule counts. Two rules that count the same calls share one tally.
-
-    A completed call was answered and lasted at least `short_msec`; with `short_includes_equal`
-    it must have lasted longer. `only` (where not empty) and `without` filter number classes, and
-    `without_inbound` those of calls received: the toll-free number that was called is one's own.
-    Emergency calls are never counted, whatever these say. `calls` follows from these.
-    """
-
-    scope: Scope = Scope.ACCOUNT
-    window: Window = Window.CYCLE
-    directions: frozenset[Direction] = frozenset({Direction.OUTBOUND})
-    short_msec: int = SHORT_CALL_MSEC
-    short_includes_equal: bool = False
-    only: frozenset[NumberClass] = frozenset()
-    without: frozenset[NumberClass] = frozenset()
-    without_inbound: frozenset[NumberClass] = frozenset()
-    calls: frozenset[tuple[Direction, NumberClass]] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        """Look up, for each call, rather than work out: `calls` says it all."""
-        kinds = (self.only or frozenset(NumberClass)) - self.without - {NumberClass.EMERGENCY}
-        left_out = product((Direction.INBOUND,), self.without_inbound)
-        object.__setattr__(self, "calls", frozenset(product(self.directions, kinds)).difference(left_out))
-
-    def counts(self, record: CallRecord) -> bool:
-        """Whether this record belongs here, its time aside."""
-        return (record.direction, record.number_class) in self.calls
-
-    def includes(self, direction: Direction, kind: NumberClass) -> bool:
-        """Whether calls in this direction to this class of number belong here."""
-        return (direction, kind) in self.calls
-
-    def short(self, billmsec: int) -> bool:
-        """Whether an answered call of this length is short, hence not completed."""
-        return billmsec <= self.short_msec if self.short_includes_equal else billmsec < self.short_msec
+    @property
+    def words(self) -> str:
+        """The snapshot as people read it."""
+        text = (
+            f"{self.attempts} attempts, {self.completed} completed, {self.short} short, "
+            f"{self.live} in progress, {self.msec / 60_000:.1f} min"
+        )
+        if self.blocked:
+            text += f", {self.blocked} blocked"
+        return text + f", {self.shed} shed" if self.shed else text
 
 
 @dataclass(slots=True)
@@ -97,6 +65,11 @@ class Tally:
         """Calls in progress."""
         return self.ringing + self.talking
 
+    @property
+    def figures(self) -> tuple[int, ...]:
+        """All counters in one tuple, for comparisons."""
+        return tuple(getattr(self, name) for name in COUNTERS)
+
     def msec_at(self, at: float) -> int:
         """Billed time including what calls in progress have used up by `at`, in milliseconds."""
         return self.msec + max(0, self.talking * milliseconds(at) - self.talking_since)
@@ -106,34 +79,107 @@ class Tally:
         live = self.ringing + self.talking
         return Usage(self.attempts, self.completed, self.short, live, self.msec, self.blocked, self.shed)
 
+    def add(self, other: Tally, sign: int = 1) -> None:
+        """Add what another tally counts, or take it back."""
+        for name in COUNTERS:
+            setattr(self, name, getattr(self, name) + sign * getattr(other, name))
 
-class Usage(NamedTuple):
-    """A frozen snapshot of a tally, for decisions, reports and comparisons."""
+    def become(self, other: Tally) -> None:
+        """Count what another tally of the same measure counts, and be no other object than before."""
+        for name in COUNTERS:
+            setattr(self, name, getattr(other, name))
 
-    attempts: int = 0
-    completed: int = 0
-    short: int = 0
-    live: int = 0
-    msec: int = 0
-    blocked: int = 0
-    shed: int = 0
+
+COUNTERS = Tally.__slots__
+
+
+@dataclass(slots=True, eq=False)
+class Detailed(Tally):
+    """A tally that counts some calls apart, or remembers single ones, as its measure asks.
+
+    `marked` attempts went to certain classes of number; `near` calls were completed, and only just.
+    """
+
+    marked: int = 0
+    near: int = 0
+    trail: Trail | None = None
 
     @property
-    def words(self) -> str:
-        """The snapshot as people read it."""
-        text = (
-            f"{self.attempts} attempts, {self.completed} completed, {self.short} short, "
-            f"{self.live} in progress, {self.msec / 60_000:.1f} min"
-        )
-        if self.blocked:
-            text += f", {self.blocked} blocked"
-        return text + f", {self.shed} shed" if self.shed else text
+    def figures(self) -> tuple[int, ...]:
+        """All counters in one tuple, for comparisons."""
+        return (*(getattr(self, name) for name in COUNTERS), self.marked, self.near,
+                *(self.trail.figures if self.trail is not None else ()))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Detailed) and self.figures == other.figures
+
+    def add(self, other: Tally, sign: int = 1) -> None:
+        """Add what another tally counts, or take it back; trails stay as they are."""
+        Tally.add(self, other, sign)
+        if isinstance(other, Detailed):
+            self.marked += sign * other.marked
+            self.near += sign * other.near
+
+    def become(self, other: Tally) -> None:
+        """Count what another tally of the same measure counts."""
+        assert isinstance(other, Detailed)
+        Tally.become(self, other)
+        self.marked, self.near, self.trail = other.marked, other.near, other.trail
+
+
+@dataclass(slots=True, eq=False)
+class Rolling(Detailed):
+    """A tally of what started in the last `seconds`, kept in steps: what a step counted is taken back in one
+    piece when the window has moved past it."""
+
+    seconds: int = 0
+    step: float = 1.0
+    edge: int = -(1 << 62)
+    steps: dict[int, Detailed] | None = None
+    calls: dict[int, list[str]] | None = None       # of the trail, by step
+
+    def move(self, at: float, measure: Measure) -> None:
+        """The window is the one at `at` (Unix seconds), or a later one where it has been moved already."""
+        edge = measure.edge(at)
+        if edge <= self.edge:
+            return
+        self.edge = edge
+        for index in [index for index in self.steps or () if index <= edge]:
+            assert self.steps is not None
+            self.add(self.steps.pop(index), -1)
+        if self.trail is None or not self.calls:
+            return
+        for index in [index for index in self.calls if index <= edge]:
+            for call_id in self.calls.pop(index):
+                started = self.trail.started(call_id)
+                if started is not None and int(started // self.step) == index:
+                    self.trail.remove(call_id)
+
+    def become(self, other: Tally) -> None:
+        """Count what another tally of the same measure counts."""
+        assert isinstance(other, Rolling)
+        Detailed.become(self, other)
+        self.edge, self.steps, self.calls = other.edge, other.steps, other.calls
+
+
+def tally_for(measure: Measure) -> Tally:
+    """An empty tally that can hold what the measure counts."""
+    trail = Trail(measure.details, measure.redial_seconds) if measure.details else None
+    if measure.window is Window.ROLLING:
+        return Rolling(trail=trail, seconds=measure.seconds, step=measure.step)
+    if trail is not None or measure.marked or measure.near_msec:
+        return Detailed(trail=trail)
+    return Tally()
 
 
 def contribute(tally: Tally, record: CallRecord, measure: Measure, sign: int) -> None:
     """Add (`sign` 1) or take back (`sign` -1) what one record that `measure` counts adds."""
+    if tally.__class__ is not Tally:
+        assert isinstance(tally, Detailed)
+        if not _detail(tally, record, measure, sign):
+            return
     if record.refused:
-        if measure.window is Window.CYCLE:
+        if measure.window is not Window.LIVE:
             if record.refusal is Refusal.BLOCKED:
                 tally.blocked += sign
             else:
@@ -142,10 +188,11 @@ def contribute(tally: Tally, record: CallRecord, measure: Measure, sign: int) ->
     ended = record.ended_at is not None
     if ended and measure.window is Window.LIVE:
         return
-    tally.attempts += sign
+    tried = sign * record.seizures if measure.per_leg else sign
+    tally.attempts += tried
     if not ended:
         if record.answered_at is None:
-            tally.ringing += sign
+            tally.ringing += tried
         else:
             tally.talking += sign
             tally.talking_since += sign * milliseconds(record.answered_at)
@@ -160,10 +207,54 @@ def contribute(tally: Tally, record: CallRecord, measure: Measure, sign: int) ->
             tally.completed += sign
 
 
-def recount(records: Iterable[CallRecord], measure: Measure) -> Tally:
-    """The tally that these records make, from nothing: the oracle of every ledger."""
-    tally = Tally()
+def _detail(tally: Detailed, record: CallRecord, measure: Measure, sign: int) -> bool:
+    """What only some tallies count. False where the window has moved past this call."""
+    if isinstance(tally, Rolling):
+        index = int(record.started_at // tally.step)
+        if index <= tally.edge:
+            return False
+        if tally.steps is None:
+            tally.steps = {}
+        step = tally.steps.get(index)
+        if step is None:
+            step = tally.steps[index] = Detailed()
+        contribute(step, record, measure, sign)
+        if tally.trail is not None and sign > 0 and not record.refused:
+            if tally.calls is None:
+                tally.calls = {}
+            tally.calls.setdefault(index, []).append(record.call_id)
+    if record.refused:
+        return True
+    if record.number_class in measure.marked:
+        tally.marked += sign
+    if measure.near_msec and _near(record, measure):
+        tally.near += sign
+    if tally.trail is not None:
+        if sign > 0:
+            tally.trail.add(record)
+        else:
+            tally.trail.remove(record.call_id)
+    return True
+
+
+def _near(record: CallRecord, measure: Measure) -> bool:
+    """Completed, and only just."""
+    if record.ended_at is None or record.ended_by is Source.INFERRED:
+        return False
+    billmsec = record.billmsec
+    if record.answered_at is None and billmsec <= 0:
+        return False
+    return not measure.short(billmsec) and billmsec < measure.short_msec + measure.near_msec
+
+
+def recount(records: Iterable[CallRecord], measure: Measure, at: float | None = None) -> Tally:
+    """The tally that these records make, from nothing: the oracle of every ledger. A rolling window is the
+    one at `at` (Unix seconds)."""
+    tally = tally_for(measure)
+    if isinstance(tally, Rolling) and at is not None:
+        tally.move(at, measure)
     for record in records:
         if measure.counts(record):
             contribute(tally, record, measure, 1)
     return tally
+

@@ -7,61 +7,43 @@ Refuses to know: disks and databases; adapters keep the records and give the num
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import attrgetter
 
 from enforcer.domain.account import Account, unregistered
-from enforcer.domain.call import CallEvent, CallRecord, Direction, NumberClass, Phase, Refusal
+from enforcer.domain.call import CallEvent, CallRecord, Direction, Medium, NumberClass, Phase, Refusal
 from enforcer.domain.cycle import BillingCycle, Span
 from enforcer.domain.joining import joined, merged
-from enforcer.domain.policy import Policy, Seat
-from enforcer.domain.usage import Measure, Scope, Tally, Window, contribute
+from enforcer.domain.load import Loads
+from enforcer.domain.measure import Measure, Scope, Window
+from enforcer.domain.policy import Policy
+from enforcer.domain.registers import Registers
+from enforcer.domain.rules import Rule
+from enforcer.domain.usage import Tally, contribute, tally_for
+from enforcer.ledger.book import Book, Columns, columns
+from enforcer.ledger.desks import Desks
 
 # So many calls that are over are remembered, to know repeats of their events at once (about 35 MB;
 # 8 minutes at 100 calls a second). An event about an older call is looked up in the store.
 REMEMBER_CALLS = 50_000
-# Desks kept: about 1.3 KB each, most of it what pacers remember. An account whose desk made room and
-# whose pacers were idle is seated anew at its next question, which costs some 10 us.
-MOST_DESKS = 50_000
 # Two sources may disagree on a start by this much (seconds) and mean the same call: CDRs have whole
 # seconds, and a switch that is asked for its calls rounds differently from one that tells them.
 SAME_START = 60.0
 # A switch's clock may close a billing cycle this long (seconds) before ours does. Clocks kept by NTP
 # agree to milliseconds; a CDR in the wrong time zone, or from 2099, must not close anything.
 CLOCKS_DIFFER = 300.0
-
-
-class Book:
-    """The tallies of one account or customer: of this cycle, and of the calls in progress.
-
-    `tallies` stand in the order of the policy's measures. `ahead` is True where a call was seen
-    that begins after this cycle: the tallies of the next one are then not empty at its start.
-    """
-
-    __slots__ = ("ahead", "span", "tallies")
-
-    def __init__(self, span: Span, measures: int) -> None:
-        self.span = span
-        self.tallies = [Tally() for _ in range(measures)]
-        self.ahead = False
-
-
-class Desk:
-    """The seats that an account's rules take, valid until one of its cycles closes."""
-
-    __slots__ = ("seats", "until")
-
-    def __init__(self, seats: tuple[Seat, ...], until: float) -> None:
-        self.seats = seats
-        self.until = until
+TIDY_AT_ONCE = 500          # books whose rolling windows are moved on at a time, some 2 ms
+ALWAYS = Span(float("-inf"), float("inf"), "now")
+NOTHING = Tally()           # what a rule reads that counts no calls
 
 
 class Books:
-    """All books.
+    """All books, and what is on file beside them.
 
-    `classify` gives the class of a number; `recall` finds an old call's record in the store, or
-    None; `clock` gives Unix seconds; `derive` gives a tally from the store's records.
+    `classify` gives the class of a number, `canonical` the number as E.164; `recall` finds an old call's
+    record in the store, or None; `clock` gives Unix seconds; `derive` gives a tally from the store's records.
+    `channels` is how many calls each switch can hold.
     """
 
     def __init__(
@@ -70,22 +52,29 @@ class Books:
         recall: Callable[[str], CallRecord | None],
         clock: Callable[[], float],
         derive: Callable[[Scope, str, Measure, Span], Tally],
+        canonical: Callable[[str], str] = str,
+        channels: Mapping[str, int] | None = None,
     ) -> None:
         self._classify = classify
         self._recall = recall
         self._derive = derive
         self._clock = clock
+        self.registers = Registers()
+        self.loads = Loads(channels)
+        self._desks = Desks(self, canonical, clock)
+        self.seats = self._desks.seats
         self.policy = Policy()
-        self.columns = _columns(self.policy)
+        self.columns = self._singles = columns(self.policy)
+        self._rolling: deque[tuple[Book, Scope]] = deque()
         self.accounts: dict[str, Account] = {}
         self._first_account: dict[str, Account] = {}    # of each customer: its cycle is the customer's
         self._books: dict[Scope, dict[str, Book]] = {scope: {} for scope in Scope}
-        self._desks: OrderedDict[str, Desk] = OrderedDict()
         self._live: dict[str, CallRecord] = {}
         self._over: dict[str, CallRecord] = {}          # ended or refused, lately
         self._oldest_over: deque[str] = deque()
         # Books that begin with more than nothing; what they count is wrong until `refresh`.
         self.stale: set[tuple[Scope, str]] = set()
+        self._rolls = dict.fromkeys(Scope, False)
         self._forgotten_until = float("inf")    # an unknown call that began by then may be in the store
 
     def begin(self, policy: Policy, accounts: Iterable[Account], forgotten_until: float) -> None:
@@ -97,10 +86,14 @@ class Books:
         self.policy = policy
         self.accounts = {account.id: account for account in accounts}
         self._rank_customers()
-        self.columns = _columns(policy)
+        self.columns = columns(policy)
+        self._singles = columns(policy, lambda measure: not measure.summed)
         self._books = {scope: {} for scope in Scope}
-        self._unseat()
+        self._rolling.clear()
+        self._rolls = {scope: any(m.window is Window.ROLLING for m in policy.measures[scope]) for scope in Scope}
+        self._desks.unseat()
         self._live = {}
+        self.loads.clear()
         self._over = {}
         self._oldest_over.clear()
         self.stale.clear()
@@ -113,9 +106,18 @@ class Books:
     def adopt(self, record: CallRecord) -> None:
         """Take in a call from the store; it adds to the tallies already installed. A call of a cycle
         to come is not added: its cycle, when it comes, is derived from the store."""
+        self.put_live(record)
+        self._add(record, 1, closing=False)
+
+    def adopt_single(self, record: CallRecord) -> None:
+        """Take in a call from the store that is over, for the tallies that no sum tells; the others have it."""
+        self._add(record, 1, closing=False, by=self._singles)
+
+    def put_live(self, record: CallRecord) -> None:
+        """Remember a call in progress that is counted already; nothing of one that is over."""
         if record.live:
             self._live[record.call_id] = record
-        self._add(record, 1, closing=False)
+            self._load(record, 1)
 
     def register(self, accounts: Iterable[Account]) -> list[Account]:
         """Enter accounts that are new or changed; returns those. Books whose calendar changes with
@@ -129,9 +131,10 @@ class Books:
         for scope, key, cycle in opened:
             if self.cycle(scope, key) != cycle:
                 del self._books[scope][key]
-                self.book(scope, key).ahead = True      # nothing is known of what lies ahead of it
+                book = self.book(scope, key)
+                book.ahead = [True] * len(book.spans)       # nothing is known of what lies ahead of it
                 self.stale.add((scope, key))
-        self._unseat()
+        self._desks.unseat()
         return changed
 
     def refresh(self) -> None:
@@ -141,9 +144,7 @@ class Books:
             scope, key = next(iter(self.stale))
             book = self.book(scope, key)
             for measure, tally in zip(self.policy.measures[scope], book.tallies, strict=True):
-                right = self._derive(scope, key, measure, book.span)
-                for name in Tally.__slots__:
-                    setattr(tally, name, getattr(right, name))
+                tally.become(self._derive(scope, key, measure, self.span(scope, book, measure)))
             self.stale.discard((scope, key))
 
     def account(self, account_id: str) -> Account:
@@ -162,62 +163,59 @@ class Books:
         """The book of an account or customer, opened in the cycle of today where there was none."""
         book = self._books[scope].get(key)
         if book is None:
-            span = self.cycle(scope, key).at(self._clock())
-            book = Book(span, len(self.policy.measures[scope]))
+            now, own = self._clock(), self.cycle(scope, key)
+            spans = [c.of(own.anchor, own.timezone).at(now) for c in self.policy.calendars[scope]]
+            book = Book(spans, self.policy.measures[scope])
             self._books[scope][key] = book
+            if self._rolls[scope]:
+                book.move(now, self.policy.measures[scope])
+                self._rolling.append((book, scope))
         return book
 
+    def span(self, scope: Scope, book: Book, measure: Measure) -> Span:
+        """The stretch of time that a book's tally of this measure is about."""
+        if measure.window is Window.CYCLE:
+            return book.spans[self.policy.calendars[scope].index(measure.calendar)]
+        return measure.rolling_span(self._clock()) if measure.window is Window.ROLLING else ALWAYS
+
     def tallies(self) -> Iterator[tuple[Scope, str, Measure, Span, Tally]]:
-        """Every tally of every open book."""
+        """Every tally of every open book, rolling windows moved on to now."""
+        now = self._clock()
         for scope, books in self._books.items():
             for key, book in books.items():
+                book.move(now, self.policy.measures[scope])
                 for measure, tally in zip(self.policy.measures[scope], book.tallies, strict=True):
-                    yield scope, key, measure, book.span, tally
+                    yield scope, key, measure, self.span(scope, book, measure), tally
+
+    def tidy(self, books: int = TIDY_AT_ONCE) -> None:
+        """Let go of what rolling windows have passed, a few books at a time: of accounts that call no more
+        nobody else would."""
+        now = self._clock()
+        for _ in range(min(books, len(self._rolling))):
+            book, scope = self._rolling[0]
+            self._rolling.rotate(-1)
+            book.move(now, self.policy.measures[scope])
 
     @property
     def counting(self) -> bool:
         """Whether there is anything to count."""
         return any(self.policy.measures.values())
 
-    def seats(self, account_id: str, at: float) -> Sequence[Seat]:
-        """The rules about an account with their tallies in the cycle that holds `at`."""
-        desk = self._desks.get(account_id)
-        if desk is None or at >= desk.until:
-            desk = self._seat(account_id, at, desk)
-        return desk.seats
-
-    def _seat(self, account_id: str, at: float, old: Desk | None) -> Desk:
-        account = self.account(account_id)
-        pacers = {seat.rule.spec.id: seat.pacer for seat in old.seats} if old else {}
-        seats: list[Seat] = []
+    def tally(self, rule: Rule, account: Account, at: float) -> tuple[Tally, float]:
+        """The tally that a rule reads for an account, in the cycle that holds `at`, and when that closes."""
+        if not rule.counting:
+            return NOTHING, float("inf")
+        measure = rule.spec.measure
+        scope = measure.scope
+        key = account.id if scope is Scope.ACCOUNT else account.customer
+        book = self.book(scope, key)
         until = float("inf")
-        for rule in self.policy.about(account):
-            scope = rule.spec.measure.scope
-            key = account_id if scope is Scope.ACCOUNT else account.customer
-            book = self.book(scope, key)
-            if at >= book.span.end:
-                self._close_cycle(book, scope, key, at)
-            until = min(until, book.span.end)
-            pacer = pacers.get(rule.spec.id)
-            if pacer is not None and pacer.pace != rule.spec.pace:
-                pacer = None
-            seats.append(Seat(rule, book.tallies[self.policy.place(rule)], pacer))
-        desk = Desk(tuple(seats), until)
-        self._desks[account_id] = desk
-        for _ in range(2):      # two for one: those that must stay do not add up
-            if len(self._desks) <= MOST_DESKS:
-                break
-            longest_here, oldest = self._desks.popitem(last=False)
-            # Not where a call went on just now, or will: a pacer must not forget it.
-            lately = self._clock() - SAME_START
-            if any(seat.pacer is not None and seat.pacer.used(lately) for seat in oldest.seats):
-                self._desks[longest_here] = oldest
-        return desk
-
-    def _unseat(self) -> None:
-        """Every account is seated anew at its next question."""
-        for desk in self._desks.values():
-            desk.until = float("-inf")
+        if measure.window is Window.CYCLE:
+            which = self.policy.calendars[scope].index(measure.calendar)
+            if at >= book.spans[which].end:
+                self._close_cycle(book, scope, key, which, at)
+            until = book.spans[which].end
+        return book.tallies[self.policy.place(rule)], until
 
     def _rank_customers(self) -> None:
         self._first_account = {}
@@ -275,6 +273,7 @@ class Books:
                 self.account(account).customer if account else "",
                 attempt.direction, attempt.number, attempt.caller, self._classify(attempt.number),
                 attempt.route, attempt.channel, attempt.at, event.source, refusal=event.refusal,
+                medium=attempt.medium,
             )
             if event.phase is Phase.STARTED:
                 return known        # the hot path: a beginning tells no more than that
@@ -291,10 +290,12 @@ class Books:
             self._add(known, -1)
         self._add(record, 1)
         call_id = record.call_id
+        was = self._live.pop(call_id, None)
+        if was is not None:
+            self._load(was, -1)
         if record.live:
-            self._live[call_id] = record
+            self.put_live(record)
             return record
-        self._live.pop(call_id, None)
         if call_id not in self._over:
             self._oldest_over.append(call_id)
         self._over[call_id] = record
@@ -303,52 +304,48 @@ class Books:
             self._forgotten_until = max(self._forgotten_until, gone.started_at)
         return record
 
-    def _add(self, record: CallRecord, sign: int, closing: bool = True) -> None:
+    def _add(
+        self, record: CallRecord, sign: int, closing: bool = True,
+        by: Mapping[tuple[Medium, Direction, NumberClass], Columns] | None = None,
+    ) -> None:
         """Add a record to every tally that counts it, or take it back."""
         account = record.account
         if not account:
             return
-        started_at = record.started_at
-        for scope, columns in self.columns[record.direction, record.number_class]:
+        started_at, route = record.started_at, record.route
+        by = self.columns if by is None else by
+        for scope, groups in by[record.medium, record.direction, record.number_class]:
             key = account if scope is Scope.ACCOUNT else record.customer
             book = self._books[scope].get(key) or self.book(scope, key)
-            span = book.span
-            if started_at >= span.end:
-                if closing:
-                    self._close_cycle(book, scope, key, started_at)
-                    span = book.span
-                book.ahead = book.ahead or started_at >= span.end
-            this_cycle = span.start <= started_at < span.end
             tallies = book.tallies
-            for place, measure in columns:
-                if this_cycle or measure.window is Window.LIVE:
-                    contribute(tallies[place], record, measure, sign)
+            for which, placed in groups:
+                if which >= 0:
+                    span = book.spans[which]
+                    if started_at >= span.end:
+                        if closing:
+                            self._close_cycle(book, scope, key, which, started_at)
+                            span = book.spans[which]
+                        book.ahead[which] = book.ahead[which] or started_at >= span.end
+                    if not span.start <= started_at < span.end:
+                        continue
+                for place, measure in placed:
+                    if not measure.routes or route in measure.routes:
+                        contribute(tallies[place], record, measure, sign)
 
-    def _close_cycle(self, book: Book, scope: Scope, key: str, at: float) -> None:
-        """Begin the cycle that holds `at`, unless that is too far ahead to be believed."""
+    def _load(self, record: CallRecord, by: int) -> None:
+        """A call in progress that began or ended, on its switch."""
+        shares = record.number_class is not NumberClass.EMERGENCY
+        self.loads.of(record.switch).change(record.account if shares else "", by)
+
+    def _close_cycle(self, book: Book, scope: Scope, key: str, which: int, at: float) -> None:
+        """Begin the cycle of a calendar that holds `at`, unless that is too far ahead to be believed."""
         if at > self._clock() + CLOCKS_DIFFER:
             return
-        book.span = self.cycle(scope, key).at(at)
+        own = self.cycle(scope, key)
+        calendar = self.policy.calendars[scope][which]
+        book.spans[which] = calendar.of(own.anchor, own.timezone).at(at)
         for place, measure in enumerate(self.policy.measures[scope]):
-            if measure.window is Window.CYCLE:
-                book.tallies[place] = Tally()
-        if book.ahead:
+            if measure.window is Window.CYCLE and measure.calendar == calendar:
+                book.tallies[place] = tally_for(measure)
+        if book.ahead[which]:
             self.stale.add((scope, key))
-
-
-Columns = tuple[tuple[Scope, tuple[tuple[int, Measure], ...]], ...]
-
-
-def _columns(policy: Policy) -> dict[tuple[Direction, NumberClass], Columns]:
-    """Which tallies count a call in this direction to this class of number: found once a policy,
-    not once a call."""
-    return {
-        (direction, kind): tuple(
-            (scope, columns) for scope in Scope
-            if (columns := tuple(
-                (place, measure) for place, measure in enumerate(policy.measures[scope])
-                if measure.includes(direction, kind)
-            ))
-        )
-        for direction in Direction for kind in NumberClass
-    }

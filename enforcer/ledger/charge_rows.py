@@ -12,6 +12,8 @@ from decimal import Decimal
 import sqlalchemy as sa
 
 from enforcer.domain.charge import Claim, Entry, missing
+from enforcer.domain.journal import JournalEntry, Kind
+from enforcer.ledger.journal_rows import append
 from enforcer.ledger.store import take_marks
 from enforcer.ledger.tables import CHARGE
 
@@ -29,8 +31,9 @@ def find(connection: sa.Connection, customer: str = "", cycle: str = "") -> list
     return [entry._replace(amount=Decimal(entry.amount)) for entry in found]
 
 
-def write(connection: sa.Connection, claims: Sequence[Claim], at: float) -> list[Entry]:
-    """Write what is missing for the entries to add up to these claims; returns what was written."""
+def write(connection: sa.Connection, claims: Sequence[Claim], writer: int, at: float) -> list[Entry]:
+    """Write what is missing for the entries to add up to these claims, in the journal as well; returns what
+    was written."""
     there = [entry for cycle in {claim.cycle for claim in claims} for entry in find(connection, cycle=cycle)]
     written = missing(there, claims, at)
     if written:
@@ -39,4 +42,13 @@ def write(connection: sa.Connection, claims: Sequence[Claim], at: float) -> list
             entry._asdict() | {"amount": str(entry.amount), "change": change}
             for change, entry in enumerate(written, first)
         ])
+        append(connection, [charge_entry(entry) for entry in written], writer)
     return written
+
+
+def charge_entry(entry: Entry) -> JournalEntry:
+    """That something was charged, or taken back."""
+    body = entry._asdict() | {"amount": str(entry.amount)}
+    return JournalEntry(
+        Kind.CHARGE, entry.at, f"{entry.rule} {entry.cycle}", entry.customer, entry.account, body,
+    )

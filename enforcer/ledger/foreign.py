@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from enforcer.domain.registers import FOLDED
+from enforcer.ledger import journal_rows
 from enforcer.ledger.books import Books
 from enforcer.ledger.store import Store, statement
 from enforcer.ledger.tables import ACCOUNT, MARK, account_of_row, record_of_row, record_of_text
@@ -26,6 +28,7 @@ class News(NamedTuple):
     accounts: bool = False
     modes: bool = False
     calls: bool = False
+    journal: bool = False
 
 
 # Asked many times a second by the event loop itself: as text, for the plainest of connections.
@@ -33,6 +36,7 @@ _MARKS = statement("marks")
 _MODES = statement("modes_since")
 _CALLS = statement("calls_since")
 _BEFORE = statement("call_before")
+_JOURNAL = statement("journal_since")
 
 
 class Foreign:
@@ -50,6 +54,7 @@ class Foreign:
         self._reader = store.connect()
         self._version = -1
         self._accounts = self._modes = 0    # the marks up to which we know these
+        self._link: int | None = None       # the link up to which we know the journal; None: nothing of it
         self._done = 0                      # the mark up to which all calls are taken over
         self._at = self._top = 0            # how far we are in the state at hand, and where it ends
 
@@ -69,7 +74,7 @@ class Foreign:
     def look(self) -> News:
         """Take over some calls, and tell what else is new. Raises LedgerError."""
         with self._store.guarded():
-            modes = accounts = False
+            modes = accounts = journal = False
             if not self._reader.in_transaction:
                 version = self._store.version()
                 if version == self._version:
@@ -83,10 +88,18 @@ class Foreign:
                     since = {"seen": self._modes, "lot": self._lot}
                     modes = bool(self._reader.execute(_MODES, since).fetchall())
                     self._modes = marks["mode"]
+                if self._link is not None and marks["chain"] > self._link:
+                    journal = self._take_journal(self._reader)
+                    self._link = marks["chain"]
             calls = self._take_some(self._reader)
             if self._at == self._top:
                 self._reader.rollback()
-        return News(accounts, modes, calls > 0)
+        return News(accounts, modes, calls > 0, journal)
+
+    def learn(self, connection: sa.Connection) -> None:
+        """Read the whole journal, whoever wrote it, for what follows from it."""
+        self._link = journal_rows.head(connection).link
+        self._books.registers.fold(journal_rows.find(connection, FOLDED))
 
     def look_again(self) -> None:
         """What the last look told could not be dealt with."""
@@ -111,6 +124,12 @@ class Foreign:
         changed = self._books.register([account_of_row(row) for row in rows])
         self._accounts = top
         return bool(changed)
+
+    def _take_journal(self, raw: sqlite3.Connection) -> bool:
+        """Learn what others put on record; whether there was anything."""
+        rows = raw.execute(_JOURNAL, {"seen": self._link, "lot": self._lot}).fetchall()
+        self._books.registers.fold(journal_rows.entry_of(row) for row in rows)
+        return bool(rows)
 
     def _take_some(self, raw: sqlite3.Connection) -> int:
         """Take over the next calls of the state that `raw` sees; how many there were."""

@@ -7,37 +7,55 @@ Refuses to know: files, threads and other processes. It forgets everything when 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
-from enforcer.domain.account import Account
+from enforcer.domain.account import Account, Customer
 from enforcer.domain.call import CallEvent, CallRecord, NumberClass, Refusal
+from enforcer.domain.chain import BEGINNING, Head, seal
 from enforcer.domain.charge import Claim, Entry, missing
 from enforcer.domain.cycle import Span
 from enforcer.domain.decision import Decision
+from enforcer.domain.journal import JournalEntry, Kind
+from enforcer.domain.measure import Measure, Scope, Window
 from enforcer.domain.mode import ModeSetting
 from enforcer.domain.policy import Policy
-from enforcer.domain.usage import Measure, Scope, Tally, Window, recount
+from enforcer.domain.usage import Tally, recount
 from enforcer.ledger.books import Books
-from enforcer.ledger.port import Absorbed, Mismatch
+from enforcer.ledger.charge_rows import charge_entry
+from enforcer.ledger.journal_rows import decision_parts
+from enforcer.ledger.port import Absorbed, Mismatch, Proof
+from enforcer.ledger.register_rows import account_entry, customer_entry, mode_entry
+from enforcer.ledger.tables import row_of_decision
+from enforcer.ledger.verifying import same
 
 # Decisions are for people who ask about the last hour; a ledger that lasts keeps them on its disk.
 REMEMBER_DECISIONS = 10_000
 
 
 class MemoryLedger:
-    """See the port. `classify` gives the class of a number, `clock` Unix seconds."""
+    """See the port. `classify` gives the class of a number, `canonical` the number as E.164, `clock` Unix
+    seconds; `channels` is how many calls each switch can hold."""
 
     degraded = ""
 
-    def __init__(self, classify: Callable[[str], NumberClass], clock: Callable[[], float]) -> None:
+    def __init__(
+        self, classify: Callable[[str], NumberClass], clock: Callable[[], float],
+        canonical: Callable[[str], str] = str, channels: Mapping[str, int] | None = None,
+    ) -> None:
+        self._clock = clock
         self._records: dict[str, CallRecord] = {}
         self._decisions: deque[Decision] = deque(maxlen=REMEMBER_DECISIONS)
         self._modes: list[ModeSetting] = []
         self._charges: list[Entry] = []
-        self._books = Books(classify, self._records.get, clock, self.derive)
+        self._customers: dict[str, Customer] = {}
+        self._chain: list[JournalEntry | Decision] = []
+        self._seals: list[str] = []
+        self._books = Books(classify, self._records.get, clock, self.derive, canonical, channels)
         self.seats = self._books.seats
         self.account = self._books.account
         self.live = self._books.live
+        self.tidy = self._books.tidy
+        self.registers = self._books.registers
 
     def apply(self, event: CallEvent) -> CallRecord | None:
         """Count what the event adds; the call's record, or None where it told nothing new."""
@@ -56,6 +74,7 @@ class MemoryLedger:
     def keep(self, decision: Decision) -> None:
         """Remember a decision, and forget the oldest of very many."""
         self._decisions.append(decision)
+        self._seal(decision)
 
     def accounts(self, customer: str = "") -> list[Account]:
         """All registered accounts, by id."""
@@ -66,8 +85,20 @@ class MemoryLedger:
 
     def put_accounts(self, accounts: Iterable[Account]) -> None:
         """Register or change accounts, all or none."""
-        self._books.register(list(accounts))
+        for account in self._books.register(list(accounts)):
+            self._seal(account_entry(account, self._clock()))
         self._books.refresh()
+
+    def customers(self) -> list[Customer]:
+        """What is known of customers besides their accounts, by id."""
+        return sorted(self._customers.values(), key=lambda customer: customer.id)
+
+    def put_customers(self, customers: Iterable[Customer]) -> None:
+        """Enter or change customers, all or none."""
+        for customer in customers:
+            if self._customers.get(customer.id) != customer:
+                self._customers[customer.id] = customer
+                self._seal(customer_entry(customer, self._clock()))
 
     def modes(self) -> list[ModeSetting]:
         """Every mode setting ever made, the oldest first."""
@@ -76,12 +107,16 @@ class MemoryLedger:
     def put_mode(self, setting: ModeSetting) -> None:
         """Record a mode setting."""
         self._modes.append(setting)
+        self._seal(mode_entry(setting))
 
-    def calls(self, account_id: str = "", span: Span | None = None) -> Iterator[CallRecord]:
-        """Records by start time, of one account and one cycle where given."""
+    def calls(
+        self, account_id: str = "", span: Span | None = None, customer: str = ""
+    ) -> Iterator[CallRecord]:
+        """Records by start time: of one account, one customer and one cycle, where given."""
         chosen = [
             record for record in self._records.values()
             if (not account_id or record.account == account_id)
+            and (not customer or record.customer == customer)
             and (span is None or span.holds(record.started_at))
         ]
         return iter(sorted(chosen, key=lambda record: (record.started_at, record.call_id)))
@@ -103,6 +138,14 @@ class MemoryLedger:
         ]
         return sorted(chosen, key=lambda decision: -decision.at)[:limit]
 
+    def decisions_in(self, span: Span, account_id: str = "") -> Iterator[Decision]:
+        """All decisions in a stretch of time, the oldest first."""
+        chosen = [
+            decision for decision in self._decisions
+            if span.holds(decision.at) and (not account_id or decision.account == account_id)
+        ]
+        return iter(sorted(chosen, key=lambda decision: (decision.at, decision.decision_id)))
+
     def decision(self, decision_id: str) -> Decision | None:
         """One decision."""
         return next((d for d in self._decisions if d.decision_id == decision_id), None)
@@ -115,7 +158,7 @@ class MemoryLedger:
                 if (record.account if scope is Scope.ACCOUNT else record.customer) == key
                 and (measure.window is Window.LIVE or span.holds(record.started_at))
             ),
-            measure,
+            measure, self._clock(),
         )
 
     def derive_all(self, scope: Scope, measure: Measure, span: Span) -> dict[str, Tally]:
@@ -125,7 +168,7 @@ class MemoryLedger:
             if measure.counts(record) and (measure.window is Window.LIVE or span.holds(record.started_at)):
                 key = record.account if scope is Scope.ACCOUNT else record.customer
                 by_key.setdefault(key, []).append(record)
-        return {key: recount(records, measure) for key, records in by_key.items()}
+        return {key: recount(records, measure, self._clock()) for key, records in by_key.items()}
 
     def callers(self, span: Span) -> list[tuple[str, str]]:
         """Each account with a call that started in a cycle, and the customer it was counted for then."""
@@ -145,7 +188,49 @@ class MemoryLedger:
         """Add what is missing for the entries to add up to these claims; returns what was added."""
         added = missing(self._charges, claims, at)
         self._charges += added
+        for entry in added:
+            self._seal(charge_entry(entry))
         return added
+
+    def note(self, entry: JournalEntry) -> None:
+        """Put on record."""
+        self.put([entry])
+
+    def put(self, entries: Sequence[JournalEntry]) -> list[JournalEntry]:
+        """Put on record; the entries as written."""
+        written = []
+        for entry in entries:
+            link = self._seal(entry)
+            written.append(entry._replace(link=link, seal=self._seals[-1]))
+        self.registers.fold(written)
+        return written
+
+    def journal(
+        self, kinds: Collection[Kind] = (), customer: str = "", account: str = "", ref: str = ""
+    ) -> Iterator[JournalEntry]:
+        """Entries in their order: of these kinds, of one customer, account or thing, where given."""
+        for link, (entry, sealed) in enumerate(zip(self._chain, self._seals, strict=True), 1):
+            if isinstance(entry, Decision) or (kinds and entry.kind not in kinds):
+                continue
+            wanted = ((customer, entry.customer), (account, entry.account), (ref, entry.ref))
+            if all(not want or want == has for want, has in wanted):
+                yield entry._replace(link=link, seal=sealed)
+
+    def prove(self) -> Proof:
+        """Follow the chain from its beginning to its end."""
+        last = BEGINNING
+        for link, (entry, sealed) in enumerate(zip(self._chain, self._seals, strict=True), 1):
+            last = seal(last, *_parts(entry))
+            if last != sealed:
+                return Proof(link - 1, Head(len(self._seals), self._seals[-1]), f"link {link} does not fit its seal")
+        head = Head(len(self._seals), last)
+        return Proof(head.link, head, "")
+
+    def _seal(self, entry: JournalEntry | Decision) -> int:
+        """Put a link onto the chain; its number."""
+        self._seals.append(seal(self._seals[-1] if self._seals else BEGINNING, *_parts(entry)))
+        self._chain.append(entry)
+        return len(self._chain)
 
     def absorb(self, events: Sequence[CallEvent]) -> Absorbed:
         """Take in many events at once."""
@@ -163,7 +248,7 @@ class MemoryLedger:
         found = []
         for scope, key, measure, span, tally in self._books.tallies():
             derived = self.derive(scope, key, measure, span)
-            if derived != tally:
+            if not same(derived, tally, measure, self._clock()):
                 found.append(Mismatch(scope, key, measure, span, tally.usage(), derived.usage()))
         return found
 
@@ -184,3 +269,8 @@ class MemoryLedger:
 
     def close(self) -> None:
         """Nothing to let go."""
+
+
+def _parts(entry: JournalEntry | Decision) -> tuple[object, ...]:
+    """What a link's seal stands for: the same as on a disk."""
+    return decision_parts(row_of_decision(entry)) if isinstance(entry, Decision) else entry.parts

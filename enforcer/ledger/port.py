@@ -1,22 +1,27 @@
 """What the rest of the house may ask of a ledger, whichever adapter keeps it.
 
-Four small ports, in our words: `Counting` is the hot path and never waits; `Register` keeps
-what people entered; `Archive` answers questions about the past; `Charges` is the book of charges.
+Five small ports, in our words: `Counting` is the hot path and never waits; `Register` keeps
+what people entered; `Archive` answers questions about the past; `Charges` is the book of charges;
+`Journal` is what has to be provable later.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
-from enforcer.domain.account import Account
+from enforcer.domain.account import Account, Customer
 from enforcer.domain.call import CallEvent, CallRecord, Refusal
+from enforcer.domain.chain import Head
 from enforcer.domain.charge import Claim, Entry
 from enforcer.domain.cycle import Span
 from enforcer.domain.decision import Decision
+from enforcer.domain.journal import JournalEntry, Kind
+from enforcer.domain.measure import Measure, Scope
 from enforcer.domain.mode import ModeSetting
 from enforcer.domain.policy import Policy, Seat
-from enforcer.domain.usage import Measure, Scope, Tally, Usage
+from enforcer.domain.registers import Registers
+from enforcer.domain.usage import Tally, Usage
 
 
 class Counting(Protocol):
@@ -40,15 +45,25 @@ class Counting(Protocol):
     def live(self, switch: str = "") -> list[CallRecord]:
         """Calls in progress, of one switch or of all."""
 
+    def tidy(self) -> None:
+        """Let go of what rolling windows have passed, a little at a time."""
+
 
 class Register(Protocol):
-    """What people entered: accounts and modes. A write is durable when the verb returns."""
+    """What people entered: accounts, customers and modes. A write is durable when the verb returns, and what
+    changed is on record in the journal."""
 
     def accounts(self, customer: str = "") -> list[Account]:
         """All registered accounts, by id."""
 
     def put_accounts(self, accounts: Iterable[Account]) -> None:
         """Register or change accounts, all or none. Raises LedgerError."""
+
+    def customers(self) -> list[Customer]:
+        """What is known of customers besides their accounts, by id; of most nothing is."""
+
+    def put_customers(self, customers: Iterable[Customer]) -> None:
+        """Enter or change customers, all or none. Raises LedgerError."""
 
     def modes(self) -> list[ModeSetting]:
         """Every mode setting ever made, the oldest first."""
@@ -80,14 +95,19 @@ class Absorbed(NamedTuple):
 class Archive(Protocol):
     """Questions about the past. These may read a disk."""
 
-    def calls(self, account_id: str = "", span: Span | None = None) -> Iterator[CallRecord]:
-        """Records by start time, of one account and one cycle where given."""
+    def calls(
+        self, account_id: str = "", span: Span | None = None, customer: str = ""
+    ) -> Iterator[CallRecord]:
+        """Records by start time: of one account, one customer and one cycle, where given."""
 
     def call(self, call_id: str) -> CallRecord | None:
         """One record; the id may come without its "<switch>/" where that is unambiguous."""
 
     def decisions(self, account_id: str = "", call_id: str = "", limit: int = 50) -> list[Decision]:
         """Decisions, the newest first."""
+
+    def decisions_in(self, span: Span, account_id: str = "") -> Iterator[Decision]:
+        """All decisions in a stretch of time, the oldest first."""
 
     def decision(self, decision_id: str) -> Decision | None:
         """One decision."""
@@ -124,8 +144,39 @@ class Charges(Protocol):
         written. Raises LedgerError."""
 
 
-class Ledger(Counting, Register, Archive, Charges, Protocol):
-    """All four, with a beginning and an end."""
+class Proof(NamedTuple):
+    """What following the chain came to: how many links are sound, its end, and what is wrong after them."""
+
+    links: int
+    head: Head
+    broken: str             # "" nothing
+
+
+class Journal(Protocol):
+    """What has to be provable later, one entry after the other, never edited, each sealed onto a chain."""
+
+    @property
+    def registers(self) -> Registers:
+        """What follows from the journal, as it stands now: opt-outs, strikes, notices."""
+
+    def note(self, entry: JournalEntry) -> None:
+        """Put on record: known at once, written later. The hot path's way."""
+
+    def put(self, entries: Sequence[JournalEntry]) -> list[JournalEntry]:
+        """Put on record, durable when the verb returns; the entries as written. Raises LedgerError; then none
+        was taken."""
+
+    def journal(
+        self, kinds: Collection[Kind] = (), customer: str = "", account: str = "", ref: str = ""
+    ) -> Iterator[JournalEntry]:
+        """Entries in their order: of these kinds, of one customer, account or thing, where given."""
+
+    def prove(self) -> Proof:
+        """Follow the chain from its beginning to its end. Raises LedgerError where it can't be read."""
+
+
+class Ledger(Counting, Register, Archive, Charges, Journal, Protocol):
+    """All five, with a beginning and an end."""
 
     @property
     def degraded(self) -> str:

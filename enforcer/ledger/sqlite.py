@@ -2,58 +2,48 @@
 
 In: events and what people enter. Out: every answer the port promises; the hot path from memory, the
 rest from rows. What another process writes (the command line, beside the daemon) is taken over.
-Refuses to know: how rows are written (`writer`), and how the database adds up (`adding`).
+Refuses to know: how rows are written (`writer`, `*_rows`), and how the database adds up (`adding`).
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 
-from enforcer.domain.account import Account
+from enforcer.domain.account import Account, Customer
 from enforcer.domain.call import CallEvent, CallRecord, NumberClass, Refusal
 from enforcer.domain.charge import Claim, Entry
 from enforcer.domain.cycle import Span
 from enforcer.domain.decision import Decision
+from enforcer.domain.journal import JournalEntry, Kind
+from enforcer.domain.measure import Measure, Scope
 from enforcer.domain.mode import ModeSetting
 from enforcer.domain.policy import Policy
-from enforcer.domain.usage import Measure, Scope, Tally
+from enforcer.domain.registers import Registers
+from enforcer.domain.usage import Tally
 from enforcer.errors import LedgerError
-from enforcer.ledger import charge_rows
+from enforcer.ledger import archive_rows, charge_rows, journal_rows, register_rows
 from enforcer.ledger.adding import derived, derived_of_all, load
 from enforcer.ledger.books import Books
 from enforcer.ledger.call_rows import find, write
 from enforcer.ledger.foreign import Foreign
-from enforcer.ledger.port import Absorbed, Mismatch
-from enforcer.ledger.store import Store, statement, take_marks
-from enforcer.ledger.tables import (
-    ACCOUNT,
-    CALL,
-    DECISION,
-    MODE_SETTING,
-    RECORD_COLUMNS,
-    decision_of_text,
-    mode_of_row,
-    record_of_row,
-    row_of_account,
-    row_of_mode,
-)
+from enforcer.ledger.port import Absorbed, Mismatch, Proof
+from enforcer.ledger.store import Store, statement
+from enforcer.ledger.tables import record_of_row
 from enforcer.ledger.verifying import differences
 from enforcer.ledger.writer import Writer
 
-ROWS_AT_ONCE = 1000     # rows fetched at a time where many are streamed: memory stays flat
 _RECALL = statement("recall")
 
 
 class SqliteLedger:
-    """See the port. `classify` gives the class of a number, `clock` Unix seconds; `patience` is how
-    long (seconds) a write waits for another process before it is given up or tried again later.
+    """See the port. `classify` gives the class of a number, `canonical` the number as E.164, `clock` Unix
+    seconds; `channels` is how many calls each switch can hold; `patience` is how long (seconds) a write waits
+    for another process before it is given up or tried again later.
 
     Raises LedgerError naming the file where it can't be opened. Owned by one thread.
     """
@@ -64,20 +54,24 @@ class SqliteLedger:
         classify: Callable[[str], NumberClass],
         clock: Callable[[], float],
         patience: float = 5.0,
+        canonical: Callable[[str], str] = str,
+        channels: Mapping[str, int] | None = None,
     ) -> None:
         self._clock = clock
         self._store = Store(path, patience)
         self._lot = secrets.randbits(48)
         self._writer = Writer(self._store, self._lot, clock)
-        self._books = Books(classify, self._recall, clock, self._derive)
+        self._books = Books(classify, self._recall, clock, self._derive, canonical, channels)
         self._foreign = Foreign(self._store, self._books, self._lot)
         self._trouble = ""
         self._still: sa.Connection | None = None
         self._lost = 0
         self._in_use = False        # until then nobody asks for counters, and nobody keeps them
+        self._learned = False       # whether the journal was read
         self.account = self._books.account
         self.live = self._books.live
         self.seats = self._books.seats
+        self.tidy = self._books.tidy
         with self._store.reading() as connection:
             self._foreign.begin(connection)
 
@@ -133,109 +127,85 @@ class SqliteLedger:
 
     def put_accounts(self, accounts: Iterable[Account]) -> None:
         """Register or change accounts, all or none. Raises LedgerError."""
-        rows = [row_of_account(account) for account in accounts]
+        some = list(accounts)
         self.flush()
-        new = insert(ACCOUNT)
-        with self._store.guarded(), self._store.writing() as connection:
-            if not rows:
-                return      # but that writing is possible has been tried
-            change = take_marks(connection, "account", 1)
-            connection.execute(
-                new.on_conflict_do_update(
-                    index_elements=[ACCOUNT.c.id],
-                    set_={c.name: new.excluded[c.name] for c in ACCOUNT.c if c.name != "id"},
-                ),
-                [row | {"change": change} for row in rows],
-            )
-        with self._caught_up():
-            pass
+        with self._writing() as connection:     # also with none: that writing is possible has then been tried
+            register_rows.put_accounts(connection, some, self._lot, self._clock())
+        if some:
+            with self._caught_up():
+                pass
+
+    def customers(self) -> list[Customer]:
+        """What is known of customers besides their accounts, by id."""
+        with self._store.reading() as connection:
+            return register_rows.customers(connection)
+
+    def put_customers(self, customers: Iterable[Customer]) -> None:
+        """Enter or change customers, all or none. Raises LedgerError."""
+        with self._writing() as connection:
+            register_rows.put_customers(connection, list(customers), self._lot, self._clock())
 
     def modes(self) -> list[ModeSetting]:
         """Every mode setting ever made, the oldest first."""
         with self._store.reading() as connection:
-            rows = connection.execute(sa.select(MODE_SETTING).order_by(MODE_SETTING.c.change)).mappings()
-            return [mode_of_row(row) for row in rows]
+            return register_rows.modes(connection)
 
     def put_mode(self, setting: ModeSetting) -> None:
         """Record a mode setting. Raises LedgerError."""
-        with self._store.guarded(), self._store.writing() as connection:
-            change = take_marks(connection, "mode", 1)
-            row = row_of_mode(setting) | {"change": change, "writer": self._lot}
-            connection.execute(sa.insert(MODE_SETTING), row)
+        with self._writing() as connection:
+            register_rows.put_mode(connection, setting, self._lot)
 
     # Archive -------------------------------------------------------------------------------------
 
-    def calls(self, account_id: str = "", span: Span | None = None) -> Iterator[CallRecord]:
-        """Records by start time, of one account and one cycle where given."""
-        query = sa.select(*RECORD_COLUMNS).order_by(CALL.c.started_at, CALL.c.call_id)
-        if account_id:
-            query = query.where(CALL.c.account == account_id)
-        if span is not None:
-            query = query.where(CALL.c.started_at >= span.start, CALL.c.started_at < span.end)
+    def calls(
+        self, account_id: str = "", span: Span | None = None, customer: str = ""
+    ) -> Iterator[CallRecord]:
+        """Records by start time: of one account, one customer and one cycle, where given."""
         self._settle()
         with self._store.reading() as connection:
-            for row in connection.execution_options(yield_per=ROWS_AT_ONCE).execute(query):
-                yield record_of_row(row)
+            yield from archive_rows.calls(connection, account_id, customer, span)
 
     def call(self, call_id: str) -> CallRecord | None:
         """One record; the id may come without its "<switch>/" where that is unambiguous."""
-        self._settle()
-        query = sa.select(*RECORD_COLUMNS)
-        if "/" in call_id:
-            query = query.where(CALL.c.call_id == call_id)
-        else:
-            query = query.where(CALL.c.call_id.endswith(f"/{call_id}", autoescape=True))
-        with self._store.reading() as connection:
-            found = [record_of_row(row) for row in connection.execute(query.limit(2))]
-        return found[0] if len(found) == 1 else None
+        with self._settled() as connection:
+            return archive_rows.call(connection, call_id)
 
     def decisions(self, account_id: str = "", call_id: str = "", limit: int = 50) -> list[Decision]:
         """Decisions, the newest first."""
-        query = sa.select(DECISION.c.body).order_by(DECISION.c.at.desc(), DECISION.c.decision_id.desc())
-        if account_id:
-            query = query.where(DECISION.c.account == account_id)
-        if call_id:
-            query = query.where(DECISION.c.call_id == call_id)
-        return self._decisions(query.limit(limit))
+        with self._settled() as connection:
+            return list(archive_rows.decisions(connection, account_id, call_id, limit=limit))
+
+    def decisions_in(self, span: Span, account_id: str = "") -> Iterator[Decision]:
+        """All decisions in a stretch of time, the oldest first."""
+        self._settle()
+        with self._store.reading() as connection:
+            yield from archive_rows.decisions(connection, account_id, span=span)
 
     def decision(self, decision_id: str) -> Decision | None:
         """One decision."""
-        found = self._decisions(sa.select(DECISION.c.body).where(DECISION.c.decision_id == decision_id))
-        return found[0] if found else None
-
-    def _decisions(self, query: sa.Select[Any]) -> list[Decision]:
-        self._settle()
-        with self._store.reading() as connection:
-            return [decision_of_text(row[0]) for row in connection.execute(query)]
+        with self._settled() as connection:
+            return next(archive_rows.decisions(connection, decision_id=decision_id), None) if decision_id else None
 
     def derive(self, scope: Scope, key: str, measure: Measure, span: Span) -> Tally:
         """The tally of one account or customer in any cycle, from nothing but its records."""
-        self._settle()
-        with self._store.reading() as connection:
-            return derived(connection, scope, key, measure, span)
+        with self._settled() as connection:
+            return derived(connection, scope, key, measure, span, self._clock())
 
     def derive_all(self, scope: Scope, measure: Measure, span: Span) -> dict[str, Tally]:
         """The same for every account or customer that has calls there: one question for all of them."""
-        self._settle()
-        with self._store.reading() as connection:
-            return derived_of_all(connection, scope, measure, span)
+        with self._settled() as connection:
+            return derived_of_all(connection, scope, measure, span, self._clock())
 
     def callers(self, span: Span) -> list[tuple[str, str]]:
         """Each account with a call that started in a cycle, and the customer it was counted for then."""
-        query = (
-            sa.select(CALL.c.account, CALL.c.customer).distinct()
-            .where(CALL.c.account != "", CALL.c.started_at >= span.start, CALL.c.started_at < span.end)
-            .order_by(CALL.c.account, CALL.c.customer)
-        )
-        self._settle()
-        with self._store.reading() as connection:
-            return [(account, customer) for account, customer in connection.execute(query)]
+        with self._settled() as connection:
+            return archive_rows.callers(connection, span)
 
     def absorb(self, events: Sequence[CallEvent]) -> Absorbed:
         """Take in many events at once, straight to the store. Raises LedgerError; then none was taken."""
         books = self._books
         self.flush()
-        with self._store.guarded(), self._store.writing() as connection:
+        with self._writing() as connection:
             if self._in_use:
                 self._foreign.take_calls(connection)
             there = find(connection, {event.attempt.call_id for event in events})
@@ -260,7 +230,7 @@ class SqliteLedger:
         Raises LedgerError where the file is damaged or can't be brought up to date."""
         self._store.sound()
         with self._caught_up() as connection:
-            return differences(connection, self._books)
+            return differences(connection, self._books, self._clock())
 
     # Charges -------------------------------------------------------------------------------------
 
@@ -271,8 +241,49 @@ class SqliteLedger:
 
     def charge(self, claims: Sequence[Claim], at: float) -> list[Entry]:
         """Write what is missing for the entries to add up to these claims. Raises LedgerError."""
-        with self._store.guarded(), self._store.writing() as connection:
-            return charge_rows.write(connection, claims, at)
+        with self._writing() as connection:
+            return charge_rows.write(connection, claims, self._lot, at)
+
+    # Journal -------------------------------------------------------------------------------------
+
+    @property
+    def registers(self) -> Registers:
+        """What follows from the journal, as it stands now."""
+        self._learn()
+        return self._books.registers
+
+    def note(self, entry: JournalEntry) -> None:
+        """Put on record: known at once, written later."""
+        self.registers.fold([entry])
+        self._writer.note(entry)
+
+    def put(self, entries: Sequence[JournalEntry]) -> list[JournalEntry]:
+        """Put on record, durable when this returns. Raises LedgerError; then nothing was taken."""
+        self._learn()
+        with self._writing() as connection:
+            written = journal_rows.append(connection, entries, self._lot)
+        self._books.registers.fold(written)
+        return written
+
+    def journal(
+        self, kinds: Collection[Kind] = (), customer: str = "", account: str = "", ref: str = ""
+    ) -> Iterator[JournalEntry]:
+        """Entries in their order: of these kinds, of one customer, account or thing, where given."""
+        self._settle()
+        with self._store.reading() as connection:
+            yield from journal_rows.find(connection, kinds, customer, account, ref)
+
+    def prove(self) -> Proof:
+        """Follow the chain from its beginning to its end. Raises LedgerError where it can't be read."""
+        with self._settled() as connection:
+            return journal_rows.prove(connection)
+
+    def _learn(self) -> None:
+        """The journal is read when somebody first wants to know what follows from it."""
+        if not self._learned:
+            self._learned = True
+            with self._store.reading() as connection:
+                self._foreign.learn(connection)
 
     # Beginning and end ---------------------------------------------------------------------------
 
@@ -280,6 +291,7 @@ class SqliteLedger:
         """Count for this policy from now on; tallies are derived anew from the records. Raises
         LedgerError; while the disk refuses what waits, the policy before stays in force."""
         self.flush()
+        self._learn()
         with self._store.reading() as connection:
             self._foreign.begin(connection)
             load(connection, self._books, policy, self._clock())
@@ -332,6 +344,19 @@ class SqliteLedger:
             self._books.take(one.now, one.given)
 
     @contextmanager
+    def _settled(self) -> Iterator[sa.Connection]:
+        """A connection that sees everything that could be written."""
+        self._settle()
+        with self._store.reading() as connection:
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[sa.Connection]:
+        """A connection that alone may write. Raises LedgerError."""
+        with self._store.guarded(), self._store.writing() as connection:
+            yield connection
+
+    @contextmanager
     def _caught_up(self) -> Iterator[sa.Connection]:
         """One state of the file, with all of which the books agree. Raises LedgerError."""
         self.flush()
@@ -348,4 +373,4 @@ class SqliteLedger:
     def _derive(self, scope: Scope, key: str, measure: Measure, span: Span) -> Tally:
         """For stale books, while they catch up."""
         assert self._still is not None
-        return derived(self._still, scope, key, measure, span)
+        return derived(self._still, scope, key, measure, span, self._clock())

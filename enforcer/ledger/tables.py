@@ -50,7 +50,14 @@ CALL_BEFORE = _table(
 )
 DECISION = _table(
     "decision", decision_id=sa.Text, at=sa.Double, call_id=sa.Text, account=sa.Text, body=sa.Text,
+    link=sa.BigInteger, seal=sa.Text,
 )
+JOURNAL = _table(
+    "journal", link=sa.BigInteger, kind=sa.Text, at=sa.Double, ref=sa.Text, customer=sa.Text,
+    account=sa.Text, body=sa.Text, seal=sa.Text, writer=sa.BigInteger,
+)
+CHAIN = _table("chain", link=sa.BigInteger, seal=sa.Text)
+CUSTOMER = _table("customer", id=sa.Text, name=sa.Text, contacts=sa.Text, change=sa.BigInteger)
 CHARGE = _table(
     "charge", customer=sa.Text, account=sa.Text, rule=sa.Text, cycle=sa.Text, policy=sa.Text,
     number=sa.BigInteger, amount=sa.Text, currency=sa.Text, at=sa.Double, clause=sa.Text, words=sa.Text,
@@ -62,18 +69,24 @@ _values = attrgetter(*RECORD_FIELDS)
 RECORD_COLUMNS = [CALL.c[name] for name in RECORD_FIELDS]
 DERIVED_COLUMNS = [CALL.c[name] for name in ("outcome", "billed_msec", "answered_msec", "seizures")]
 LIVE = ("ringing", "talking")
-REFUSED = {Refusal.BLOCKED: "blocked", Refusal.SHED: "shed"}
+REFUSED = {
+    (Medium.CALL, Refusal.BLOCKED): "blocked", (Medium.CALL, Refusal.SHED): "shed",
+    (Medium.MESSAGE, Refusal.BLOCKED): "stopped", (Medium.MESSAGE, Refusal.SHED): "dropped",
+}
+SENT = "sent"
+OF_MESSAGES = (SENT, "stopped", "dropped")
 
 
 def outcome(record: CallRecord) -> str:
     """What a call came to, in the word that usage is added up by.
 
-    "lost" was answered, and nobody saw it end: it is never short (see `contribute`). "sent" is a message.
+    "lost" was answered, and nobody saw it end: it is never short (see `contribute`). Messages have words of
+    their own, so that the word alone tells them from calls.
     """
     if record.refused:
-        return REFUSED[record.refusal]
+        return REFUSED[record.medium, record.refusal]
     if record.medium is Medium.MESSAGE:
-        return "sent"
+        return SENT
     if record.ended_at is None:
         return "ringing" if record.answered_at is None else "talking"
     if record.answered_at is None and record.billmsec <= 0:
@@ -153,7 +166,7 @@ def mode_of_row(row: sa.RowMapping) -> ModeSetting:
 
 
 def row_of_decision(decision: Decision) -> dict[str, Any]:
-    """The columns of a decision. The body leaves out what is as `Decision` has it by default."""
+    """The columns of a decision but for `link` and `seal`. The body leaves out what is as `Decision` has it by default."""
     defaults = Decision._field_defaults
     body = {
         name: value for name, value in decision._asdict().items()

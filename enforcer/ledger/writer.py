@@ -1,8 +1,8 @@
 """The hand that writes: one thread, one connection, many rows to a commit, off the hot path.
 
-In: records and decisions, as fast as they come. Out: rows on the disk, soon. While the disk is full
-or the file is locked rows wait in memory, up to a bound, and are tried again; nothing is dropped
-without being counted. Refuses to know: books, accounts and what a row is worth.
+In: records, decisions and journal entries, as fast as they come. Out: rows on the disk, soon. While the
+disk is full or the file is locked rows wait in memory, up to a bound, and are tried again; nothing is
+dropped without being counted. Refuses to know: books, accounts and what a row is worth.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from collections.abc import Callable
 from itertools import islice
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 
 from enforcer.domain.call import CallRecord
 from enforcer.domain.decision import Decision
+from enforcer.domain.journal import JournalEntry
 from enforcer.errors import LedgerError
 from enforcer.ledger.call_rows import Written, write
+from enforcer.ledger.journal_rows import append
 from enforcer.ledger.store import Store, words
-from enforcer.ledger.tables import DECISION, row_of_decision
 
 GROUP_SECONDS = 0.05        # what a crash may cost; a commit each time leaves the disk idle nine tenths
 GROUP_ROWS = 500            # rows to a commit: another process waits no longer than a few tens of ms
@@ -29,6 +29,7 @@ RETRY_SECONDS = 1.0         # between two tries while the disk refuses
 # outage at 100 calls a second, and about 100 MB. Decisions cost more and matter less.
 MOST_CALLS = 100_000
 MOST_DECISIONS = 20_000
+MOST_ENTRIES = 50_000       # of the journal: what customers were told and said, and few of it
 
 # A row that no database would take (half a surrogate, a number past 64 bits) and no retry will help.
 UNWRITABLE = (sa.exc.IntegrityError, sa.exc.DataError, UnicodeError, OverflowError, TypeError, ValueError)
@@ -50,6 +51,7 @@ class Writer:
         self._waiting: dict[str, CallRecord] = {}
         self._writing: dict[str, CallRecord] = {}
         self._decisions: deque[Decision] = deque()
+        self._entries: deque[JournalEntry] = deque()
         self._given = self._taken = self._done = 0      # tickets, one for each thing given to us
         self._failures = 0
         self._asked = 0                                 # threads that wait in `flush`
@@ -78,6 +80,15 @@ class Writer:
                 self._decisions.popleft()
                 self.overflow += 1
             self._decisions.append(decision)
+            self._announce()
+
+    def note(self, entry: JournalEntry) -> None:
+        """Write this entry soon; where too many wait it is lost and counted."""
+        with self._ready:
+            if len(self._entries) >= MOST_ENTRIES:
+                self.overflow += 1
+                return
+            self._entries.append(entry)
             self._announce()
 
     def find(self, call_id: str) -> CallRecord | None:
@@ -127,11 +138,12 @@ class Writer:
             with self._ready:
                 self._writing, self._waiting = self._waiting, {}
                 decisions, self._decisions = self._decisions, deque()
+                entries, self._entries = self._entries, deque()
                 self._taken = self._given
             try:
-                self._write(decisions)
+                self._write(decisions, entries)
             except Exception as problem:        # nothing may end this thread while rows wait
-                self._again(problem, decisions)
+                self._again(problem, decisions, entries)
             else:
                 with self._ready:
                     self._done = self._taken
@@ -151,54 +163,60 @@ class Writer:
             )
             return not self._stopping
 
-    def _write(self, decisions: deque[Decision]) -> None:
-        while self._writing or decisions:
+    def _write(self, decisions: deque[Decision], entries: deque[JournalEntry]) -> None:
+        while self._writing or decisions or entries:
             records = list(islice(self._writing.values(), GROUP_ROWS))
             some = list(islice(decisions, GROUP_ROWS))
+            few = list(islice(entries, GROUP_ROWS))
             try:
-                self._commit(records, some)
+                self._commit(records, some, few)
             except UNWRITABLE as problem:
-                self._one_by_one(records, some, problem)
+                self._one_by_one(records, some, few, problem)
             with self._ready:
                 for record in records:
                     del self._writing[record.call_id]
-            for _ in some:
-                decisions.popleft()
+            for waiting, done in ((decisions, some), (entries, few)):
+                for _ in done:
+                    waiting.popleft()
 
-    def _commit(self, records: list[CallRecord], decisions: list[Decision]) -> None:
+    def _commit(
+        self, records: list[CallRecord], decisions: list[Decision], entries: list[JournalEntry]
+    ) -> None:
         with self._store.writing() as connection:
             written = write(connection, records, self._lot, self._clock())
-            if decisions:
-                connection.execute(
-                    insert(DECISION).on_conflict_do_nothing(), [row_of_decision(d) for d in decisions]
-                )
+            if decisions or entries:
+                append(connection, entries, self._lot, decisions)
         self.changed.extend(one for one in written if one.now != one.given)
 
     def _one_by_one(
-        self, records: list[CallRecord], decisions: list[Decision], problem: BaseException
+        self, records: list[CallRecord], decisions: list[Decision], entries: list[JournalEntry],
+        problem: BaseException,
     ) -> None:
         """Find the rows that spoil a group, and let only those go."""
-        if len(records) + len(decisions) == 1:
+        names = [r.call_id for r in records] + [d.decision_id for d in decisions] + [e.ref for e in entries]
+        if len(names) == 1:
             self.unwritable += 1
-            which = records[0].call_id if records else decisions[0].decision_id
-            self._complain = f"{self._store.path}: {which!r} can't be written: {words(problem)}"
+            self._complain = f"{self._store.path}: {names[0]!r} can't be written: {words(problem)}"
             return
-        for record in records:
+        alone: list[tuple[list[CallRecord], list[Decision], list[JournalEntry]]] = [
+            *(([record], [], []) for record in records), *(([], [decision], []) for decision in decisions),
+            *(([], [], [entry]) for entry in entries),
+        ]
+        for one in alone:
             try:
-                self._commit([record], [])
+                self._commit(*one)
             except UNWRITABLE as its_problem:
-                self._one_by_one([record], [], its_problem)
-        for decision in decisions:
-            try:
-                self._commit([], [decision])
-            except UNWRITABLE as its_problem:
-                self._one_by_one([], [decision], its_problem)
+                self._one_by_one(*one, its_problem)
 
-    def _again(self, problem: BaseException, decisions: deque[Decision]) -> None:
+    def _again(
+        self, problem: BaseException, decisions: deque[Decision], entries: deque[JournalEntry]
+    ) -> None:
         """What was not written waits again, behind nothing newer about the same call."""
         with self._ready:
             self._waiting = {**self._writing, **self._waiting}
             self._writing = {}
+            entries.extend(self._entries)
+            self._entries = entries
             decisions.extend(self._decisions)
             self._decisions = decisions
             while len(self._decisions) > MOST_DECISIONS:

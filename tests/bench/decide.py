@@ -11,10 +11,11 @@ from enforcer.domain.account import Account
 from enforcer.domain.call import CallAttempt, CallEvent, Direction, NumberClass, Phase
 from enforcer.domain.decide import decide
 from enforcer.domain.decision import Verdict
+from enforcer.domain.measure import Measure, Scope
 from enforcer.domain.mode import Mode, Modes
 from enforcer.domain.policy import Pack, Policy
 from enforcer.domain.rules import KINDS, Pace, Rule, RuleSpec, Step
-from enforcer.domain.usage import Measure, Scope, Tally
+from enforcer.domain.usage import Tally
 from enforcer.ledger.books import Books
 from tests.bench.report import Figure, at_least, at_most, percentile
 

@@ -9,7 +9,8 @@ import pytest
 from enforcer.domain.account import Account
 from enforcer.domain.charge import Claim, net
 from enforcer.domain.cycle import BillingCycle
-from enforcer.domain.usage import Measure, Scope, Tally, Window
+from enforcer.domain.measure import Measure, Scope, Window
+from enforcer.domain.usage import Tally
 from enforcer.ledger.port import Ledger
 from tests.support.ledgers import DAY, Call, talked, tell
 from tests.support.rules import NOON

@@ -8,8 +8,9 @@ import pytest
 
 from enforcer.domain.account import Account
 from enforcer.domain.call import Direction, Refusal
+from enforcer.domain.measure import Measure, Scope
 from enforcer.domain.policy import Policy
-from enforcer.domain.usage import Measure, Scope, Usage
+from enforcer.domain.usage import Usage
 from enforcer.ledger import books
 from enforcer.ledger.port import Ledger
 from tests.support.ledgers import CYCLE, DAY, POLICY, Call, Clock, derived, talked, tell, usage

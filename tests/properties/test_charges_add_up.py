@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from enforcer.control.settlement import settlement
 from enforcer.domain.charge import Charge, Claim, Entry, On, Per, missing, net, subject
+from enforcer.domain.measure import Measure, Scope
 from enforcer.domain.numbers import NumberPlan
 from enforcer.domain.policy import Policy
-from enforcer.domain.usage import Measure, Scope
 from enforcer.ledger.memory import MemoryLedger
 from tests.support.ledgers import DAY, Call
 from tests.support.rules import NOON, rule

@@ -12,19 +12,36 @@ from enforcer.domain.account import Account, Standing
 from enforcer.domain.call import Direction, NumberClass
 from enforcer.domain.decide import decide
 from enforcer.domain.decision import Decision, Verdict
+from enforcer.domain.measure import Detail, Measure
 from enforcer.domain.mode import CEILING, Mode, Modes, ModeSetting
-from enforcer.domain.policy import Seat
+from enforcer.domain.notice import NoticeTerms
 from enforcer.domain.rules import KINDS, Pace, Rule
-from enforcer.domain.usage import Measure, Tally
-from tests.support.rules import NOON, attempt, rule
+from enforcer.domain.trail import Trail
+from enforcer.domain.usage import Detailed, Tally
+from tests.support.rules import NOON, attempt, record, rule, seated
 
 small = st.integers(0, 30)
+
+
+def tallied(
+    ringing: int, talking: int, completed: int, short: int, unanswered: int, msec: int, marked: int = 0,
+    near: int = 0, numbers: list[int] | None = None,
+) -> Detailed:
+    """A tally that could be one: its parts make the whole, and its trail is of some of its calls."""
+    attempts = ringing + talking + completed + short + unanswered
+    trail = Trail(Detail, 60)
+    for nth, number in enumerate((numbers or [])[:attempts]):
+        one = record(NOON - nth * 40, number=f"1212555{number:04}", caller=f"{number % 3}")
+        trail.add(one._replace(call_id=f"pbx1/{nth}"))
+    return Detailed(
+        attempts, ringing, talking, completed, short, msec, talking * int(NOON - 60) * 1000,
+        marked=min(marked, attempts), near=min(near, completed), trail=trail,
+    )
+
+
 tallies = st.builds(
-    lambda ringing, talking, completed, short, unanswered, msec: Tally(
-        attempts=ringing + talking + completed + short + unanswered, ringing=ringing, talking=talking,
-        completed=completed, short=short, msec=msec, talking_since=talking * int(NOON - 60) * 1000,
-    ),
-    small, small, small, small, small, st.integers(0, 1_200_000),
+    tallied, small, small, small, small, small, st.integers(0, 1_200_000), small, small,
+    st.lists(st.integers(0, 9), max_size=30),
 )
 rules = st.builds(
     lambda kind, critical, warning, verdict, warn, name, **more: rule(
@@ -34,7 +51,8 @@ rules = st.builds(
     st.sampled_from(sorted(KINDS)), st.integers(1, 20).map(Fraction),
     st.sampled_from([None, Fraction(1, 2), Fraction(9, 10)]),
     st.sampled_from(Verdict), st.sampled_from([Verdict.TAG, Verdict.THROTTLE]),
-    st.sampled_from("abcdefgh"), min_attempts=st.integers(0, 20),
+    st.sampled_from("abcdefgh"), min_attempts=st.integers(0, 20), min_answered=st.integers(0, 20),
+    notice=st.sampled_from([None, NoticeTerms()]), exceeds=st.sampled_from([None, True, False]),
     measure=st.builds(Measure, directions=st.frozensets(st.sampled_from(Direction), min_size=1)),
     pace=st.builds(Pace, calls=st.integers(1, 3), max_hold=st.sampled_from([0.0, 0.5, 2.0])),
 )
@@ -46,7 +64,7 @@ def ask(
     policy: list[Rule], numbers: list[Tally], account: Account, modes: Modes, at: float = NOON
 ) -> list[Decision]:
     """Three calls at once, so that pacers have something to say."""
-    seats = [Seat(one, tally) for one, tally in zip(policy, numbers, strict=False)]
+    seats = [seated(one, tally) for one, tally in zip(policy, numbers, strict=False)]
     kind = NumberClass.ORDINARY
     return [decide(attempt(at), kind, account, seats, modes, "d") for _ in range(3)]
 
@@ -61,9 +79,12 @@ def test_no_verdict_is_above_the_ceiling_of_its_mode(
     for decision in ask(policy, numbers, account, modes):
         assert decision.verdict <= CEILING[ceiling]
         assert decision.verdict <= decision.would_be
+        noticed = {one.spec.id for one in policy if one.spec.notice is not None}
         for finding in decision.findings:
             allowed = min(ceiling, by_rule.get(finding.rule, Mode.BLOCK))
             assert finding.capped <= CEILING[allowed]
+            if finding.rule in noticed:         # nobody was told anything
+                assert finding.verdict <= Verdict.TAG
         if ceiling < Mode.THROTTLE:
             assert (decision.hold, decision.shed, decision.refused) == (0.0, False, False)
         if ceiling < Mode.BLOCK:

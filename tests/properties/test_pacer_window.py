@@ -14,7 +14,7 @@ from enforcer.domain.decision import Decision, Verdict
 from enforcer.domain.mode import Mode, Modes
 from enforcer.domain.policy import Seat
 from enforcer.domain.rules import Pace
-from enforcer.domain.rules.base import Pacer
+from enforcer.domain.rules.pace import Pacer
 from enforcer.domain.usage import Tally
 from tests.support.rules import NOON, attempt, rule
 

@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from enforcer.domain.call import CallAttempt, CallEvent, Direction, NumberClass, Phase, Source
+from enforcer.domain.call import CallAttempt, CallEvent, Direction, Medium, NumberClass, Phase, Source
 from enforcer.domain.cycle import BillingCycle
+from enforcer.domain.measure import Measure, Scope, Window
 from enforcer.domain.policy import Policy
-from enforcer.domain.usage import Measure, Scope, Usage, Window
+from enforcer.domain.usage import Usage
 from enforcer.ledger.memory import MemoryLedger
 from enforcer.ledger.port import Ledger
 from enforcer.ledger.sqlite import SqliteLedger
@@ -64,6 +65,9 @@ class Call:
     direction: Direction = Direction.OUTBOUND
     answer: float | None = None
     end: float = field(default=0.0)
+    medium: Medium = Medium.CALL
+    route: str = ""
+    legs: str = ""
 
     @property
     def id(self) -> str:
@@ -72,8 +76,12 @@ class Call:
     def attempt(self, at: float | None = None) -> CallAttempt:
         return CallAttempt(
             self.id, self.switch, self.account, self.direction, self.number, "100",
-            self.start if at is None else at, f"PJSIP/phone-{self.name}",
+            self.start if at is None else at, f"PJSIP/phone-{self.name}", self.route, self.medium,
         )
+
+    def sent(self) -> CallEvent:
+        """A message is over as it begins."""
+        return CallEvent(Phase.ENDED, self.attempt(), self.start)
 
     def started(self) -> CallEvent:
         return CallEvent(Phase.STARTED, self.attempt(), self.start)
@@ -86,6 +94,7 @@ class Call:
         end = (self.answer if self.answer is not None else self.start) + talk
         return CallEvent(
             Phase.ENDED, self.attempt(), end, answered_at=self.answer, hangup_cause=cause, source=source,
+            legs=self.legs,
         )
 
     def cdr(self, billsec: int = 0, cause: int = 16) -> CallEvent:

@@ -5,10 +5,16 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
+from enforcer.domain.account import Account
 from enforcer.domain.call import CallAttempt, CallEvent, CallRecord, Direction, NumberClass, Phase, Source
 from enforcer.domain.decision import Verdict
+from enforcer.domain.load import Loads
+from enforcer.domain.measure import Measure
+from enforcer.domain.notice import Gate
+from enforcer.domain.registers import Registers
 from enforcer.domain.rules import KINDS, Pace, Rule, RuleSpec, Step
-from enforcer.domain.usage import Measure
+from enforcer.domain.rules.seat import File, Seat
+from enforcer.domain.usage import Tally, tally_for
 
 NOON = 1_795_348_800.0      # 2026-11-22 12:00:00 UTC
 
@@ -64,3 +70,10 @@ def talked(seconds: float, started_at: float = NOON) -> CallRecord:
 def started(seizure: CallAttempt) -> CallEvent:
     """The event that begins a call."""
     return CallEvent(Phase.STARTED, seizure, seizure.at)
+
+
+def seated(one: Rule, tally: Tally | None = None, account: Account | None = None) -> Seat:
+    """A rule at acme's, with nothing on file unless an account brings it."""
+    file = File(account or Account("acme", "acme"), Registers(), Loads(), lambda number: number)
+    also = tuple(Seat(signal, tally_for(signal.spec.measure), file=file) for signal in one.spec.also)
+    return Seat(one, tally_for(one.spec.measure) if tally is None else tally, None, Gate(), also, file)

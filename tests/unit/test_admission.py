@@ -11,11 +11,11 @@ from enforcer.domain.account import Account
 from enforcer.domain.actions import HangUp, LimitDuration
 from enforcer.domain.call import CallAttempt, CallEvent, Direction, Phase
 from enforcer.domain.decision import Decision, Verdict
+from enforcer.domain.measure import Measure, Scope
 from enforcer.domain.mode import Mode, Modes, ModeSetting
 from enforcer.domain.numbers import NumberPlan
 from enforcer.domain.policy import Pack, Policy
 from enforcer.domain.rules import Rule
-from enforcer.domain.usage import Measure, Scope
 from enforcer.ledger.memory import MemoryLedger
 from tests.support.rules import NOON, rule
 

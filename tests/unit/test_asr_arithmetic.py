@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from enforcer.domain.decision import Level
+from enforcer.domain.measure import Measure
 from enforcer.domain.rules import Rule
-from enforcer.domain.usage import Measure, Tally, recount
+from enforcer.domain.usage import Tally, recount
 from tests.support.rules import NOON, record, rule, talked
 
 FOUR = rule("asr", 4, 3)

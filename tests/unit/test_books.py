@@ -6,8 +6,9 @@ import pytest
 
 from enforcer.domain.account import Account
 from enforcer.domain.cycle import BillingCycle
-from enforcer.domain.usage import Scope, Tally
-from enforcer.ledger import books
+from enforcer.domain.measure import Scope
+from enforcer.domain.usage import Tally
+from enforcer.ledger import desks
 from enforcer.ledger.books import CLOCKS_DIFFER, Books
 from tests.support.ledgers import DAY, POLICY, Call, Clock, classify
 from tests.support.rules import NOON
@@ -33,7 +34,7 @@ def take(found: Books, account: str, at: float) -> None:
 
 
 def test_an_account_whose_pacer_is_busy_keeps_its_seat(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(books, "MOST_DESKS", 2)
+    monkeypatch.setattr(desks, "MOST_DESKS", 2)
     clock = Clock()
     found = opened(clock)
     take(found, "busy", NOON)
@@ -45,7 +46,7 @@ def test_an_account_whose_pacer_is_busy_keeps_its_seat(monkeypatch: pytest.Monke
 def test_an_idle_account_gives_up_its_seat_and_finds_its_numbers_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(books, "MOST_DESKS", 2)
+    monkeypatch.setattr(desks, "MOST_DESKS", 2)
     clock = Clock()
     found = opened(clock)
     found.apply(Call(account="idle").started())
@@ -72,5 +73,5 @@ def test_a_cycle_closes_early_only_within_what_clocks_may_differ(ahead: float, c
     found = opened(Clock(end - ahead))
     found.apply(Call(start=end - DAY).started())
     found.seats("acme", end)
-    span = found.book(Scope.ACCOUNT, "acme").span
+    (span,) = found.book(Scope.ACCOUNT, "acme").spans
     assert (span.start == end) is closes

@@ -8,10 +8,11 @@ from enforcer.domain.account import Account, Standing
 from enforcer.domain.call import Direction, NumberClass
 from enforcer.domain.decide import decide
 from enforcer.domain.decision import Decision, Level, Verdict
+from enforcer.domain.measure import Measure
 from enforcer.domain.mode import Mode, Modes, ModeSetting
 from enforcer.domain.policy import Seat
 from enforcer.domain.rules import Rule
-from enforcer.domain.usage import Measure, Tally
+from enforcer.domain.usage import Tally
 from tests.support.rules import NOON, attempt, rule
 
 ACME = Account("acme", "acme")

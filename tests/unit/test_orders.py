@@ -12,10 +12,11 @@ from enforcer.domain.actions import GrantLease, RememberWord, SetBrake, Withdraw
 from enforcer.domain.call import CallAttempt, Direction, NumberClass
 from enforcer.domain.decide import decide
 from enforcer.domain.decision import Decision, OnFailure, Verdict
+from enforcer.domain.measure import Measure
 from enforcer.domain.mode import Mode, Modes, ModeSetting
 from enforcer.domain.policy import Seat
 from enforcer.domain.rules import KINDS, RuleSpec, Step
-from enforcer.domain.usage import Measure, Tally
+from enforcer.domain.usage import Tally
 from enforcer.orders import LeaseTerms, Orders
 
 BLOCKING = Modes(default=Mode.BLOCK)

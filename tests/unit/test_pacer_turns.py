@@ -8,11 +8,12 @@ from enforcer.domain.account import Account
 from enforcer.domain.call import Direction, NumberClass
 from enforcer.domain.decide import decide
 from enforcer.domain.decision import Decision, Verdict
+from enforcer.domain.measure import Measure
 from enforcer.domain.mode import Mode, Modes, ModeSetting
 from enforcer.domain.policy import Seat
 from enforcer.domain.rules import Pace
-from enforcer.domain.rules.base import Pacer
-from enforcer.domain.usage import Measure, Tally
+from enforcer.domain.rules.pace import Pacer
+from enforcer.domain.usage import Tally
 from tests.support.rules import NOON, attempt, rule
 
 ACME = Account("acme", "acme")

@@ -6,8 +6,9 @@ import pytest
 
 from enforcer.domain.account import Account, AccountType
 from enforcer.domain.decision import Verdict
+from enforcer.domain.measure import Measure, Scope, Window
 from enforcer.domain.policy import Pack, Policy, Seat
-from enforcer.domain.usage import Measure, Scope, Tally, Window
+from enforcer.domain.usage import Tally
 from tests.support.rules import rule
 
 CUSTOMER = Measure(Scope.CUSTOMER)

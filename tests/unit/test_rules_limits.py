@@ -7,9 +7,10 @@ import pytest
 from enforcer.domain.account import Account, AccountType
 from enforcer.domain.call import Direction, NumberClass
 from enforcer.domain.decision import Level, Verdict
+from enforcer.domain.measure import Measure, Window
 from enforcer.domain.rules import KINDS, Pace, Rule
-from enforcer.domain.rules.base import Pacer
-from enforcer.domain.usage import Measure, Tally, Window
+from enforcer.domain.rules.pace import Pacer
+from enforcer.domain.usage import Tally
 from tests.support.rules import NOON, rule
 
 MINUTE = 60_000
@@ -141,4 +142,4 @@ def test_selectors_all_have_to_fit(selector: dict[str, frozenset[str]], covered:
 def test_no_rule_is_about_emergency_calls(kind: str) -> None:
     measure = Measure(directions=frozenset(Direction), only=frozenset({NumberClass.EMERGENCY}))
     for one in (rule(kind, 5), rule(kind, 5, measure=measure)):
-        assert all(number is not NumberClass.EMERGENCY for _, number in one.about)
+        assert all(number is not NumberClass.EMERGENCY for _, _, number in one.about)

@@ -14,9 +14,9 @@ from enforcer.control.settlement import Row, Settlement, settlement
 from enforcer.domain.account import Account, AccountType, Standing
 from enforcer.domain.call import Direction
 from enforcer.domain.charge import Charge, Per
+from enforcer.domain.measure import Measure, Scope
 from enforcer.domain.numbers import NumberPlan
 from enforcer.domain.policy import Pack, Policy
-from enforcer.domain.usage import Measure, Scope
 from enforcer.errors import BadInput
 from enforcer.ledger.memory import MemoryLedger
 from enforcer.packs import load

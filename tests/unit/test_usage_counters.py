@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from enforcer.domain.call import CallRecord, Direction, NumberClass, Refusal, Source
-from enforcer.domain.usage import Measure, Tally, Usage, Window, recount
+from enforcer.domain.measure import Measure, Window
+from enforcer.domain.usage import Tally, Usage, recount
 from tests.support.rules import NOON, record, talked
 
 TALKING = record(answered_at=NOON, answered_by=Source.EVENT)

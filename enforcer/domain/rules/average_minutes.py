@@ -13,8 +13,11 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from enforcer.domain.account import Account, AccountType
-from enforcer.domain.rules.base import UNLIMITED, Judgement, Pacer, Rule, plain
-from enforcer.domain.usage import Measure, Scope, Tally
+from enforcer.domain.charge import Per
+from enforcer.domain.measure import Measure, Scope
+from enforcer.domain.rules.base import UNLIMITED, Closed, Judgement, Rule, plain
+from enforcer.domain.rules.pace import Pacer
+from enforcer.domain.usage import Tally
 
 
 class AverageMinutes(Rule):
@@ -26,9 +29,15 @@ class AverageMinutes(Rule):
     """
 
     settled_only = True
-    metric = "average minutes"
+    noun = "average minutes"
     unit = "minutes"
+    charged_by: Per | None = Per.MINUTE
     __slots__ = ()
+
+    @classmethod
+    def named(cls, measure: Measure) -> str:
+        """An average is always one over a whole cycle."""
+        return cls.noun
 
     @staticmethod
     def measured(measure: Measure) -> Measure:
@@ -46,6 +55,13 @@ class AverageMinutes(Rule):
     def standing(self, tally: Tally, at: float) -> tuple[str, str]:
         """The average is known when the cycle is over; only the limit stands."""
         return "-", plain(self.spec.critical.at)
+
+    def close(self, tally: Tally, divisor: int) -> Closed:
+        """The minutes of all, divided by so many accounts or channels; no value where there are none."""
+        limit, minutes = self.spec.critical.at, Fraction(tally.msec, 60_000)
+        value = minutes / divisor if divisor else None
+        breached = value is not None and value > limit
+        return Closed(value, breached, minutes - limit * divisor, tally.attempts, tally.completed)
 
 
 class Share(NamedTuple):

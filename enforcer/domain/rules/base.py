@@ -1,22 +1,28 @@
 """What every rule has: a clause, a measure, two levels, and what each level asks for.
 
-In: a tally. Out: a judgement, or None where there is nothing to say.
-Refuses to know: modes, accounts, and every other rule.
+In: a tally, or a seat where a kind has to see more than sums. Out: a judgement, or None where there is
+nothing to say. Refuses to know: modes, and every other rule.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections import deque
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import floor
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from enforcer.domain.account import Account, AccountType
-from enforcer.domain.charge import Charge
+from enforcer.domain.account import Account, AccountType, Standing
+from enforcer.domain.call import CallAttempt
+from enforcer.domain.charge import Charge, Per
+from enforcer.domain.cycle import Period
 from enforcer.domain.decision import Level, OnFailure, Verdict
-from enforcer.domain.usage import Measure, Tally
+from enforcer.domain.measure import Measure, Window
+from enforcer.domain.notice import NoticeTerms
+from enforcer.domain.rules.pace import Pace, Pacer
+from enforcer.domain.usage import Tally
+
+if TYPE_CHECKING:
+    from enforcer.domain.rules.seat import Seat
 
 UNLIMITED = 1 << 30     # attempts of headroom where a rule can never be reached
 
@@ -34,81 +40,13 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
-    """How THROTTLE lets calls through: `calls` in any `seconds`, each held for `max_hold` seconds
-    at the most; a call that would have to wait longer is shed. Raises ValueError for a pace that
-    would let nothing through."""
-
-    calls: int = 1
-    seconds: float = 1.0
-    max_hold: float = 2.0
-
-    def __post_init__(self) -> None:
-        if self.calls < 1 or self.seconds <= 0:
-            raise ValueError(f"no pace: {self.calls} calls in {self.seconds} seconds")
-
-    @classmethod
-    def of_rate(cls, cps: Fraction, max_hold: float) -> Pace:
-        """The pace that never lets more than `cps` calls through in any second.
-
-        So a fraction above one counts as the whole number below it; under one, it is one call in
-        so many seconds. Raises ValueError for a rate of 0 or less.
-
-        >>> Pace.of_rate(Fraction(5), 2), Pace.of_rate(Fraction(1, 4), 2)
-        (Pace(calls=5, seconds=1.0, max_hold=2), Pace(calls=1, seconds=4.0, max_hold=2))
-        """
-        if cps >= 1:
-            return cls(int(cps), 1.0, max_hold)
-        if cps <= 0:
-            raise ValueError(f"no pace: {cps} calls a second")
-        return cls(1, float(1 / cps), max_hold)
-
-
-class Pacer:
-    """The releases a pace has given. Exact: no window of `seconds` ever holds more than `calls`.
-
-    The n-th call is released no earlier than `seconds` after the one `calls` before it: first
-    in, first out. Costs one look at a short queue.
-    """
-
-    __slots__ = ("_releases", "pace")
-
-    def __init__(self, pace: Pace) -> None:
-        self.pace = pace
-        self._releases: deque[float] = deque(maxlen=pace.calls)
-
-    def hold(self, at: float) -> float:
-        """Seconds that a call arriving at `at` has to wait; 0.0 at once."""
-        releases = self._releases
-        if len(releases) < self.pace.calls:
-            return 0.0
-        earliest = releases[0] + self.pace.seconds
-        return earliest - at if earliest > at else 0.0
-
-    def take(self, release: float) -> None:
-        """A call goes on at `release` (Unix seconds). Where another rule held its predecessor for
-        longer, it is noted as of then: the queue stays in order and can be counted by halving."""
-        releases = self._releases
-        releases.append(release if not releases or release > releases[-1] else releases[-1])
-
-    def busy(self, calls: int, at: float) -> bool:
-        """Whether at least so many calls (1 or more) were released in the `seconds` before `at`."""
-        releases = self._releases
-        return len(releases) >= calls and releases[-calls] > at - self.pace.seconds
-
-    def used(self, at: float) -> int:
-        """Calls released in the `seconds` before `at`, or due later."""
-        return len(self._releases) - bisect_right(self._releases, at - self.pace.seconds)
-
-
-@dataclass(frozen=True, slots=True)
 class RuleSpec:
     """A rule as a policy pack states it.
 
     `clause` names the clause of the AUP, `text` says it in plain words. The selectors
     (`types`, `plans`, `customers`, `accounts`) narrow it where they are not empty.
     `critical` acts at the limit; `warning`, where given, before it. `charge` is what a breach costs when
-    the cycle is settled.
+    the cycle is settled. `also` are signals that have to be there as well. `notice` None acts without one.
     """
 
     id: str
@@ -121,13 +59,23 @@ class RuleSpec:
     policy: str = ""                    # "<pack>@<revision>"
     on_failure: OnFailure = OnFailure.OPEN
     pace: Pace = field(default_factory=Pace)
-    min_attempts: int = 0               # asr: judge no smaller sample
+    min_attempts: int = 0               # judge no smaller sample of attempts
+    min_answered: int = 0               # nor of answered calls
+    exceeds: bool | None = None         # a level is passed by more than `at`; False: by `at` itself; None: as the kind has it
     hang_up: bool = False               # end calls in progress when the limit is crossed
     types: frozenset[AccountType] = frozenset()
     plans: frozenset[str] = frozenset()
     customers: frozenset[str] = frozenset()
     accounts: frozenset[str] = frozenset()
     charge: Charge | None = None
+    notice: NoticeTerms | None = None
+    also: tuple[Rule, ...] = ()
+    strike: bool = False                # a cycle that closes in breach is a strike
+    propose: Standing | None = None     # at the limit, people are asked to decide on this
+    of_attempts: bool = False           # short_calls: of all attempts, not of answered ones
+    strikes: frozenset[str] = frozenset()       # strikes: of these kinds only
+    cycles: int = 0                     # strikes: in so many billing cycles, this one included
+    contended: Fraction = Fraction(4, 5)        # fair_share: the part of a switch that has to be in use
 
     def covers(self, account: Account) -> bool:
         """Whether this rule is about this account."""
@@ -144,6 +92,7 @@ class Judgement(NamedTuple):
 
     `value` and `limit` are rendered, exact and for people, from the warning on. `max_duration`
     (seconds) is the allowance left to this call; where nothing else is said the level is FINE.
+    `also` are the signals that were there as well, in words.
     """
 
     level: Level
@@ -151,28 +100,54 @@ class Judgement(NamedTuple):
     value: str
     limit: str
     max_duration: int | None = None
+    also: str = ""
+
+
+class Closed(NamedTuple):
+    """What a closed cycle comes to, to the letter. `value` is in the rule's own unit, None where there is no
+    such number; `beyond` is by how many of what its limit is a limit of it went over."""
+
+    value: Fraction | None
+    breached: bool
+    beyond: Fraction
+    attempts: int
+    completed: int
 
 
 class Rule:
     """Base of all kinds. `per_call` rules must see every call: they never allow a lease. Those that are
-    `settled_only` see none, and no counter is kept for them: they speak when a cycle is over.
+    `settled_only` see none, and no counter is kept for them: they speak when a cycle is over. Nor is one for
+    those that are not `counting`: they look at what is on file. Where THROTTLE has nothing to wait for,
+    the kind `sheds`.
 
     `spec.measure` is the measure the kind really needs, whatever the caller's said of the window.
     `about` has the calls that the rule counts; what it does not count it does not judge.
+    `summed`: its tally is all it has to see; else it looks at its seat (`weigh`, `look`, `room`).
+    `charged_by` is what its limit is a limit of: only that can be charged for as its excess.
     """
 
     per_call = False
     settled_only = False
-    metric = ""
+    counting = True
+    sheds = False
+    noun = ""
     unit = ""
+    charged_by: Per | None = None
 
-    __slots__ = ("_first", "about", "spec")
+    __slots__ = ("_first", "about", "metric", "spec", "summed")
 
     def __init__(self, spec: RuleSpec) -> None:
         self.spec = replace(spec, measure=self.measured(spec.measure))
         warning = spec.warning
         self._first = spec.critical.at if warning is None else min(warning.at, spec.critical.at)
         self.about = self.spec.measure.calls
+        self.metric = self.named(self.spec.measure)
+        self.summed = not spec.also and not self.spec.measure.routes and type(self).weigh is Rule.weigh
+
+    @classmethod
+    def named(cls, measure: Measure) -> str:
+        """The metric in words; most kinds say over which stretch of time it is."""
+        return f"{cls.noun} {window_words(measure)}"
 
     @staticmethod
     def measured(measure: Measure) -> Measure:
@@ -194,9 +169,41 @@ class Rule:
         """The metric's value now and its limit, rendered: for reports, whatever the level."""
         raise NotImplementedError
 
+    def close(self, tally: Tally, divisor: int) -> Closed | None:
+        """What a closed cycle comes to; None for kinds about a moment, which a cycle does not settle."""
+        return None
+
+    def weigh(self, seat: Seat, attempt: CallAttempt) -> Judgement | None:
+        """The judgement on an attempt, by all that the kind has to see. One whose route is not known yet is
+        not judged by a rule about routes."""
+        routes = self.spec.measure.routes
+        if routes and attempt.route not in routes:
+            return None
+        return self.look(seat, attempt.at)
+
+    def look(self, seat: Seat, at: float) -> Judgement | None:
+        """How things stand at `at`, no attempt being made."""
+        judgement = self.judge(seat.tally, at, seat.pacer)
+        if judgement is None or not seat.also:
+            return judgement
+        signals = []
+        for signal in seat.also:
+            found = signal.rule.look(signal, at)
+            if found is None or not found.level:
+                return None
+            signals.append(f"{signal.rule.metric} {found.value}, limit {found.limit}")
+        return judgement._replace(also="; ".join(signals))
+
+    def room(self, seat: Seat, at: float, switch: str) -> int:
+        """How many more attempts surely stay below the first level: until the last of all signals is there."""
+        room = self.headroom(seat.tally, at)
+        return max([room, *(signal.rule.room(signal, at, switch) for signal in seat.also)])
+
 
 class Count(Rule):
     """Base of the kinds whose levels are numbers that are still fine: one more is past the level."""
+
+    most_at_once = 1            # by how much one call can raise the number
 
     __slots__ = ("_fine",)
 
@@ -220,11 +227,20 @@ class Count(Rule):
 
     def headroom(self, tally: Tally, at: float) -> int:
         """What may still be added before the first level is passed."""
-        return max(0, self._fine - self.counted(tally))
+        return max(0, self._fine - self.counted(tally)) // self.most_at_once
 
     def standing(self, tally: Tally, at: float) -> tuple[str, str]:
         """The number so far, and the limit."""
         return str(self.counted(tally)), plain(self.spec.critical.at)
+
+    def close(self, tally: Tally, divisor: int) -> Closed | None:
+        """The number of the whole cycle."""
+        if self.spec.measure.window is Window.LIVE:
+            return None
+        number, limit = self.counted(tally), self.spec.critical.at
+        return Closed(
+            Fraction(number), number > limit, Fraction(number - floor(limit)), tally.attempts, tally.completed
+        )
 
 
 def plain(number: Fraction) -> str:
@@ -236,3 +252,19 @@ def plain(number: Fraction) -> str:
     if number.denominator == 1:
         return str(number.numerator)
     return f"{float(number):.3f}".rstrip("0").rstrip(".")
+
+
+_PERIODS = {Period.MONTH: "this cycle", Period.WEEK: "this week", Period.DAY: "today"}
+_UNITS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+
+
+def window_words(measure: Measure) -> str:
+    """The stretch of time that a measure is about, as part of a sentence.
+
+    >>> window_words(Measure(window=Window.ROLLING, seconds=7200))
+    'in 2 h'
+    """
+    if measure.window is Window.ROLLING:
+        size, unit = next((size, unit) for size, unit in _UNITS if measure.seconds % size == 0)
+        return f"in {measure.seconds // size} {unit}"
+    return _PERIODS[measure.calendar.period]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from enforcer.domain.measure import Measure, Window
 from enforcer.domain.rules.base import Count
-from enforcer.domain.usage import Measure, Tally, Window
+from enforcer.domain.usage import Tally
 
 
 class ConcurrentCalls(Count):
@@ -15,14 +16,20 @@ class ConcurrentCalls(Count):
     """
 
     per_call = True
-    metric = "calls in progress"
+    sheds = True
+    noun = "calls in progress"
     unit = "calls"
     __slots__ = ()
+
+    @classmethod
+    def named(cls, measure: Measure) -> str:
+        """A matter of the moment."""
+        return cls.noun
 
     @staticmethod
     def measured(measure: Measure) -> Measure:
         """Calls in progress, whichever cycle they began in."""
-        return replace(measure, window=Window.LIVE)
+        return replace(measure, window=Window.LIVE, per_leg=False)
 
     def counted(self, tally: Tally) -> int:
         """Calls ringing and talking."""

@@ -7,8 +7,10 @@ from fractions import Fraction
 from math import floor
 
 from enforcer.domain.decision import Level
-from enforcer.domain.rules.base import Judgement, Pace, Pacer, Rule, RuleSpec, plain
-from enforcer.domain.usage import Measure, Tally, Window
+from enforcer.domain.measure import Measure, Window
+from enforcer.domain.rules.base import Judgement, Rule, RuleSpec, plain
+from enforcer.domain.rules.pace import Pace, Pacer
+from enforcer.domain.usage import Tally
 
 
 class CallsPerSecond(Rule):
@@ -20,9 +22,14 @@ class CallsPerSecond(Rule):
     """
 
     per_call = True
-    metric = "calls per second"
+    noun = "calls per second"
     unit = "calls/s"
     __slots__ = ("_fine",)
+
+    @classmethod
+    def named(cls, measure: Measure) -> str:
+        """A matter of the moment."""
+        return cls.noun
 
     def __init__(self, spec: RuleSpec) -> None:
         super().__init__(replace(spec, pace=Pace.of_rate(spec.critical.at, spec.pace.max_hold)))
@@ -32,7 +39,7 @@ class CallsPerSecond(Rule):
     @staticmethod
     def measured(measure: Measure) -> Measure:
         """The rate lives in the pacer; the tally beside it is of calls in progress."""
-        return replace(measure, window=Window.LIVE)
+        return replace(measure, window=Window.LIVE, per_leg=False)
 
     def judge(self, tally: Tally, at: float, pacer: Pacer | None) -> Judgement | None:
         """Critical when the call would have to wait for its turn."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from fractions import Fraction
 from math import ceil
 
+from enforcer.domain.charge import Per
 from enforcer.domain.decision import Level, Verdict
-from enforcer.domain.rules.base import UNLIMITED, Judgement, Pacer, Rule, RuleSpec, plain
+from enforcer.domain.rules.base import UNLIMITED, Closed, Judgement, Rule, RuleSpec, plain
+from enforcer.domain.rules.pace import Pacer
 from enforcer.domain.usage import Tally
 
 # A call that lasts longer than this between two looks at a leased account is not expected;
@@ -22,8 +24,9 @@ class Minutes(Rule):
     Where the limit blocks, what is left of it is the longest that this call may last.
     """
 
-    metric = "minutes this cycle"
+    noun = "minutes"
     unit = "minutes"
+    charged_by = Per.MINUTE
     __slots__ = ("_caps", "_limit", "_near")
 
     def __init__(self, spec: RuleSpec) -> None:
@@ -52,6 +55,11 @@ class Minutes(Rule):
     def standing(self, tally: Tally, at: float) -> tuple[str, str]:
         """Minutes used, calls in progress included, and the limit."""
         return _minutes(tally.msec_at(at)), plain(self.spec.critical.at)
+
+    def close(self, tally: Tally, divisor: int) -> Closed:
+        """The minutes of the whole cycle; exactly the limit is fine."""
+        limit, minutes = self.spec.critical.at, Fraction(tally.msec, 60_000)
+        return Closed(minutes, minutes > limit, minutes - limit, tally.attempts, tally.completed)
 
 
 def _minutes(msec: int) -> str:

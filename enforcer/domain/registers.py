@@ -1,0 +1,214 @@
+"""What the journal comes to: who opted out of what, who has which strikes, which notices were given.
+
+In: journal entries, in order, each once. Out: answers that cost a look-up, for every call.
+Refuses to know: where the journal is kept, and what follows for a call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from enforcer.domain.journal import JournalEntry, Kind
+from enforcer.domain.notice import About, Audience, Gate, Notice, after
+
+
+class OptOut(NamedTuple):
+    """One person who does not want to hear from a sender. `account` is "" for all of the customer's."""
+
+    number: str                 # E.164
+    customer: str
+    account: str
+    at: float                   # Unix seconds
+    source: str                 # "message", "import", or "" by hand
+    who: str = ""
+    why: str = ""
+
+
+class OptOuts:
+    """Who opted out of what: by customer and number, of which of the customer's accounts.
+
+    A million of them take about 350 MB; an import of a national register belongs elsewhere.
+    """
+
+    def __init__(self) -> None:
+        self._by_customer: dict[str, dict[str, tuple[OptOut, ...]]] = {}
+
+    def put(self, opt_out: OptOut) -> None:
+        """Somebody does not want to hear any more; the first time they said so stands."""
+        numbers = self._by_customer.setdefault(opt_out.customer, {})
+        there = numbers.get(opt_out.number, ())
+        if all(one.account != opt_out.account for one in there):
+            numbers[opt_out.number] = (*there, opt_out)
+
+    def drop(self, number: str, customer: str, account: str) -> None:
+        """They changed their mind about one sender (`account`), or with "" about all of the customer's. Their
+        latest word stands: what they said about all senders together goes as well."""
+        numbers = self._by_customer.get(customer, {})
+        there = numbers.get(number, ())
+        left = tuple(one for one in there if account and one.account not in ("", account))
+        if left:
+            numbers[number] = left
+        else:
+            numbers.pop(number, None)
+
+    def found(self, number: str, customer: str, account: str) -> OptOut | None:
+        """The opt-out that stands against this sender, where it counts for each sender by itself."""
+        there = self._by_customer.get(customer, {}).get(number, ())
+        return next((one for one in there if one.account in ("", account)), None)
+
+    def found_any(self, number: str, customer: str) -> OptOut | None:
+        """The first that stands against any of the customer's senders."""
+        there = self._by_customer.get(customer, {}).get(number, ())
+        return there[0] if there else None
+
+    def any_of(self, customer: str) -> bool:
+        """Whether anybody opted out of anything of this customer's."""
+        return bool(self._by_customer.get(customer))
+
+    def all(self, customer: str = "") -> list[OptOut]:
+        """All of them, or one customer's, by number."""
+        some = [customer] if customer else sorted(self._by_customer)
+        return [
+            one for name in some for _, there in sorted(self._by_customer.get(name, {}).items())
+            for one in there
+        ]
+
+
+class Strike(NamedTuple):
+    """One violation on record. `kind` is the rule that was breached, or what people call it: "copyright".
+
+    `cycle` is the billing cycle that was breached, "" for a strike that people entered; `at` is when it
+    happened (a breached cycle's first moment), Unix seconds. `pardoned` says why it counts no more.
+    """
+
+    id: str
+    kind: str
+    at: float
+    customer: str
+    account: str                # "" for the customer as a whole
+    cycle: str = ""
+    who: str = ""
+    why: str = ""
+    entered: float = 0.0
+    pardoned: str = ""
+
+
+class Strikes:
+    """All strikes, by customer."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[str, Strike] = {}
+        self._by_customer: dict[str, dict[str, Strike]] = {}
+
+    def put(self, strike: Strike) -> None:
+        """A strike; once entered it stays what it is."""
+        if strike.id not in self._by_id:
+            self._keep(strike)
+
+    def pardon(self, strike_id: str, why: str) -> None:
+        """It counts no more."""
+        strike = self._by_id.get(strike_id)
+        if strike is not None:
+            self._keep(strike._replace(pardoned=why or "withdrawn"))
+
+    def get(self, strike_id: str) -> Strike | None:
+        """The strike of that id."""
+        return self._by_id.get(strike_id)
+
+    def of(self, customer: str, account: str, kinds: frozenset[str], since: float) -> list[Strike]:
+        """Those that count since then, oldest first: of an account and of its customer as a whole, or with no
+        account named of all the customer's accounts; of these kinds, or of all where there are none."""
+        return sorted(
+            (
+                s for s in self._by_customer.get(customer, {}).values()
+                if s.at >= since and not s.pardoned and (not kinds or s.kind in kinds)
+                and (not account or s.account in ("", account))
+            ),
+            key=lambda s: (s.at, s.id),
+        )
+
+    def all(self, customer: str = "") -> list[Strike]:
+        """All, pardoned ones too, oldest first."""
+        found = self._by_customer.get(customer, {}) if customer else self._by_id
+        return sorted(found.values(), key=lambda s: (s.at, s.id))
+
+    def _keep(self, strike: Strike) -> None:
+        self._by_id[strike.id] = strike
+        self._by_customer.setdefault(strike.customer, {})[strike.id] = strike
+
+
+class Notices:
+    """All notices, and for each rule and subject the gate that they open."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[str, Notice] = {}
+        self._gates: dict[tuple[str, str, str], Gate] = {}
+
+    def take(self, entry: JournalEntry) -> Notice | None:
+        """A step in the life of a notice; the notice as it stands now."""
+        notice = after(self._by_id.get(entry.ref), entry)
+        if notice is None:
+            return None
+        self._by_id[notice.id] = notice
+        if notice.audience is Audience.CUSTOMER and notice.about is About.LEVEL:
+            self.gate(notice.rule, notice.customer, notice.account).learn(notice)
+        return notice
+
+    def gate(self, rule: str, customer: str, account: str) -> Gate:
+        """The gate of a rule about a customer (`account` "") or one account. Always the same object."""
+        place = rule, customer, account
+        gate = self._gates.get(place)
+        if gate is None:
+            gate = self._gates[place] = Gate()
+        return gate
+
+    def get(self, notice_id: str) -> Notice | None:
+        """The notice of that id."""
+        return self._by_id.get(notice_id)
+
+    def all(self, customer: str = "") -> list[Notice]:
+        """All, or one customer's, oldest first."""
+        some = (n for n in self._by_id.values() if not customer or n.customer == customer)
+        return sorted(some, key=lambda n: (n.at, n.id))
+
+    def pending(self) -> list[Notice]:
+        """Those that still have to be delivered, oldest first."""
+        return sorted((n for n in self._by_id.values() if n.pending), key=lambda n: (n.at, n.id))
+
+
+class Registers:
+    """Everything that follows from the journal. Entries come in order, each once."""
+
+    def __init__(self) -> None:
+        self.opt_outs = OptOuts()
+        self.strikes = Strikes()
+        self.notices = Notices()
+
+    def fold(self, entries: Iterable[JournalEntry]) -> None:
+        """Learn what these entries say."""
+        for entry in entries:
+            match entry.kind:
+                case Kind.OPT_OUT:
+                    body = entry.body
+                    self.opt_outs.put(OptOut(
+                        entry.ref, entry.customer, entry.account, entry.at, body.get("source", ""),
+                        body.get("who", ""), body.get("why", ""),
+                    ))
+                case Kind.OPT_IN:
+                    self.opt_outs.drop(entry.ref, entry.customer, entry.account)
+                case Kind.STRIKE:
+                    body = entry.body
+                    self.strikes.put(Strike(
+                        entry.ref, body["kind"], body["at"], entry.customer, entry.account,
+                        body.get("cycle", ""), body.get("who", ""), body.get("why", ""), entry.at,
+                    ))
+                case Kind.PARDON:
+                    self.strikes.pardon(entry.ref, entry.body.get("why", ""))
+                case Kind.NOTICE:
+                    self.notices.take(entry)
+                case _:
+                    pass            # on record, and nothing that a call would have to know
+
+
+FOLDED = frozenset({Kind.OPT_OUT, Kind.OPT_IN, Kind.STRIKE, Kind.PARDON, Kind.NOTICE})

@@ -1,0 +1,76 @@
+"""Fair share: while a switch is busy, nobody holds more of it than is fair to the others.
+
+Source: 247VoIP, 8 Shared Systems: no use that "consumes a disproportionate share of the resources of the
+system".
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from enforcer.domain.call import CallAttempt
+from enforcer.domain.decision import Level
+from enforcer.domain.measure import Measure, Window
+from enforcer.domain.rules.base import UNLIMITED, Judgement, Rule, plain
+from enforcer.domain.rules.pace import Pacer
+from enforcer.domain.rules.seat import Seat
+from enforcer.domain.usage import Tally
+
+
+class FairShare(Rule):
+    """Levels are multiples of the fair share (see `load`): with `at = 1`, an account that would hold more calls
+    than its share is over the limit, but only while more than the `contended` part of the switch is in use.
+
+    THROTTLE has nothing to pace here: a call over the share is shed, as a full trunk would. Acts nowhere
+    where the switch's `channels` are not told.
+    """
+
+    counting = False
+    sheds = True
+    noun = "calls in progress on a busy switch"
+    unit = "times the fair share"
+    __slots__ = ()
+
+    @classmethod
+    def named(cls, measure: Measure) -> str:
+        """A matter of the moment."""
+        return cls.noun
+
+    @staticmethod
+    def measured(measure: Measure) -> Measure:
+        """Calls in progress; the switch's load counts them."""
+        return replace(measure, window=Window.LIVE, per_leg=False)
+
+    def judge(self, tally: Tally, at: float, pacer: Pacer | None) -> Judgement | None:
+        """Nothing to say without knowing which switch."""
+        return None
+
+    def headroom(self, tally: Tally, at: float) -> int:
+        """See `room`."""
+        return UNLIMITED
+
+    def standing(self, tally: Tally, at: float) -> tuple[str, str]:
+        """A matter of the moment and the switch; only the limit stands."""
+        return "-", f"{plain(self.spec.critical.at)} x fair share"
+
+    def weigh(self, seat: Seat, attempt: CallAttempt) -> Judgement | None:
+        """Critical where the account holds more than its share of the switch that the call is on."""
+        load = seat.on_file().loads.of(attempt.switch)
+        share = load.share(self.spec.contended)
+        if share is None:
+            return None
+        calls = load.by_account.get(attempt.account, 0)
+        step, level = self.spec.critical, Level.CRITICAL
+        if calls <= share * step.at:
+            if self.spec.warning is None or calls <= share * self.spec.warning.at:
+                return None
+            step, level = self.spec.warning, Level.WARNING
+        limit = f"{plain(share * step.at)} ({load.total} of {load.channels} channels in use)"
+        return Judgement(level, step, str(calls), limit)
+
+    def room(self, seat: Seat, at: float, switch: str) -> int:
+        """Calls until the switch is contended, whoever makes them."""
+        load = seat.on_file().loads.of(switch)
+        if not load.channels:
+            return UNLIMITED
+        return max(0, int(load.channels * self.spec.contended) - load.total)

@@ -1,0 +1,102 @@
+"""Strikes: violations on record, and what follows for those who repeat them.
+
+Source: 247VoIP, 7 Copyrighted Material: "to terminate in appropriate circumstances the services of customers
+who are repeat infringers"; CallTrackingMetrics: two months in any six, then thirty days' notice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from enforcer.domain.call import CallAttempt
+from enforcer.domain.cycle import BillingCycle
+from enforcer.domain.decision import Level
+from enforcer.domain.measure import Measure, Scope, Window
+from enforcer.domain.registers import Strike
+from enforcer.domain.rules.base import UNLIMITED, Judgement, Rule, plain
+from enforcer.domain.rules.pace import Pacer
+from enforcer.domain.rules.seat import Seat
+from enforcer.domain.usage import Tally
+
+
+class RepeatInfringer(Rule):
+    """Levels are numbers of strikes: a level is reached with as many as `at`, in so many billing cycles (this
+    one included), or in a rolling window. `spec.strikes` names the kinds that count; none named, all do.
+
+    An account has its own strikes and those of its customer as a whole; with the scope of a customer, those
+    of all its accounts are added up.
+    """
+
+    counting = False
+    noun = "strikes"
+    unit = "strikes"
+    __slots__ = ()
+
+    @classmethod
+    def named(cls, measure: Measure) -> str:
+        """The window is told by the value."""
+        return cls.noun
+
+    @staticmethod
+    def measured(measure: Measure) -> Measure:
+        """Nothing is counted of calls; those that it refuses are looked at."""
+        return replace(measure, window=Window.LIVE, per_leg=False)
+
+    def judge(self, tally: Tally, at: float, pacer: Pacer | None) -> Judgement | None:
+        """Nothing to say of any call."""
+        return None
+
+    def headroom(self, tally: Tally, at: float) -> int:
+        """No call reaches it."""
+        return UNLIMITED
+
+    def standing(self, tally: Tally, at: float) -> tuple[str, str]:
+        """Strikes are no sum of calls; only the limit stands."""
+        return "-", plain(self.spec.critical.at)
+
+    def weigh(self, seat: Seat, attempt: CallAttempt) -> Judgement | None:
+        """The same for every call."""
+        return self.look(seat, attempt.at)
+
+    def look(self, seat: Seat, at: float) -> Judgement | None:
+        """The level that the strikes on record have reached."""
+        number = len(self.found(seat, at))
+        step, level = self.spec.critical, Level.CRITICAL
+        if number < step.at:
+            if self.spec.warning is None or number < self.spec.warning.at:
+                return None
+            step, level = self.spec.warning, Level.WARNING
+        return Judgement(level, step, f"{number} in {self.window}", plain(step.at))
+
+    def room(self, seat: Seat, at: float, switch: str) -> int:
+        """All the calls there are while there is no level; none after that."""
+        return UNLIMITED if self.look(seat, at) is None else 0
+
+    def found(self, seat: Seat, at: float) -> list[Strike]:
+        """The strikes that count at `at`, oldest first."""
+        file, spec = seat.on_file(), self.spec
+        account = file.account
+        whose = "" if spec.measure.scope is Scope.CUSTOMER else account.id
+        calendar = BillingCycle(account.anchor_day, account.timezone)
+        return file.registers.strikes.of(account.customer, whose, spec.strikes, self.since(calendar, at))
+
+    def since(self, calendar: BillingCycle, at: float) -> float:
+        """The first moment that counts at `at`."""
+        if not self.spec.cycles:
+            return at - self.spec.measure.seconds
+        start = calendar.at(at).start
+        for _ in range(self.spec.cycles - 1):
+            start = calendar.at(start - 1).start
+        return start
+
+    @property
+    def window(self) -> str:
+        """The window in words."""
+        if self.spec.cycles:
+            return f"{self.spec.cycles} cycles" if self.spec.cycles > 1 else "this cycle"
+        return f"{plain_days(self.spec.measure.seconds)} days"
+
+
+def plain_days(seconds: int) -> str:
+    """Seconds as days, for people."""
+    return f"{seconds / 86_400:g}"

@@ -1,0 +1,117 @@
+"""Links of the chain as rows: journal entries and decisions, sealed as they are written, and proved.
+
+In: entries and decisions, and a connection that alone may write. Out: rows; entries back from rows; the first
+row that does not fit. Refuses to know: what entries mean, and when they are written.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Iterator
+from heapq import merge
+from typing import Any
+
+import sqlalchemy as sa
+
+from enforcer.domain.chain import BEGINNING, Head, seal
+from enforcer.domain.decision import Decision
+from enforcer.domain.journal import JournalEntry, Kind
+from enforcer.ledger.port import Proof
+from enforcer.ledger.tables import CHAIN, DECISION, JOURNAL, row_of_decision
+
+ROWS_AT_ONCE = 1000
+_COLUMNS = [JOURNAL.c[name] for name in JournalEntry._fields]
+
+
+def head(connection: sa.Connection) -> Head:
+    """The end of the chain."""
+    return Head(*connection.execute(sa.select(CHAIN.c.link, CHAIN.c.seal)).one())
+
+
+def append(
+    connection: sa.Connection, entries: Iterable[JournalEntry], writer: int, decisions: Iterable[Decision] = ()
+) -> list[JournalEntry]:
+    """Write decisions, then entries, each sealed onto the end of the chain. Returns the entries as written."""
+    link, last = head(connection)
+    first = link
+    rows = []
+    for decision in decisions:
+        row = row_of_decision(decision)
+        link += 1
+        last = seal(last, *decision_parts(row))
+        rows.append(row | {"link": link, "seal": last})
+    if rows:
+        connection.execute(sa.insert(DECISION), rows)
+    written = []
+    for entry in entries:
+        link += 1
+        last = seal(last, *entry.parts)
+        written.append(entry._replace(link=link, seal=last))
+    if written:
+        connection.execute(sa.insert(JOURNAL), [row_of(entry, writer) for entry in written])
+    if link != first:
+        connection.execute(sa.update(CHAIN).values(link=link, seal=last))
+    return written
+
+
+def decision_parts(row: Any) -> tuple[object, ...]:
+    """What the seal of a decision's row stands for."""
+    return "decision", row["at"], row["decision_id"], row["call_id"], row["account"], row["body"]
+
+
+def row_of(entry: JournalEntry, writer: int) -> dict[str, Any]:
+    """The row of a sealed entry."""
+    return entry._asdict() | {"kind": entry.kind.value, "body": entry.text, "writer": writer}
+
+
+def entry_of(row: Any) -> JournalEntry:
+    """An entry from the columns of its row, in the order of its fields."""
+    kind, at, ref, customer, account, body, link, sealed = row
+    return JournalEntry(Kind(kind), at, ref, customer, account, json.loads(body), link, sealed)
+
+
+def find(
+    connection: sa.Connection, kinds: Collection[Kind] = (), customer: str = "", account: str = "", ref: str = "",
+) -> Iterator[JournalEntry]:
+    """Entries in their order: of these kinds, of one customer, account or thing, where given."""
+    query = sa.select(*_COLUMNS).order_by(JOURNAL.c.link)
+    if kinds:
+        query = query.where(JOURNAL.c.kind.in_([kind.value for kind in kinds]))
+    for column, wanted in ((JOURNAL.c.customer, customer), (JOURNAL.c.account, account), (JOURNAL.c.ref, ref)):
+        if wanted:
+            query = query.where(column == wanted)
+    for row in connection.execution_options(yield_per=ROWS_AT_ONCE).execute(query):
+        yield entry_of(row)
+
+
+def prove(connection: sa.Connection) -> Proof:
+    """Follow the whole chain: every link there, every seal right, the last one the end. Memory stays flat."""
+    end = head(connection)
+    last, expected = BEGINNING, 1
+    for link, sealed, parts, name in _links(connection):
+        if link != expected:
+            return Proof(expected - 1, end, f"link {expected} is missing: after it comes {name}")
+        last = seal(last, *parts)
+        if last != sealed:
+            return Proof(expected - 1, end, f"link {link}, {name}, does not fit its seal")
+        expected += 1
+    if (expected - 1, last) != end:
+        missing = f"link {expected} is missing" if expected <= end.link else "its end is not what was written last"
+        return Proof(expected - 1, end, f"{missing}: the chain goes to link {end.link}")
+    return Proof(end.link, end, "")
+
+
+def _links(connection: sa.Connection) -> Iterator[tuple[int, str, tuple[object, ...], str]]:
+    """All links in order: number, seal, what it seals, and what people call it."""
+    streamed = connection.execution_options(yield_per=ROWS_AT_ONCE)
+    decisions = streamed.execute(
+        sa.select(DECISION).where(DECISION.c.link != 0).order_by(DECISION.c.link)
+    ).mappings()
+    journal = streamed.execute(sa.select(JOURNAL).order_by(JOURNAL.c.link)).mappings()
+    return merge(
+        ((row["link"], row["seal"], decision_parts(row), f"decision {row['decision_id']}") for row in decisions),
+        ((row["link"], row["seal"],
+          (row["kind"], row["at"], row["ref"], row["customer"], row["account"], row["body"]),
+          f"{row['kind']} {row['ref']}") for row in journal),
+        key=lambda one: one[0],
+    )
