@@ -23,8 +23,9 @@ from enforcer.control.doctor import Probe, emergency_numbers, examine
 from enforcer.control.report import report
 from enforcer.control.site import Site
 from enforcer.control.why import Case, explain
-from enforcer.control.words import cycle_words, describe, iso, shown
+from enforcer.control.words import cycle_words, iso, shown
 from enforcer.settings import Settings
+from enforcer.wording import describe
 
 
 @dataclass(frozen=True, slots=True)

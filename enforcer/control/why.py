@@ -16,7 +16,7 @@ from typing import Any
 from enforcer.control.commands import known_account
 from enforcer.control.facts import call_facts, decision_facts
 from enforcer.control.report import RuleLine, calendar_of, report
-from enforcer.control.words import cycle_words, describe, local, shown
+from enforcer.control.words import cycle_words, local, shown
 from enforcer.domain.account import Account, Standing
 from enforcer.domain.call import CallRecord
 from enforcer.domain.decision import Decision, Finding, Verdict
@@ -27,6 +27,7 @@ from enforcer.domain.rules import Rule
 from enforcer.domain.usage import Usage
 from enforcer.errors import BadInput
 from enforcer.ledger.port import Ledger
+from enforcer.wording import describe
 
 _WORDS = {
     Verdict.ALLOW: "allowed", Verdict.TAG: "allowed, and tagged", Verdict.THROTTLE: "throttled",

@@ -1,6 +1,7 @@
 """The journal: what people and the enforcer itself put on record, one entry after the other, never edited.
 
-In: something that has to be provable later. Out: a `JournalEntry`. What is taken back is taken back by another entry.
+In: something that has to be provable later. Out: a `JournalEntry`; what is taken back, another entry takes
+back.
 Refuses to know: what follows from entries (`registers`), and where they are kept.
 """
 

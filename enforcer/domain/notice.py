@@ -4,8 +4,8 @@ In: what a rule asks for (`NoticeTerms`), and the steps in the life of each noti
 stands, and whether it opens the gate for a verdict.
 Refuses to know: how a notice is sent, its wording, and the clock.
 
-    created ──▶ sent ──▶ delivered ──▶ acknowledged        a person may acknowledge at any time: told by telephone,
-                  │ ▲                                      by letter, or by their own word; that is delivery as well
+    created ──▶ sent ──▶ delivered ──▶ acknowledged        a person may acknowledge at any time: told by
+                  │ ▲                                      telephone or letter; that is delivery as well
                   ▼ │
                  failed    tried again later, and shouted about
 
@@ -133,7 +133,9 @@ def created(notice: Notice) -> JournalEntry:
     return JournalEntry(Kind.NOTICE, notice.at, notice.id, notice.customer, notice.account, body)
 
 
-def step(notice: Notice, stage: Stage, at: float, *, problem: str = "", by: str = "", how: str = "") -> JournalEntry:
+def step(
+    notice: Notice, stage: Stage, at: float, *, problem: str = "", by: str = "", how: str = ""
+) -> JournalEntry:
     """The entry that takes a notice further."""
     said = {"stage": stage.value, "problem": problem, "by": by, "how": how}
     body = {name: value for name, value in said.items() if value}

@@ -1,4 +1,4 @@
-"""Usage added up by the database: tallies from rows, without a row leaving it, wherever sums are all it takes.
+"""Usage added up by the database: tallies from rows, without a row leaving it where sums are all it takes.
 
 In: a connection, and which calls. Out: tallies equal to what `recount` makes of the same records,
 and books loaded with them. Refuses to know: which database it is.
@@ -157,7 +157,8 @@ def derived_of_all(
         by_key: dict[str, list[CallRecord]] = {}
         for record in records(connection, span.start, span.end, *where):
             if measure.counts(record):
-                by_key.setdefault(record.account if scope is Scope.ACCOUNT else record.customer, []).append(record)
+                key = record.account if scope is Scope.ACCOUNT else record.customer
+                by_key.setdefault(key, []).append(record)
         return {key: recount(some, measure, at) for key, some in by_key.items()}
     which: sa.ColumnElement[bool]
     if measure.window is Window.LIVE:

@@ -18,7 +18,9 @@ from enforcer.ledger.tables import CALL, DECISION, RECORD_COLUMNS, decision_of_t
 ROWS_AT_ONCE = 1000     # rows fetched at a time where many are streamed: memory stays flat
 
 
-def calls(connection: sa.Connection, account_id: str, customer: str, span: Span | None) -> Iterator[CallRecord]:
+def calls(
+    connection: sa.Connection, account_id: str, customer: str, span: Span | None
+) -> Iterator[CallRecord]:
     """Records by start time: of one account, one customer and one stretch of time, where given."""
     query = sa.select(*RECORD_COLUMNS).order_by(CALL.c.started_at, CALL.c.call_id)
     if account_id:
@@ -53,7 +55,8 @@ def decisions(
     query = sa.select(DECISION.c.body)
     query = query.order_by(*(newest if span is None else (DECISION.c.at, DECISION.c.decision_id)))
     for column, wanted in (
-        (DECISION.c.account, account_id), (DECISION.c.call_id, call_id), (DECISION.c.decision_id, decision_id),
+        (DECISION.c.account, account_id), (DECISION.c.call_id, call_id),
+        (DECISION.c.decision_id, decision_id),
     ):
         if wanted:
             query = query.where(column == wanted)

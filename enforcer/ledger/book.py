@@ -21,7 +21,7 @@ class Book:
     """The tallies of one account or customer: of the cycles of today, and of the calls in progress.
 
     `tallies` stand in the order of the policy's measures, `spans` in that of its calendars. `ahead` is True
-    where a call was seen that begins after a span: the tallies of the next one are then not empty at its start.
+    where a call was seen that begins after a span: the tallies of the next one do not begin empty then.
     """
 
     __slots__ = ("ahead", "spans", "tallies")

@@ -90,7 +90,9 @@ class Books:
         self._singles = columns(policy, lambda measure: not measure.summed)
         self._books = {scope: {} for scope in Scope}
         self._rolling.clear()
-        self._rolls = {scope: any(m.window is Window.ROLLING for m in policy.measures[scope]) for scope in Scope}
+        self._rolls = {
+            scope: any(m.window is Window.ROLLING for m in some) for scope, some in policy.measures.items()
+        }
         self._desks.unseat()
         self._live = {}
         self.loads.clear()
@@ -110,7 +112,7 @@ class Books:
         self._add(record, 1, closing=False)
 
     def adopt_single(self, record: CallRecord) -> None:
-        """Take in a call from the store that is over, for the tallies that no sum tells; the others have it."""
+        """Take in a call from the store that is over, for tallies that no sum tells; the others have it."""
         self._add(record, 1, closing=False, by=self._singles)
 
     def put_live(self, record: CallRecord) -> None:

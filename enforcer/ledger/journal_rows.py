@@ -29,9 +29,10 @@ def head(connection: sa.Connection) -> Head:
 
 
 def append(
-    connection: sa.Connection, entries: Iterable[JournalEntry], writer: int, decisions: Iterable[Decision] = ()
+    connection: sa.Connection, entries: Iterable[JournalEntry], writer: int,
+    decisions: Iterable[Decision] = (),
 ) -> list[JournalEntry]:
-    """Write decisions, then entries, each sealed onto the end of the chain. Returns the entries as written."""
+    """Write decisions, then entries, each sealed onto the end of the chain; the entries as written."""
     link, last = head(connection)
     first = link
     rows = []
@@ -71,15 +72,16 @@ def entry_of(row: Any) -> JournalEntry:
 
 
 def find(
-    connection: sa.Connection, kinds: Collection[Kind] = (), customer: str = "", account: str = "", ref: str = "",
+    connection: sa.Connection, kinds: Collection[Kind] = (), customer: str = "", account: str = "",
+    ref: str = "",
 ) -> Iterator[JournalEntry]:
     """Entries in their order: of these kinds, of one customer, account or thing, where given."""
     query = sa.select(*_COLUMNS).order_by(JOURNAL.c.link)
     if kinds:
         query = query.where(JOURNAL.c.kind.in_([kind.value for kind in kinds]))
-    for column, wanted in ((JOURNAL.c.customer, customer), (JOURNAL.c.account, account), (JOURNAL.c.ref, ref)):
+    for column, wanted in (("customer", customer), ("account", account), ("ref", ref)):
         if wanted:
-            query = query.where(column == wanted)
+            query = query.where(JOURNAL.c[column] == wanted)
     for row in connection.execution_options(yield_per=ROWS_AT_ONCE).execute(query):
         yield entry_of(row)
 
@@ -96,8 +98,10 @@ def prove(connection: sa.Connection) -> Proof:
             return Proof(expected - 1, end, f"link {link}, {name}, does not fit its seal")
         expected += 1
     if (expected - 1, last) != end:
-        missing = f"link {expected} is missing" if expected <= end.link else "its end is not what was written last"
-        return Proof(expected - 1, end, f"{missing}: the chain goes to link {end.link}")
+        problem = "its end is not what was written last"
+        if expected <= end.link:
+            problem = f"link {expected} is missing: the chain goes to link {end.link}"
+        return Proof(expected - 1, end, problem)
     return Proof(end.link, end, "")
 
 
@@ -109,7 +113,8 @@ def _links(connection: sa.Connection) -> Iterator[tuple[int, str, tuple[object, 
     ).mappings()
     journal = streamed.execute(sa.select(JOURNAL).order_by(JOURNAL.c.link)).mappings()
     return merge(
-        ((row["link"], row["seal"], decision_parts(row), f"decision {row['decision_id']}") for row in decisions),
+        ((row["link"], row["seal"], decision_parts(row), f"decision {row['decision_id']}")
+         for row in decisions),
         ((row["link"], row["seal"],
           (row["kind"], row["at"], row["ref"], row["customer"], row["account"], row["body"]),
           f"{row['kind']} {row['ref']}") for row in journal),

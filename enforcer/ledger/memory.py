@@ -222,7 +222,8 @@ class MemoryLedger:
         for link, (entry, sealed) in enumerate(zip(self._chain, self._seals, strict=True), 1):
             last = seal(last, *_parts(entry))
             if last != sealed:
-                return Proof(link - 1, Head(len(self._seals), self._seals[-1]), f"link {link} does not fit its seal")
+                head = Head(len(self._seals), self._seals[-1])
+                return Proof(link - 1, head, f"link {link} does not fit its seal")
         head = Head(len(self._seals), last)
         return Proof(head.link, head, "")
 

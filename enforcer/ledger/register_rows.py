@@ -88,7 +88,9 @@ def put_mode(connection: sa.Connection, setting: ModeSetting, writer: int) -> No
 
 def mode_entry(setting: ModeSetting) -> JournalEntry:
     """That a mode was set."""
-    return JournalEntry(Kind.MODE, setting.at, setting.subject, account=setting.account, body=row_of_mode(setting))
+    return JournalEntry(
+        Kind.MODE, setting.at, setting.subject, account=setting.account, body=row_of_mode(setting),
+    )
 
 
 def _replace(connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:

@@ -183,8 +183,10 @@ class SqliteLedger:
 
     def decision(self, decision_id: str) -> Decision | None:
         """One decision."""
+        if not decision_id:
+            return None
         with self._settled() as connection:
-            return next(archive_rows.decisions(connection, decision_id=decision_id), None) if decision_id else None
+            return next(archive_rows.decisions(connection, decision_id=decision_id), None)
 
     def derive(self, scope: Scope, key: str, measure: Measure, span: Span) -> Tally:
         """The tally of one account or customer in any cycle, from nothing but its records."""

@@ -166,7 +166,8 @@ def mode_of_row(row: sa.RowMapping) -> ModeSetting:
 
 
 def row_of_decision(decision: Decision) -> dict[str, Any]:
-    """The columns of a decision but for `link` and `seal`. The body leaves out what is as `Decision` has it by default."""
+    """The columns of a decision but for `link` and `seal`. The body leaves out what `Decision` has by
+    default."""
     defaults = Decision._field_defaults
     body = {
         name: value for name, value in decision._asdict().items()

@@ -19,8 +19,9 @@ ROWS_AT_ONCE = 1000     # memory stays flat, however many calls there are
 
 
 def differences(connection: sa.Connection, books: Books, now: float) -> list[Mismatch]:
-    """Compare, with rolling windows as they are at `now` (Unix seconds). Raises LedgerError for a row whose columns do not follow from one another: whatever
-    the database adds up, in any cycle, is then as wrong as that row."""
+    """Compare, with rolling windows as they are at `now` (Unix seconds). Raises LedgerError for a row whose
+    columns do not follow from one another: whatever the database adds up, in any cycle, is then as wrong as
+    that row."""
     again: dict[tuple[Scope, str], list[Tally]] = {}
     rows = connection.execution_options(yield_per=ROWS_AT_ONCE).execute(
         sa.select(*RECORD_COLUMNS, *DERIVED_COLUMNS)
@@ -53,7 +54,7 @@ def differences(connection: sa.Connection, books: Books, now: float) -> list[Mis
 
 
 def same(derived: Tally, counted: Tally, measure: Measure, now: float) -> bool:
-    """Whether two tallies of one measure say the same. A trail that has no room left undercounts, and says so."""
+    """Whether two tallies of one measure say the same. A trail without room left undercounts, and says so."""
     for tally in (derived, counted):
         if isinstance(tally, Rolling):
             tally.move(now, measure)

@@ -39,7 +39,8 @@ def loads(texts: Iterable[tuple[str, str]], sip_codes: Collection[int]) -> Polic
 def schema() -> str:
     """The JSON Schema of a pack, for editors: generated from the tables, and so never behind them."""
     found = PackFile.model_json_schema(by_alias=True)
-    found = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "enforcer policy pack"} | found
+    found["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    found["title"] = "enforcer policy pack"
     return json.dumps(found, indent=2, sort_keys=True) + "\n"
 
 

@@ -21,6 +21,10 @@ from enforcer.packs.checks import Page, check_signal, verdict_of
 from enforcer.packs.tables import MAX_HOLD, CountedTable, PaceTable, RuleTable, SignalTable, StepTable
 
 _MEDIUMS = {"calls": Medium.CALL, "messages": Medium.MESSAGE}
+# What a signal has from its rule unless it says something else.
+_INHERITED = (
+    "directions", "only", "without", "without_inbound", "routes", "window", "short_call_seconds", "short_is",
+)
 _STANDING = {"suspend": Standing.SUSPENDED, "terminate": Standing.TERMINATED}
 
 
@@ -51,9 +55,10 @@ def _signal(page: Page, rule: RuleTable, signal: SignalTable) -> Rule:
     told = CountedTable.model_fields
     says = {name: getattr(signal, name) for name in signal.model_fields_set if name in told}
     check_signal(page, signal.kind, signal)
-    shared = ("directions", "only", "without", "without_inbound", "routes", "window", "short_call_seconds", "short_is")
     merged = CountedTable.model_construct(**{
-        name: says.get(name, getattr(rule, name) if name in shared else field.get_default(call_default_factory=True))
+        name: says[name] if name in says
+        else getattr(rule, name) if name in _INHERITED
+        else field.get_default(call_default_factory=True)
         for name, field in told.items()
     })
     kind = KINDS[signal.kind]

@@ -64,7 +64,7 @@ def check_signal(page: Page, kind: str, table: CountedTable) -> None:
     """Raises BadInput for the first thing that does not go together in a signal."""
     check_kind(page, kind)
     if kind in NO_SIGNAL:
-        raise page.wrong("kind", f"{kind!r} cannot be one of several signals: it counts nothing over a window")
+        raise page.wrong("kind", f"{kind!r} cannot be one of several signals: it has no window")
     _check_meaning(page, kind, table)
     _check_window(page, kind, table.window)
     if kind == "class_share" and not table.classes:
@@ -146,7 +146,7 @@ def _check_window(page: Page, kind: str, window: WindowTable) -> None:
     said = window.model_fields_set
     if kind == "strikes":
         if len(said & {"rolling", "cycles"}) != 1 or said - {"rolling", "cycles"}:
-            raise page.wrong("window", 'strikes are counted over cycles or a span: window = { cycles = 6 }, or "180d"')
+            raise page.wrong("window", 'strikes are counted over cycles, { cycles = 6 }, or a span, "180d"')
         return
     if "cycles" in said:
         raise page.wrong("window.cycles", "only the kind 'strikes' looks at several cycles")

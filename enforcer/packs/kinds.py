@@ -18,7 +18,9 @@ MOMENTS = frozenset({"concurrent_calls", "cps", "fair_share", "opt_out"})
 WHOLE = frozenset({"attempts", "concurrent_calls", "messages", "strikes"}) | TRAILS
 POSITIVE = frozenset({"asr", "average_duration", "cps", "fair_share", "strikes"})
 # THROTTLE lets their calls through one after the other, at a pace that the pack has to give.
-PACED = (frozenset({"asr", "attempts", "average_duration", "messages", "minutes", "strikes"}) | SHARES | TRAILS)
+PACED = (
+    frozenset({"asr", "attempts", "average_duration", "messages", "minutes", "strikes"}) | SHARES | TRAILS
+)
 SHEDDING = frozenset({"concurrent_calls", "fair_share"})
 # What cannot be one of several signals: it judges a moment, a number, or nothing that is counted.
 NO_SIGNAL = MOMENTS | AVERAGES | {"strikes"}

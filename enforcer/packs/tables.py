@@ -73,7 +73,8 @@ def _window(value: Any) -> Any:
     try:
         return {"rolling": seconds_of(value)}
     except ValueError:
-        raise Wrong(f"{value!r} is no window: cycle, day, week, or the length of a rolling one, such as 24h") from None
+        words = "cycle, day, week, or the length of a rolling one, such as 24h"
+        raise Wrong(f"{value!r} is no window: {words}") from None
 
 
 def _no_notice(value: Any) -> Any:
@@ -96,9 +97,10 @@ RuleId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0
 VerdictWord = Literal["allow", "tag", "throttle", "block"]
 Span = Annotated[
     StrictInt, BeforeValidator(_span), Field(ge=1, le=LONGEST_SPAN),
-    WithJsonSchema({"anyOf": [{"type": "string", "examples": ["24h", "7d"]}, {"type": "integer", "minimum": 1}]}),
+    WithJsonSchema({
+        "anyOf": [{"type": "string", "examples": ["24h", "7d"]}, {"type": "integer", "minimum": 1}],
+    }),
 ]
-Grace = Annotated[Span, Field(ge=0)]
 
 
 class StepTable(Table):
@@ -119,21 +121,24 @@ class PaceTable(Table):
 class ChargeTable(Table):
     """What a breach costs when the cycle is settled, in the currency of the pack."""
 
-    amount: Annotated[Number, BeforeValidator(_amount), Field(gt=0), WithJsonSchema({"type": ["string", "number"]})]
+    amount: Annotated[
+        Number, BeforeValidator(_amount), Field(gt=0), WithJsonSchema({"type": ["string", "number"]}),
+    ]
     per: Per
     on: On = On.ALL
 
 
 class NoticeTable(Table):
-    """The customer is told first: `grace` after delivery the rule may act, and for `holds` after that a further
-    breach needs no new notice."""
+    """The customer is told first: `grace` after delivery the rule may act, and for `holds` after that a
+    further breach needs no new notice."""
 
     grace: Span = 7 * 86_400
     holds: Span = 90 * 86_400
 
 
 class WindowTable(Table):
-    """Over which stretch of time: cycles of a calendar, the last so many seconds, or (strikes) billing cycles."""
+    """Over which stretch of time: cycles of a calendar, the last so many seconds, or (strikes) so many
+    billing cycles."""
 
     rolling: Span | None = None
     period: Period = Period.MONTH

@@ -12,6 +12,7 @@ from enforcer.domain.measure import Measure
 from enforcer.domain.rules import Rule
 from enforcer.domain.rules.minutes import LEASED_CALL_MSEC
 from enforcer.domain.usage import Detailed, Tally, contribute, tally_for
+from enforcer.packs.kinds import TRAILS
 from tests.properties.test_decide_ceiling import tallies
 from tests.support.rules import NOON, record, rule
 
@@ -88,8 +89,11 @@ def test_headroom_of_counts_is_exact(one: Rule, tally: Tally) -> None:
     assert room == 0 or one.judge(full, NOON, None) is None
 
 
-@given(shares, tallies, st.lists(st.sampled_from(["short", "near", "marked", "unanswered", "completed"]), max_size=60),
-       st.sampled_from(["short", "near", "unanswered"]))
+@given(
+    shares, tallies,
+    st.lists(st.sampled_from(["short", "near", "marked", "unanswered", "completed"]), max_size=60),
+    st.sampled_from(["short", "near", "unanswered"]),
+)
 def test_calls_within_the_headroom_raise_no_share_to_a_level(
     one: Rule, tally: Detailed, ends: list[str], fate_of_live: str
 ) -> None:
@@ -112,15 +116,17 @@ def test_calls_within_the_headroom_raise_no_share_to_a_level(
 def test_calls_hung_up_at_once_within_the_headroom_shorten_no_average_below_a_level(
     seconds: int, warning: int | None, least: int, tally: Tally, more: int
 ) -> None:
-    one = rule("average_duration", seconds, None if warning is None else seconds * warning, min_answered=least)
+    first = None if warning is None else seconds * warning
+    one = rule("average_duration", seconds, first, min_answered=least)
     room = one.headroom(tally, NOON)
     after = replace(tally, ringing=0, talking=0, short=tally.short + tally.live + min(more, room))
     assert room == 0 or one.judge(after, NOON, None) is None
 
 
-@given(st.sampled_from(["distinct_numbers", "distinct_callers", "same_number", "sequential_numbers", "redials"]),
-       st.integers(0, 20), st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=40),
-       st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=40))
+words = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=40)
+
+
+@given(st.sampled_from(sorted(TRAILS)), st.integers(0, 20), words, words)
 def test_calls_within_the_headroom_of_a_trail_pass_no_level(
     kind: str, at: int, before: list[tuple[int, int]], after: list[tuple[int, int]]
 ) -> None:

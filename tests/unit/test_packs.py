@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from enforcer.control.words import describe
 from enforcer.domain.account import AccountType
 from enforcer.domain.call import Direction, NumberClass
 from enforcer.domain.charge import Charge, On, Per
@@ -20,6 +19,7 @@ from enforcer.errors import BadInput
 from enforcer.packs import load
 from enforcer.toml_models import one_of
 from enforcer.wire.answer import SIP_CODES
+from enforcer.wording import describe
 
 ROOT = Path(__file__).parents[2]
 
@@ -296,7 +296,8 @@ SENTENCES = {
     "tagged, and from 4 attempts per completed call on, calls are let through at 1 a second (held up to 2 "
     "s, then "
     "refused with 503). Completed calls were answered and lasted at least 6 s. Nothing is judged below "
-    "100 attempts. A cycle that closes in breach costs 0.005 USD for each attempt, completed or not.",
+    "100 attempts. A cycle that closes in breach costs 0.005 USD for each attempt, completed or not. It acts "
+    "without notice.",
     "excessive.trunk": "Over the billing cycle of a customer, outbound and inbound calls without those to "
     "directory assistance numbers nor inbound ones to toll free numbers of all accounts of type trunk "
     "and on plan flat, flat-rate or flat_rate: more than 2000 minutes on average for each channel is a "

@@ -61,7 +61,7 @@ class RuleSpec:
     pace: Pace = field(default_factory=Pace)
     min_attempts: int = 0               # judge no smaller sample of attempts
     min_answered: int = 0               # nor of answered calls
-    exceeds: bool | None = None         # a level is passed by more than `at`; False: by `at` itself; None: as the kind has it
+    exceeds: bool | None = None         # passed by more than `at`; False: by `at` itself; None: as the kind
     hang_up: bool = False               # end calls in progress when the limit is crossed
     types: frozenset[AccountType] = frozenset()
     plans: frozenset[str] = frozenset()
@@ -195,7 +195,7 @@ class Rule:
         return judgement._replace(also="; ".join(signals))
 
     def room(self, seat: Seat, at: float, switch: str) -> int:
-        """How many more attempts surely stay below the first level: until the last of all signals is there."""
+        """How many more attempts surely stay below the first level: until the last signal is there."""
         room = self.headroom(seat.tally, at)
         return max([room, *(signal.rule.room(signal, at, switch) for signal in seat.also)])
 

@@ -18,8 +18,9 @@ from enforcer.domain.usage import Tally
 
 
 class FairShare(Rule):
-    """Levels are multiples of the fair share (see `load`): with `at = 1`, an account that would hold more calls
-    than its share is over the limit, but only while more than the `contended` part of the switch is in use.
+    """Levels are multiples of the fair share (see `load`): with `at = 1`, an account that would hold more
+    calls than its share is over the limit, but only while more than the `contended` part of the switch is in
+    use.
 
     THROTTLE has nothing to pace here: a call over the share is shed, as a full trunk would. Acts nowhere
     where the switch's `channels` are not told.

@@ -2,7 +2,8 @@
 
 Source of the kinds: what carriers publish about short-duration traffic. Telnyx: more than 15 % of connected
 calls at most 6 s long; Genesys: 15 % or more, of at least 100; CallTrackingMetrics: more than 20 % under
-6 s, more than 25 % of calls incomplete. Flowroute: more than 20 % of the calls of 24 hours to high-cost numbers.
+6 s, more than 25 % of calls incomplete. Flowroute: more than 20 % of the calls of 24 hours to high-cost
+numbers.
 """
 
 from __future__ import annotations
@@ -76,7 +77,8 @@ class Share(Rule):
         fine = limit * whole / 100
         allowed = max(0, ceil(fine) - 1) if self._reaches else floor(fine)
         breached = self._passed(part, whole, limit) and self._sampled(tally)
-        return Closed(value, breached, Fraction(part - allowed), tally.attempts, tally.completed + tally.talking)
+        completed = tally.completed + tally.talking
+        return Closed(value, breached, Fraction(part - allowed), tally.attempts, completed)
 
     def _passed(self, part: int, whole: int, percent: Fraction) -> bool:
         if not whole:
@@ -93,7 +95,8 @@ class Share(Rule):
 
 
 class ShortCalls(Share):
-    """Short calls: answered, and over before they count as completed. Of all answered ones, or of all attempts."""
+    """Short calls: answered, and over before they count as completed. Of all answered ones, or of all
+    attempts."""
 
     noun = "short calls"
     __slots__ = ()
@@ -154,7 +157,8 @@ class ClassShare(Share):
             return UNLIMITED
         room = (fine * whole - part) / (1 - fine)
         more = ceil(room) - 1 if self._reaches else floor(room)
-        unjudged = max(self.spec.min_attempts - whole, self.spec.min_answered - self._answered(tally) - tally.live)
+        answered = self._answered(tally) + tally.live
+        unjudged = max(self.spec.min_attempts - whole, self.spec.min_answered - answered)
         return min(UNLIMITED, max(0, more, unjudged - 1))
 
 

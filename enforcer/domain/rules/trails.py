@@ -60,7 +60,8 @@ class DistinctNumbers(TrailCount):
 
 
 class SameNumber(TrailCount):
-    """How often the number that was tried most was tried: again and again is harassment, or a broken dialler."""
+    """How often the number that was tried most was tried: again and again is harassment, or a broken
+    dialler."""
 
     noun = "calls to one number"
     unit = "calls to one number"
