@@ -27,7 +27,7 @@ from enforcer.domain.policy import Policy
 from enforcer.domain.rules import Rule
 from enforcer.domain.rules.average_minutes import Share, pulling_up, units
 from enforcer.domain.settle import Settled, settle
-from enforcer.domain.usage import Tally
+from enforcer.domain.usage import Tally, tally_for
 from enforcer.errors import BadInput
 from enforcer.ledger.port import Ledger
 from enforcer.toml_models import meant
@@ -107,7 +107,7 @@ class _Numbers:
         question = scope, measure, span
         if question not in self._all:
             self._all[question] = self._ledger.derive_all(*question)
-        return self._all[question].get(key, Tally())
+        return self._all[question].get(key) or tally_for(measure)
 
 
 class _Party(NamedTuple):
