@@ -61,7 +61,9 @@ def build(
     policy = packs.load(settings.pack_paths, SIP_CODES)
     secrets_of = {switch.name: switch.secret() for switch in settings.switches}
     plan = settings.numbers.plan()
-    ledger = SqliteLedger(settings.ledger_path, plan.classify, clock, LEDGER_PATIENCE)
+    ledger = SqliteLedger(
+        settings.ledger_path, plan.classify, clock, LEDGER_PATIENCE, plan.canonical, settings.channels
+    )
     ledger.use(policy)
     admission = Admission(
         ledger, plan, policy, Modes(ledger.modes(), settings.policy.default_mode),
@@ -182,6 +184,7 @@ async def _watch(house: House) -> None:
                 telemetry.fault("ledger degraded", problem=degraded)
             else:
                 telemetry.note("ledger is well again")
+        house.ledger.tidy()
         if house.admission.deaf > deaf:
             telemetry.fault("telemetry failed", decisions=house.admission.deaf - deaf)
             deaf = house.admission.deaf

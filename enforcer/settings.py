@@ -108,6 +108,7 @@ class SwitchSettings(Table):
     inbound_contexts: tuple[Name, ...] = ("from-trunk", "from-pstn")
     internal_contexts: tuple[Name, ...] = ()
     timezone: Zone = "UTC"
+    channels: Annotated[StrictInt, Field(ge=0, le=1_000_000)] = 0
     listener_only: StrictBool = False
     login_deadline: Seconds = 5.0
     action_deadline: Seconds = 5.0
@@ -243,6 +244,11 @@ class Settings(Table):
     def path(self) -> Path:
         """The file that these settings were read from."""
         return self._path
+
+    @property
+    def channels(self) -> dict[str, int]:
+        """How many calls each switch can hold, of those where somebody said so."""
+        return {switch.name: switch.channels for switch in self.switches if switch.channels}
 
     @property
     def ledger_path(self) -> Path:

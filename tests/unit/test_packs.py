@@ -330,8 +330,8 @@ SENTENCES = {
     "24000 minutes are used, calls are tagged, and once 30000 minutes are used, calls are let through at 1 a "
     "second (held up to 2 s, then refused with 503). A cycle that closes in breach costs 0.02 USD for each "
     "minute beyond the limit. The customer is told first: it acts no earlier than 7 days after the notice "
-    "was delivered, and for 90 days after that a further breach needs no new one. A cycle that closes in breach "
-    "is a strike.",
+    "was delivered, and for 90 days after that a further breach needs no new one. A cycle that closes in "
+    "breach is a strike.",
     "shared.cps": "In any second, over all calls of an account, outbound calls: over 3 calls/s, calls are "
     "tagged, "
     "and over 5 calls/s, calls are let through at 5 a second (held up to 2 s, then refused with 503). "
