@@ -116,6 +116,10 @@ class Strikes:
         """The strike of that id."""
         return self._by_id.get(strike_id)
 
+    def any_of(self, customer: str) -> bool:
+        """Whether the customer or any of its accounts ever had one: most never do, and every call asks."""
+        return customer in self._by_customer
+
     def of(self, customer: str, account: str, kinds: frozenset[str], since: float) -> list[Strike]:
         """Those that count since then, oldest first: of an account and of its customer as a whole, or with no
         account named of all the customer's accounts; of these kinds, or of all where there are none."""

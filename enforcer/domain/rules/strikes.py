@@ -80,6 +80,8 @@ class RepeatInfringer(Rule):
         """The strikes that count at `at`, oldest first."""
         file, spec = seat.on_file(), self.spec
         account = file.account
+        if not file.registers.strikes.any_of(account.customer):
+            return []
         whose = "" if spec.measure.scope is Scope.CUSTOMER else account.id
         calendar = BillingCycle(account.anchor_day, account.timezone)
         return file.registers.strikes.of(account.customer, whose, spec.strikes, self.since(calendar, at))
