@@ -24,6 +24,7 @@ class Share(Rule):
     "or more", `at` itself. Below `min_attempts` and `min_answered` nothing is judged (live only)."""
 
     unit = "%"
+    rings_count = False         # whether a call belongs to the whole while it rings
     charged_by = Per.CALL
     __slots__ = ("_reaches",)
 
@@ -87,7 +88,9 @@ class Share(Rule):
         return ours >= theirs and part > 0 if self._reaches else ours > theirs
 
     def _sampled(self, tally: Tally) -> bool:
-        return tally.attempts >= self.spec.min_attempts and self._answered(tally) >= self.spec.min_answered
+        """Whether there are enough calls; one that still rings is none of them where it has no share yet."""
+        enough = tally.attempts - (0 if self.rings_count else tally.ringing) >= self.spec.min_attempts
+        return enough and self._answered(tally) >= self.spec.min_answered
 
     @staticmethod
     def _answered(tally: Tally) -> int:
@@ -132,6 +135,7 @@ class ClassShare(Share):
     """Attempts to certain classes of number, such as those that cost the carrier much."""
 
     noun = "calls to such numbers"
+    rings_count = True          # its number tells
     charged_by = Per.ATTEMPT
     __slots__ = ()
 
