@@ -16,6 +16,7 @@ from enforcer.domain.call import CallAttempt
 from enforcer.domain.charge import Charge, Per
 from enforcer.domain.cycle import Period
 from enforcer.domain.decision import Level, OnFailure, Verdict
+from enforcer.domain.joining import MOST_LEGS
 from enforcer.domain.measure import Measure, Window
 from enforcer.domain.notice import NoticeTerms
 from enforcer.domain.rules.pace import Pace, Pacer
@@ -197,8 +198,13 @@ class Rule:
         return judgement._replace(also="; ".join(signals))
 
     def room(self, seat: Seat, at: float, switch: str) -> int:
-        """How many more attempts surely stay below the first level: until the last signal is there."""
+        """How many more calls surely stay below the first level: until the last signal is there.
+
+        Where legs are counted, each of them may have as many as there can be, and so may those in progress.
+        """
         room = self.headroom(seat.tally, at)
+        if self.spec.measure.per_leg:
+            room = max(0, room - MOST_LEGS * seat.tally.live) // MOST_LEGS
         return max([room, *(signal.rule.room(signal, at, switch) for signal in seat.also)])
 
 
