@@ -43,7 +43,7 @@ def calls(
     return numbered([call._replace(**facts) for call in (*(talked(one, at) for one in lengths), *others)])
 
 
-def messages(number: int, at: float = NOON, **facts: Any) -> list[CallRecord]:
+def messages(number: int, /, at: float = NOON, **facts: Any) -> list[CallRecord]:
     """Text messages; each is over as it begins."""
     one = record(at, medium=Medium.MESSAGE, ended_at=at, ended_by=Source.EVENT, **facts)
     return numbered([one] * number, name="pbx1/m")
