@@ -67,7 +67,7 @@ def decide(
     call = (attempt.medium, attempt.direction, number_class)
     for seat in seats:
         rule, tally = seat.rule, seat.tally
-        if call not in rule.about:
+        if call not in rule.about or (rule.routes and attempt.route not in rule.routes):
             continue
         finding = None
         judgement = rule.judge(tally, at, seat.pacer) if rule.summed else rule.weigh(seat, attempt)

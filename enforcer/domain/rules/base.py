@@ -122,7 +122,8 @@ class Rule:
     the kind `sheds`.
 
     `spec.measure` is the measure the kind really needs, whatever the caller's said of the window.
-    `about` has the calls that the rule counts; what it does not count it does not judge.
+    `about` has the calls that the rule counts, and `routes` (where not empty) the carriers that they go or
+    come by; what it does not count it does not judge, nor a call whose route is not known yet.
     `acts`: one of its levels holds or refuses calls; else it is an indicator, which tags or reports.
     `summed`: its tally is all it has to see; else it looks at its seat (`weigh`, `look`, `room`).
     `charged_by` is what its limit is a limit of: only that can be charged for as its excess.
@@ -136,16 +137,17 @@ class Rule:
     unit = ""
     charged_by: Per | None = None
 
-    __slots__ = ("_first", "about", "acts", "metric", "spec", "summed")
+    __slots__ = ("_first", "about", "acts", "metric", "routes", "spec", "summed")
 
     def __init__(self, spec: RuleSpec) -> None:
         self.spec = replace(spec, measure=self.measured(spec.measure))
         warning = spec.warning
         self._first = spec.critical.at if warning is None else min(warning.at, spec.critical.at)
         self.about = self.spec.measure.calls
+        self.routes = self.spec.measure.routes
         self.metric = self.named(self.spec.measure)
         self.acts = max(step.verdict for step in (warning, spec.critical) if step is not None) > Verdict.TAG
-        self.summed = not spec.also and not self.spec.measure.routes and type(self).weigh is Rule.weigh
+        self.summed = not spec.also and type(self).weigh is Rule.weigh
 
     @classmethod
     def named(cls, measure: Measure) -> str:
@@ -177,11 +179,7 @@ class Rule:
         return None
 
     def weigh(self, seat: Seat, attempt: CallAttempt) -> Judgement | None:
-        """The judgement on an attempt, by all that the kind has to see. One whose route is not known yet is
-        not judged by a rule about routes."""
-        routes = self.spec.measure.routes
-        if routes and attempt.route not in routes:
-            return None
+        """The judgement on an attempt that the rule counts, by all that the kind has to see."""
         return self.look(seat, attempt.at)
 
     def look(self, seat: Seat, at: float) -> Judgement | None:
