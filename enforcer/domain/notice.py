@@ -158,7 +158,7 @@ def after(notice: Notice | None, entry: JournalEntry) -> Notice | None:
     if notice is None:
         return None
     if stage is Stage.SENT:
-        sending = notice.stage if notice.stage is Stage.ACKNOWLEDGED else stage
+        sending = stage if notice.told_at is None else notice.stage     # sent twice, it was told all the same
         return replace(notice, stage=sending, tries=notice.tries + 1, tried_at=entry.at)
     if stage is Stage.ACKNOWLEDGED:
         first = notice.acknowledged_at if notice.acknowledged_at is not None else entry.at
