@@ -63,7 +63,8 @@ def ask(
         "attempts", 10, verdict=verdict, notice=TERMS, measure=Measure(mediums=frozenset(Medium)),
     )
     seat = Seat(one, Tally(attempts=11), None, registers.notices.gate(one.spec.id, "acme", "acme"))
-    return decide(asking(medium, NOON + days * DAY), NumberClass.ORDINARY, ACME, [seat], Modes(default=mode), "d")
+    attempt = asking(medium, NOON + days * DAY)
+    return decide(attempt, NumberClass.ORDINARY, ACME, [seat], Modes(default=mode), "d")
 
 
 S, D, F, A = Stage.SENT, Stage.DELIVERED, Stage.FAILED, Stage.ACKNOWLEDGED
@@ -132,6 +133,24 @@ def test_a_notice_holds_back_only_what_is_more_than_a_tag(verdict: Verdict, befo
     assert ask(registers, 6, verdict=verdict).findings[0].held == (
         "the time of grace has not ended" if verdict > Verdict.TAG else ""
     )
+
+
+@pytest.mark.parametrize(("days", "seconds"), [(6.999, None), (7, 60), (96.999, 60), (97, None)])
+@pytest.mark.parametrize("warning", [None, 5])
+def test_before_it_may_act_a_limit_cuts_no_call_short(
+    days: float, seconds: int | None, warning: int | None
+) -> None:
+    """What is left of the minutes is the longest that a call may last, once they may end one."""
+    one = rule("minutes", 10, warning, notice=TERMS)
+    gate = told((S, 0), (D, 0)).notices.gate("attempts", "acme", "acme")
+    seat = Seat(one, Tally(msec=9 * 60_000), None, gate)
+    attempt = asking(at=NOON + days * DAY)
+    decision = decide(attempt, NumberClass.ORDINARY, ACME, [seat], Modes(default=Mode.BLOCK), "d")
+    assert decision.max_duration == seconds
+    assert [finding.max_duration for finding in decision.findings] == ([] if warning is None else [seconds])
+    blank = Seat(one, Tally(msec=9 * 60_000))
+    decision = decide(attempt, NumberClass.ORDINARY, ACME, [blank], Modes(default=Mode.BLOCK), "d")
+    assert decision.max_duration is None
 
 
 def test_a_rule_without_a_notice_acts_at_once() -> None:
