@@ -61,7 +61,7 @@ def build(
     policy = packs.load(settings.pack_paths, SIP_CODES)
     secrets_of = {switch.name: switch.secret() for switch in settings.switches}
     plan = settings.numbers.plan()
-    ledger = SqliteLedger(settings.ledger_path, plan.classify, clock, LEDGER_PATIENCE)
+    ledger = SqliteLedger(settings.ledger_path, plan.classify, clock, LEDGER_PATIENCE, plan.canonical)
     ledger.use(policy)
     admission = Admission(
         ledger, plan, policy, Modes(ledger.modes(), settings.policy.default_mode),

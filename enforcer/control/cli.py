@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from enforcer.checkup import Grade
-from enforcer.control import cli_account, cli_cdr, cli_mode, cli_settle
+from enforcer.control import cli_account, cli_cdr, cli_mode, cli_optout, cli_settle, cli_strike
 from enforcer.control.cli_terminal import CONFIG, FOUND, Config, Json, OneLine, emit, say, table
 from enforcer.control.commands import known_account
 from enforcer.control.doctor import Probe, emergency_numbers, examine
@@ -43,6 +43,8 @@ app = typer.Typer(
 app.add_typer(cli_mode.app, name="mode")
 app.add_typer(cli_account.app, name="account")
 app.add_typer(cli_cdr.app, name="cdr")
+app.add_typer(cli_optout.app, name="optout")
+app.add_typer(cli_strike.app, name="strike")
 app.command("settle")(cli_settle.settle)
 
 Account = Annotated[str, typer.Argument(metavar="ACCOUNT")]
