@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
 
-from enforcer.app import LOOK_SECONDS, House, build, serve
+from enforcer.app import House, build, serve
 from enforcer.domain.actions import GrantLease, WithdrawLease
 from enforcer.domain.call import CallAttempt, Direction
 from enforcer.domain.decision import Verdict
 from enforcer.settings import load
 from enforcer.telemetry import Telemetry
 from tests.support.house import House as Desk
-from tests.support.rules import NOON
 
 PACK = """
 [pack]
@@ -57,14 +57,14 @@ def desk(tmp_path: Path) -> Desk:
 
 
 def house_of(desk: Desk, ears: Ears) -> House:
-    house = build(load(desk.config), ears, lambda job: job(), clock=lambda: NOON)
+    house = build(load(desk.config), ears, lambda job: job())
     while house.ledger.changed_elsewhere():
         pass
     return house
 
 
 def attempt(account: str = "acme", number: str = NUMBER, name: str = "1") -> CallAttempt:
-    return CallAttempt(f"pbx1/{name}", "pbx1", account, Direction.OUTBOUND, number, "100", NOON)
+    return CallAttempt(f"pbx1/{name}", "pbx1", account, Direction.OUTBOUND, number, "100", time.time())
 
 
 @pytest.mark.parametrize(("command", "withdrawn"), [
@@ -79,7 +79,7 @@ async def test_what_goes_on_record_withdraws_leases_at_the_next_round(
     admission = house.admission
     for name, account in enumerate(("acme", "apex", "solo")):
         admission.admit(attempt(account, "2025550199", str(name)))
-    granted = admission.round("pbx1", NOON)
+    granted = admission.round("pbx1", time.time())
     assert {one.account for one in granted if isinstance(one, GrantLease)} == {"acme", "apex", "solo"}
 
     stop = asyncio.Event()
@@ -87,7 +87,7 @@ async def test_what_goes_on_record_withdraws_leases_at_the_next_round(
         tasks.create_task(serve(house, stop), name="enforcer")
         await asyncio.to_thread(desk.ok, *command)
         await ears.took_over.wait()
-        done = admission.round("pbx1", NOON + LOOK_SECONDS)
+        done = admission.round("pbx1", time.time())
         stop.set()
     assert {one.account for one in done if isinstance(one, WithdrawLease)} == withdrawn
 
