@@ -19,6 +19,7 @@ from enforcer import packs
 from enforcer.admission import Admission, Terms
 from enforcer.domain.mode import Modes
 from enforcer.errors import EnforcerError, LedgerError, LinkError
+from enforcer.headlog import log_head, log_heads
 from enforcer.ledger.port import Ledger
 from enforcer.ledger.sqlite import SqliteLedger
 from enforcer.ledger.store import alone
@@ -122,6 +123,7 @@ async def serve(house: House, stop: asyncio.Event) -> None:
             ]
             running.append(tasks.create_task(_take_over(house), name="take over changes"))
             running.append(tasks.create_task(_watch(house), name="watch"))
+            running.append(tasks.create_task(log_heads(house.ledger, telemetry), name="log heads"))
             telemetry.note(
                 "running", site=house.settings.site, switches=[s.name for s in house.settings.switches],
                 policy=house.admission.policy.label, mode=house.settings.policy.mode,
@@ -134,6 +136,7 @@ async def serve(house: House, stop: asyncio.Event) -> None:
     finally:
         for door in house.doors:
             await door.stop()
+        log_head(house.ledger, telemetry, last=True)
         try:
             house.ledger.close()
         except LedgerError as problem:

@@ -19,10 +19,16 @@ class OptOut(NamedTuple):
     number: str                 # E.164
     customer: str
     account: str
-    at: float                   # Unix seconds
+    at: float                   # when they said so, Unix seconds
     source: str                 # "message", "import", or "" by hand
     who: str = ""
     why: str = ""
+    entered: float = 0.0        # since when it is on record, and so in force
+
+    @property
+    def honoured_after(self) -> float | None:
+        """Seconds from the message that said so until it was in force; None for those told otherwise."""
+        return max(0.0, self.entered - self.at) if self.source == "message" else None
 
 
 class OptOuts:
@@ -61,6 +67,10 @@ class OptOuts:
         """The first that stands against any of the customer's senders."""
         there = self._by_customer.get(customer, {}).get(number, ())
         return there[0] if there else None
+
+    def of(self, number: str, customer: str) -> tuple[OptOut, ...]:
+        """All that one person said to one customer, each about another sender, or about all."""
+        return self._by_customer.get(customer, {}).get(number, ())
 
     def any_of(self, customer: str) -> bool:
         """Whether anybody opted out of anything of this customer's."""
@@ -196,8 +206,8 @@ class Registers:
                 case Kind.OPT_OUT:
                     body = entry.body
                     self.opt_outs.put(OptOut(
-                        entry.ref, entry.customer, entry.account, entry.at, body.get("source", ""),
-                        body.get("who", ""), body.get("why", ""),
+                        entry.ref, entry.customer, entry.account, body.get("at", entry.at),
+                        body.get("source", ""), body.get("who", ""), body.get("why", ""), entry.at,
                     ))
                 case Kind.OPT_IN:
                     self.opt_outs.drop(entry.ref, entry.customer, entry.account)
