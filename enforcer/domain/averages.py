@@ -25,7 +25,9 @@ def left(shares: Sequence[Share], limit: Fraction) -> int:
     return floor(limit * 60_000 * sum(share.units for share in shares)) - sum(s.msec for s in shares)
 
 
-def crossed_at(shares: Sequence[Share], limit: Fraction, start: float, at: float, until: float) -> float | None:
+def crossed_at(
+    shares: Sequence[Share], limit: Fraction, start: float, at: float, until: float
+) -> float | None:
     """When the average passes its limit at the pace of the cycle so far, from `start` to `at` (Unix seconds);
     None where that is not before `until`. `at` where it has passed it already."""
     room, used = left(shares, limit), sum(share.msec for share in shares)

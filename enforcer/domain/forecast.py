@@ -199,7 +199,9 @@ def over(rule: Count, tally: Tally, limit: Fraction) -> int:
     return max(0, rule.counted(tally) - floor(limit))
 
 
-def lapses(times: Iterable[float], measure: Measure, holds: Callable[[float], bool], at: float) -> float | None:
+def lapses(
+    times: Iterable[float], measure: Measure, holds: Callable[[float], bool], at: float
+) -> float | None:
     """When a level of a rolling window is over at the latest if nothing more is added: `times` are when its
     calls started, `holds` says whether the level would still be there at an instant. None where it never
     lapses by itself."""

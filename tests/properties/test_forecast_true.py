@@ -1,4 +1,4 @@
-"""A forecast is true of the rule: after so many further steps the rule speaks, and at one fewer it does not."""
+"""A forecast is true of its rule: after so many more steps the rule speaks, and at one fewer it does not."""
 
 from __future__ import annotations
 
