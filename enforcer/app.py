@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from enforcer import packs
 from enforcer.admission import Admission, Terms
 from enforcer.domain.mode import Modes
-from enforcer.errors import EnforcerError, LedgerError, LinkError
+from enforcer.errors import BadInput, EnforcerError, LedgerError, LinkError
 from enforcer.headlog import log_head, log_heads
 from enforcer.ledger.port import Ledger
 from enforcer.ledger.sqlite import SqliteLedger
@@ -197,6 +197,12 @@ async def _watch(house: House) -> None:
 def run(settings: Settings) -> int:
     """Run until SIGINT or SIGTERM; SIGHUP reloads the packs. Raises EnforcerError where something a
     person set is wrong, or another enforcer runs on the same ledger."""
+    for switch in settings.switches:
+        if switch.kind != "asterisk":
+            raise BadInput(
+                f"switch {switch.name}", f"there is no live link to a {switch.kind} yet: import its CDRs "
+                "with `enforcer cdr import`, and run with a configuration that leaves it out",
+            )
     with alone(settings.ledger_path):
         return _run_alone(settings)
 
