@@ -100,6 +100,10 @@ class Orders:
         if changed:
             self._look_at(decision.at, decision.switch, decision.account)
 
+    def callers(self) -> list[tuple[str, str]]:
+        """(switch, account) of those that called lately, asked or not, or have orders on a switch."""
+        return list(self._posts)
+
     def leasable(self, account_id: str, at: float, switch: str) -> bool:
         """Whether the account is far from every limit, and no rule needs to see each call."""
         terms = self._terms

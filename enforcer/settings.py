@@ -30,6 +30,7 @@ from enforcer.domain.mode import Mode
 from enforcer.domain.numbers import NumberPlan
 from enforcer.errors import BadInput
 from enforcer.settings_fields import Listen, Name, Network, Port, Seconds, Zone
+from enforcer.settings_notices import NoticesSettings
 from enforcer.toml_lines import read
 from enforcer.toml_models import Table, Wrong, meant, one_of, validated
 
@@ -234,6 +235,7 @@ class Settings(Table):
     switches: tuple[SwitchSettings, ...] = Field(default=(), alias="switch")
     lease: LeaseSettings = Field(default_factory=LeaseSettings)
     door: DoorSettings = Field(default_factory=DoorSettings)
+    notices: NoticesSettings = Field(default_factory=NoticesSettings)
     log: LogSettings = Field(default_factory=LogSettings)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
 
@@ -286,6 +288,7 @@ def load(path: Path) -> Settings:
                            "with --config or ENFORCER_CONFIG") from None
         raise
     settings._path = path
+    settings.notices._base = path.parent
     for switch in settings.switches:
         switch._base = path.parent
     return settings
