@@ -165,6 +165,14 @@ class Orders:
         for place in self._posts:
             self._look_at(at, *place)
 
+    def reconsider(self, accounts: Iterable[str], at: float) -> None:
+        """The leases of those that are near a limit by now end with the next round."""
+        for account_id in accounts:
+            for switch in self._switches:
+                post = self._posts.get((switch, account_id))
+                if post is not None and post.lease > at and not self.leasable(account_id, at, switch):
+                    self._look_at(at, switch, account_id)
+
     def _open(self, switch: str, account_id: str) -> None:
         """A post for an account that has not called yet."""
         self._posts[switch, account_id] = _Post(last_call=float("-inf"))

@@ -175,6 +175,10 @@ class Rule:
         """What a closed cycle comes to; None for kinds about a moment, which a cycle does not settle."""
         return None
 
+    def exhausted(self, seat: Seat, at: float) -> bool:
+        """Whether the rule blocks whatever is tried until its cycle is over: its limit is used up."""
+        return False
+
     def weigh(self, seat: Seat, attempt: CallAttempt) -> Judgement | None:
         """The judgement on an attempt, by all that the kind has to see. One whose route is not known yet is
         not judged by a rule about routes."""
