@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from enforcer import packs
+from enforcer import history, packs
 from enforcer.admission import Admission, Terms
 from enforcer.domain.mode import Modes
 from enforcer.errors import BadInput, EnforcerError, LedgerError, LinkError
@@ -65,7 +65,11 @@ def build(
     ledger = SqliteLedger(
         settings.ledger_path, plan.classify, clock, LEDGER_PATIENCE, plan.canonical, settings.channels
     )
+    news = history.news(ledger, policy, clock(), settings.pack_paths)
+    news += history.unrecorded(ledger, clock())
     ledger.use(policy)
+    for entry in news:
+        ledger.note(entry)
     admission = Admission(
         ledger, plan, policy, Modes(ledger.modes(), settings.policy.default_mode),
         prefix=secrets.token_hex(3), later=later,
@@ -144,14 +148,21 @@ async def serve(house: House, stop: asyncio.Event) -> None:
         telemetry.note("stopped", site=house.settings.site)
 
 
-def reload(house: House) -> None:
-    """Read the packs again, all or nothing: a pack that is wrong leaves the old policy in force."""
+def reload(house: House) -> str:
+    """Read the packs again, all or nothing: a pack that is wrong leaves the old policy in force. What is
+    wrong, "" where all is well."""
+    paths, now = house.settings.pack_paths, time.time()
     try:
-        house.admission.use(packs.load(house.settings.pack_paths, SIP_CODES), time.time())
+        policy = packs.load(paths, SIP_CODES)
+        news = history.news(house.ledger, policy, now, paths)
+        house.admission.use(policy, now)
     except EnforcerError as problem:
         house.telemetry.fault("policy not reloaded", problem=str(problem))
-    else:
-        house.telemetry.note("policy reloaded", policy=house.admission.policy.label)
+        return str(problem)
+    for entry in news:
+        house.ledger.note(entry)
+    house.telemetry.note("policy reloaded", policy=house.admission.policy.label)
+    return ""
 
 
 async def _take_over(house: House) -> None:
