@@ -100,6 +100,10 @@ class Orders:
         if changed:
             self._look_at(decision.at, decision.switch, decision.account)
 
+    def callers(self) -> list[tuple[str, str]]:
+        """(switch, account) of those that called lately, asked or not, or have orders on a switch."""
+        return list(self._posts)
+
     def leasable(self, account_id: str, at: float, switch: str) -> bool:
         """Whether the account is far from every limit, and no rule needs to see each call."""
         terms = self._terms
@@ -160,6 +164,14 @@ class Orders:
                     self._open(switch, account_id)
         for place in self._posts:
             self._look_at(at, *place)
+
+    def reconsider(self, accounts: Iterable[str], at: float) -> None:
+        """The leases of those that are near a limit by now end with the next round."""
+        for account_id in accounts:
+            for switch in self._switches:
+                post = self._posts.get((switch, account_id))
+                if post is not None and post.lease > at and not self.leasable(account_id, at, switch):
+                    self._look_at(at, switch, account_id)
 
     def _open(self, switch: str, account_id: str) -> None:
         """A post for an account that has not called yet."""

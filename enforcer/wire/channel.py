@@ -36,7 +36,7 @@ def whole(message: Message, once: tuple[str, ...] = CHANNEL_ONCE) -> None:
     """Raises WireError where the event has not exactly one of each header: a caller wrote into it."""
     raw = message.raw
     for name in once:
-        times = raw.count(_LINES[name])
+        times = raw.count(_LINES.get(name) or f"\r\n{name}: ".encode())
         if times != 1:
             raise WireError(f"{message.name} with {name} {times} times")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -271,7 +272,9 @@ def test_cdrs_are_imported_once_and_usage_follows(peopled: House) -> None:
         "2026-11-01T00:00:00.000+00:00",
     )
     assert peopled.json("verify") == []
-    assert peopled.ok("verify") == "2 calls: all counters agree\n"
+    counters, chain = peopled.ok("verify").splitlines()
+    assert counters == "2 calls: all counters agree"
+    assert re.fullmatch(r"chain: all \d+ links are sound; its head is \d+:[0-9a-f]{64}", chain)
     told = peopled.json("why", "1791194400.1")
     assert (told["call"]["account"], told["call"]["billsec"]) == ("acme", "60.000")
     assert "asr" in peopled.ok("usage", "acme")

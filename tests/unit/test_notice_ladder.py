@@ -1,266 +1,368 @@
-"""The ladder from notice to action: nothing above a tag before the customer knows and has had time."""
+"""From breach to proof of delivery, step by step: created, sent, delivered, grace, and only then a block."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
-from enforcer.domain.account import Account
-from enforcer.domain.call import CallAttempt, Direction, Medium, NumberClass
-from enforcer.domain.decide import decide
-from enforcer.domain.decision import Decision, Level, Verdict
-from enforcer.domain.measure import Measure
-from enforcer.domain.mode import Mode, Modes
-from enforcer.domain.notice import (
-    DAY,
-    About,
-    Audience,
-    Gate,
-    Notice,
-    NoticeTerms,
-    Stage,
-    after,
-    created,
-    notice_id,
-    step,
-    words_of_gate,
-)
-from enforcer.domain.registers import Registers
-from enforcer.domain.rules import Pace, Rule
-from enforcer.domain.rules.seat import Seat
-from enforcer.domain.usage import Tally
-from tests.support.rules import NOON, rule
-
-ACME = Account("acme", "acme")
-TERMS = NoticeTerms(grace=7 * DAY, holds=90 * DAY)
-FIRST = Notice(
-    "n-1", Audience.CUSTOMER, About.LEVEL, "acme", "acme", "attempts", Level.WARNING, "2026-11", NOON,
-    TERMS.grace, TERMS.holds,
-)
-Steps = Sequence[tuple[Stage, float]]
+from enforcer.domain.decision import Level, Verdict
+from enforcer.domain.mode import Mode, Modes, ModeSetting
+from enforcer.domain.notice import About, Audience, Stage, step
+from tests.support.notices import DAY, MAIL, OPS, House, limit
+from tests.support.rules import rule
 
 
-def told(*steps: tuple[Stage, float], notice: Notice = FIRST) -> Registers:
-    """A register in which a notice was created at NOON and then came that far, days later each."""
-    registers = Registers()
-    registers.fold([created(notice)])
-    registers.fold(step(notice, stage, NOON + days * DAY, problem="", by="") for stage, days in steps)
-    return registers
+def over(house: House, calls: int = 4) -> None:
+    """One call more than the limit, unless told otherwise."""
+    for _ in range(calls):
+        house.call()
 
 
-def asking(medium: Medium = Medium.CALL, at: float = NOON) -> CallAttempt:
-    return CallAttempt("pbx1/1", "pbx1", "acme", Direction.OUTBOUND, "12125550100", "100", at, medium=medium)
+async def test_a_limit_blocks_only_when_its_notice_was_delivered_and_the_grace_has_ended() -> None:
+    house = House(limit(3))
+    house.register("acme", "big", MAIL)
+    over(house)
+    assert house.call().verdict is Verdict.TAG
+    await house.turn()
+    notice = house.notice()
+    assert (notice.stage, notice.level) == (Stage.DELIVERED, Level.CRITICAL)
+    assert notice.delivered_at == house.clock.now
+    assert notice.acts_from == house.clock.now + 7 * DAY
+    house.clock.now += 7 * DAY - 1
+    assert house.call().verdict is Verdict.TAG
+    house.clock.now += 1
+    decision = house.call()
+    assert (decision.verdict, decision.sip_code) == (Verdict.BLOCK, 403)
 
 
-def ask(
-    registers: Registers, days: float, *, mode: Mode = Mode.BLOCK, verdict: Verdict = Verdict.BLOCK,
-    medium: Medium = Medium.CALL, one: Rule | None = None,
-) -> Decision:
-    """A call past the limit, so many days after NOON."""
-    one = one or rule(
-        "attempts", 10, verdict=verdict, notice=TERMS, measure=Measure(mediums=frozenset(Medium)),
-    )
-    seat = Seat(one, Tally(attempts=11), None, registers.notices.gate(one.spec.id, "acme", "acme"))
-    attempt = asking(medium, NOON + days * DAY)
-    return decide(attempt, NumberClass.ORDINARY, ACME, [seat], Modes(default=mode), "d")
+async def test_every_step_is_on_record_in_its_order() -> None:
+    house = House(limit(3))
+    house.register("acme", "big", MAIL)
+    over(house)
+    await house.turn()
+    steps = [entry.body["stage"] for entry in house.ledger.journal(ref=house.notice().id)]
+    assert steps == ["created", "sent", "delivered"]
+    delivered = list(house.ledger.journal(ref=house.notice().id))[-1]
+    assert delivered.body["how"] == MAIL
 
 
-S, D, F, A = Stage.SENT, Stage.DELIVERED, Stage.FAILED, Stage.ACKNOWLEDGED
+async def test_the_text_on_record_is_the_text_that_was_sent() -> None:
+    house = House(limit(3))
+    house.register("acme", "big", MAIL)
+    over(house)
+    await house.turn()
+    (sent,) = [one for one in house.post.sent if one[0] == MAIL]
+    facts = house.notice().facts
+    assert sent == (MAIL, facts["subject"], facts["text"])
 
 
-@pytest.mark.parametrize(("steps", "days", "blocked", "why"), [
-    ([], 0, False, "its notice was not delivered"), ([], 9999, False, "its notice was not delivered"),
-    ([(S, 0)], 8, False, "its notice was not delivered"),
-    ([(S, 0), (F, 0)], 8, False, "its notice was not delivered"),
-    ([(S, 0), (F, 0), (S, 1), (F, 1)], 9999, False, "its notice was not delivered"),
-    ([(S, 0), (D, 0)], 0, False, "the time of grace has not ended"),
-    ([(S, 0), (D, 0)], 6.999, False, "the time of grace has not ended"),
-    ([(S, 0), (D, 0)], 7, True, ""),                        # grace ends with its last second
-    ([(S, 0), (D, 0)], 96.999, True, ""),
-    ([(S, 0), (D, 0)], 97, False, "its notice does not hold any more"),     # 7 days and 90
-    ([(S, 0), (F, 0), (S, 5), (D, 5)], 7, False, "the time of grace has not ended"),
-    ([(S, 0), (F, 0), (S, 5), (D, 5)], 12, True, ""),       # grace runs from the delivery
-    ([(A, 3)], 9.9, False, "the time of grace has not ended"), ([(A, 3)], 10, True, ""),
-    ([(S, 0), (F, 0), (A, 3)], 10, True, ""),               # told by telephone: that is delivery as well
-    ([(S, 0), (D, 0), (A, 3)], 7, True, ""),                # the first of both counts
-    ([(A, 1), (S, 2), (D, 2)], 8, True, ""),
-    ([(S, 0), (D, 0), (F, 1)], 7, True, ""),                # a bounce later takes nothing back
-    ([(S, 0), (D, 0), (S, 5), (D, 5)], 7, True, ""),        # nor does sending it twice start it again
-])
-def test_a_rule_acts_from_delivery_and_grace_on_as_long_as_the_notice_holds(
-    steps: Steps, days: float, blocked: bool, why: str
-) -> None:
-    decision = ask(told(*steps), days)
-    assert decision.verdict is decision.would_be is (Verdict.BLOCK if blocked else Verdict.TAG)
-    (finding,) = decision.findings
-    assert finding.held == why
-    assert decision.refused is blocked
-    assert why in decision.reason
+async def test_a_failed_delivery_keeps_the_block_impossible_and_is_shouted_about() -> None:
+    house = House(limit(3))
+    house.register("acme", "big", MAIL)
+    house.post.down[MAIL] = "Connection refused"
+    over(house)
+    await house.turn()
+    notice = house.notice()
+    assert (notice.stage, notice.tries) == (Stage.FAILED, 1)
+    assert "Connection refused" in notice.problem
+    assert ("notice not delivered", "Connection refused") in [
+        (kind, str(about["problem"]).partition(": ")[2]) for kind, about in house.ears.faults_heard
+    ]
+    house.clock.now += 8 * DAY      # the same cycle: NOON is the 22nd
+    assert house.call().verdict is Verdict.TAG
+    assert house.ears.registry.get_sample_value(
+        "enforcer_notices_total", {"audience": "customer", "outcome": "failed"}
+    ) == 1
 
 
-def test_without_any_notice_nothing_is_done_and_the_decision_says_so() -> None:
-    decision = ask(Registers(), 0)
-    assert (decision.verdict, decision.sip_code) == (Verdict.TAG, 0)
-    assert decision.reason == (
-        "attempts: attempts this cycle 11, limit 10 (clause of attempts; no notice was given yet)"
-    )
-    seat = Seat(rule("attempts", 10, notice=TERMS), Tally(attempts=11))
-    bare = decide(asking(), NumberClass.ORDINARY, ACME, [seat], Modes(default=Mode.BLOCK), "d")
-    assert bare.verdict is Verdict.TAG          # a seat without a gate is one that nobody opened
+async def test_ops_hear_once_of_a_notice_that_could_not_be_delivered() -> None:
+    house = House(limit(3))
+    house.register("acme", "big", MAIL)
+    house.post.down[MAIL] = "Connection refused"
+    over(house)
+    for _ in range(5):
+        await house.turn(4000)
+    assert house.notice().tries == 5
+    (trouble,) = house.notices(Audience.OPS, About.TROUBLE)
+    assert house.notice().id in trouble.facts["text"]
+    assert sum("has not reached" in subject for subject in house.post.to(OPS)) == 1
 
 
-@pytest.mark.parametrize(("mode", "before", "then"), [
-    (Mode.OFF, Verdict.ALLOW, Verdict.ALLOW), (Mode.MONITOR, Verdict.ALLOW, Verdict.ALLOW),
-    (Mode.TAG, Verdict.TAG, Verdict.TAG), (Mode.THROTTLE, Verdict.TAG, Verdict.THROTTLE),
-    (Mode.BLOCK, Verdict.TAG, Verdict.BLOCK),
-])
-def test_the_mode_caps_what_the_notice_lets_through(mode: Mode, before: Verdict, then: Verdict) -> None:
-    registers = told((S, 0), (D, 0))
-    for days, verdict, would_be in ((6, before, Verdict.TAG), (8, then, Verdict.BLOCK)):
-        decision = ask(registers, days, mode=mode)
-        assert (decision.verdict, decision.would_be) == (verdict, would_be)
+async def test_what_failed_is_tried_again_later_and_later() -> None:
+    house = House(limit(3), ops=())
+    house.register("acme", "big", MAIL)
+    house.post.down[MAIL] = "busy"
+    over(house)
+    await house.turn()
+    tries = []
+    for wait in (59, 1, 299, 1, 3599, 1, 3599, 1):
+        await house.turn(wait)
+        tries.append(house.notice().tries)
+    assert tries == [1, 2, 2, 3, 3, 4, 4, 5]
+    house.post.down.clear()
+    await house.turn(3600)
+    assert house.notice().stage is Stage.DELIVERED
+    assert house.notice().problem == ""
+    assert len(house.post.to(MAIL)) == 1
+    await house.turn(3600)
+    assert len(house.post.to(MAIL)) == 1
 
 
-@pytest.mark.parametrize(("verdict", "before"), [
-    (Verdict.ALLOW, Verdict.ALLOW), (Verdict.TAG, Verdict.TAG), (Verdict.THROTTLE, Verdict.TAG),
-])
-def test_a_notice_holds_back_only_what_is_more_than_a_tag(verdict: Verdict, before: Verdict) -> None:
-    registers = told((S, 0), (D, 0))
-    assert ask(registers, 6, verdict=verdict).verdict is before
-    assert ask(registers, 8, verdict=verdict).verdict is verdict
-    assert ask(registers, 6, verdict=verdict).findings[0].held == (
-        "the time of grace has not ended" if verdict > Verdict.TAG else ""
-    )
+async def test_one_address_that_takes_it_is_delivery_and_the_other_is_reported() -> None:
+    house = House(limit(3))
+    house.register("acme", "big", MAIL, "json://acme.example")
+    house.post.down["json://acme.example"] = "404"
+    over(house)
+    await house.turn()
+    assert house.notice().stage is Stage.DELIVERED
+    assert house.ears.faults_heard[0][1]["problem"] == "json://acme.example: 404"
+    assert house.notices(Audience.OPS, About.TROUBLE) == []
 
 
-@pytest.mark.parametrize(("days", "seconds"), [(6.999, None), (7, 60), (96.999, 60), (97, None)])
-@pytest.mark.parametrize("warning", [None, 5])
-def test_before_it_may_act_a_limit_cuts_no_call_short(
-    days: float, seconds: int | None, warning: int | None
-) -> None:
-    """What is left of the minutes is the longest that a call may last, once they may end one."""
-    one = rule("minutes", 10, warning, notice=TERMS)
-    gate = told((S, 0), (D, 0)).notices.gate("attempts", "acme", "acme")
-    seat = Seat(one, Tally(msec=9 * 60_000), None, gate)
-    attempt = asking(at=NOON + days * DAY)
-    decision = decide(attempt, NumberClass.ORDINARY, ACME, [seat], Modes(default=Mode.BLOCK), "d")
-    assert decision.max_duration == seconds
-    assert [finding.max_duration for finding in decision.findings] == ([] if warning is None else [seconds])
-    blank = Seat(one, Tally(msec=9 * 60_000))
-    decision = decide(attempt, NumberClass.ORDINARY, ACME, [blank], Modes(default=Mode.BLOCK), "d")
-    assert decision.max_duration is None
-
-
-def test_a_rule_without_a_notice_acts_at_once() -> None:
-    assert ask(Registers(), 0, one=rule("attempts", 10)).verdict is Verdict.BLOCK
-
-
-def test_a_call_that_only_waits_for_a_notice_takes_no_turn_and_is_not_held() -> None:
-    one = rule("attempts", 10, verdict=Verdict.THROTTLE, notice=TERMS, pace=Pace(1, 60.0, 0.0))
+async def test_a_customer_without_any_address_has_to_be_told_by_hand_and_that_is_delivery() -> None:
+    house = House(limit(3))
+    house.register("acme", "big")
+    over(house)
     for _ in range(3):
-        decision = ask(told((S, 0), (D, 0)), 6, one=one)
-        assert (decision.verdict, decision.hold, decision.shed) == (Verdict.TAG, 0.0, False)
+        await house.turn(61)
+    notice = house.notice()
+    assert (notice.stage, notice.tries) == (Stage.CREATED, 0)
+    (trouble,) = house.notices(Audience.OPS, About.TROUBLE)
+    assert "by hand" in trouble.facts["text"]
+    house.ledger.put([step(notice, Stage.ACKNOWLEDGED, house.clock.now, by="anna", how="telephone")])
+    house.clock.now += 7 * DAY
+    assert house.call().verdict is Verdict.BLOCK
+    await house.turn()
+    assert house.post.to(MAIL) == []
 
 
-@pytest.mark.parametrize("about", About)
-@pytest.mark.parametrize("audience", Audience)
-def test_only_what_the_customer_was_told_of_a_level_opens_the_gate(about: About, audience: Audience) -> None:
-    registers = told((S, 0), (D, 0), notice=replace(FIRST, about=about, audience=audience))
-    opened = (about, audience) == (About.LEVEL, Audience.CUSTOMER)
-    assert ask(registers, 8).verdict is (Verdict.BLOCK if opened else Verdict.TAG)
+async def test_an_address_entered_later_is_used() -> None:
+    house = House(limit(3))
+    house.register("acme", "big")
+    over(house)
+    await house.turn()
+    house.register("acme", "big", MAIL)
+    await house.turn(30)
+    assert house.post.to(MAIL) == []
+    house.delivery.look_again()
+    await house.turn(1)
+    assert len(house.post.to(MAIL)) == 1
 
 
-@pytest.mark.parametrize("other", [
-    {"rule": "minutes"}, {"customer": "rival"}, {"account": "other"}, {"account": ""},
+async def test_warning_and_limit_are_told_each_once_however_often_they_are_met() -> None:
+    house = House(limit(5, 2))
+    house.register("acme", "big", MAIL)
+    for _ in range(12):
+        house.call()
+        await house.turn(11)
+        await house.turn(11)
+    assert [n.level for n in house.notices()] == [Level.WARNING, Level.CRITICAL]
+    assert len(house.post.to(MAIL)) == 2
+    assert len(house.post.to(OPS)) == 2
+
+
+async def test_whoever_jumps_over_the_limit_is_not_warned_afterwards() -> None:
+    house = House(rule("concurrent_calls", 3, 1))
+    house.register("acme", "big", MAIL)
+    over(house)
+    await house.turn()
+    assert [n.level for n in house.notices(Audience.OPS)] == [Level.CRITICAL]
+    for expected in ([], [About.CLEARED]):      # the fourth was refused; of three one ends, then another
+        house.admission.observe(_ended(house, house.ledger.live()[0].attempt()))
+        await house.turn(20)
+        assert [n.about for n in house.notices(Audience.OPS)] == [About.LEVEL, *expected]
+
+
+def _ended(house: House, attempt):  # type: ignore[no-untyped-def]
+    from enforcer.domain.call import CallEvent, Phase
+
+    return CallEvent(Phase.ENDED, attempt, house.clock.now, hangup_cause=16)
+
+
+@pytest.mark.parametrize(("mode", "ops", "customer"), [
+    (Mode.OFF, 0, 0), (Mode.MONITOR, 1, 0), (Mode.TAG, 1, 1), (Mode.THROTTLE, 1, 1), (Mode.BLOCK, 1, 1),
 ])
-def test_a_notice_opens_the_gate_of_its_own_rule_and_subject(other: dict[str, str]) -> None:
-    assert ask(told((S, 0), (D, 0), notice=replace(FIRST, **other)), 8).verdict is Verdict.TAG
-
-
-def test_a_warning_counts_for_the_limit_and_a_new_cycle_needs_no_new_notice_while_the_old_one_holds() -> None:
-    registers = told((S, 0), (D, 0))
-    second = replace(FIRST, id="n-2", cycle="2026-12", at=NOON + 20 * DAY)
-    registers.fold([created(second)])
-    assert ask(registers, 21).verdict is Verdict.BLOCK
-    (finding,) = ask(registers, 98).findings                # the first has run out, nobody got the second
-    assert (finding.verdict, finding.held) == (Verdict.TAG, "its notice was not delivered")
-    registers.fold([step(second, S, NOON + 98 * DAY), step(second, D, NOON + 98 * DAY)])
-    assert ask(registers, 99).findings[0].held == "the time of grace has not ended"
-    assert ask(registers, 105).verdict is Verdict.BLOCK
-
-
-@pytest.mark.parametrize(("steps", "at", "opens"), [
-    ([], 0, None), ([(D, 0)], 0, 7), ([(D, 0)], 50, 7), ([(D, 0)], 97, None), ([(F, 0)], 0, None),
-])
-def test_when_a_gate_opens_is_known_from_its_delivery_on(
-    steps: Steps, at: float, opens: float | None
+async def test_ops_are_told_from_monitor_up_and_customers_from_tag_up(
+    mode: Mode, ops: int, customer: int
 ) -> None:
-    gate = told(*steps).notices.gate("attempts", "acme", "acme")
-    assert gate.opens(NOON + at * DAY) == (None if opens is None else NOON + opens * DAY)
-    assert gate.latest() is not None
+    house = House(limit(3), mode=mode)
+    house.register("acme", "big", MAIL)
+    over(house)
+    await house.turn()
+    assert (len(house.notices(Audience.OPS)), len(house.notices())) == (ops, customer)
 
 
-@pytest.mark.parametrize(("steps", "stage", "pending", "tries"), [
-    ([], Stage.CREATED, True, 0), ([(S, 0)], Stage.SENT, True, 1), ([(S, 0), (F, 0)], Stage.FAILED, True, 1),
-    ([(S, 0), (F, 0), (S, 1)], Stage.SENT, True, 2), ([(S, 0), (D, 0)], Stage.DELIVERED, False, 1),
-    ([(A, 0)], Stage.ACKNOWLEDGED, False, 0), ([(S, 0), (D, 0), (A, 1)], Stage.ACKNOWLEDGED, False, 1),
-    ([(A, 0), (S, 1), (D, 1)], Stage.ACKNOWLEDGED, False, 1),
-    ([(A, 0), (F, 1)], Stage.ACKNOWLEDGED, False, 0),
-    ([(S, 0), (D, 0), (F, 1)], Stage.DELIVERED, False, 1),
-    ([(S, 0), (D, 0), (S, 1)], Stage.DELIVERED, False, 2),      # sent twice, it is not to be sent again
-])
-def test_the_life_of_a_notice(steps: Steps, stage: Stage, pending: bool, tries: int) -> None:
-    (notice,) = told(*steps).notices.all()
-    assert (notice.stage, notice.pending, notice.tries) == (stage, pending, tries)
-    assert told(*steps).notices.pending() == ([notice] if pending else [])
+async def test_a_mode_that_was_raised_tells_the_customer_then() -> None:
+    house = House(limit(3), mode=Mode.MONITOR)
+    house.register("acme", "big", MAIL)
+    over(house)
+    await house.turn()
+    assert house.notices() == []
+    house.modes.append(ModeSetting(Mode.TAG, account="acme", at=house.clock.now))
+    house.admission.steer(Modes(house.modes), house.clock.now)
+    await house.turn(20)
+    assert len(house.notices()) == 1
 
 
-def test_a_notice_that_is_created_again_stays_what_it_was_and_a_step_of_none_is_nothing() -> None:
-    registers = told((S, 0), (D, 0))
-    registers.fold([created(replace(FIRST, at=NOON + DAY, grace=0.0))])
-    (notice,) = registers.notices.all()
-    assert (notice.at, notice.grace, notice.stage) == (NOON, TERMS.grace, Stage.DELIVERED)
-    assert after(None, step(FIRST, Stage.DELIVERED, NOON)) is None
+async def test_a_rule_without_notice_tells_only_ops() -> None:
+    house = House(rule("attempts", 3))
+    house.register("acme", "big", MAIL)
+    over(house)
+    await house.turn()
+    assert house.notices() == []
+    assert len(house.post.to(OPS)) == 1
+    assert "The customer is not told." in house.notices(Audience.OPS)[0].facts["text"]
 
 
-def test_the_name_of_a_notice_follows_from_what_it_says_and_to_whom() -> None:
-    said = (Audience.CUSTOMER, About.LEVEL, "acme", "a", "asr", Level.WARNING, "2026-11")
-    names = {notice_id(*said)}
-    for nth, other in enumerate((Audience.OPS, About.CLEARED, "b", "", "minutes", Level.CRITICAL, "2026-12")):
-        changed = list(said)
-        changed[nth] = other
-        names.add(notice_id(*changed))          # type: ignore[arg-type]
-    assert len(names) == 8
-    assert notice_id(*said) == notice_id(*said)
+async def test_a_level_that_only_events_reached_is_noticed() -> None:
+    house = House(limit(3))
+    house.register("acme", "big", MAIL)
+    for _ in range(4):
+        house.leased()
+    await house.turn()
+    assert house.notice().level is Level.CRITICAL
 
 
-def test_a_gate_that_nobody_has_says_that_no_notice_was_given() -> None:
-    assert words_of_gate(None, NOON) == words_of_gate(Gate(), NOON) == "no notice was given yet"
+async def test_a_level_that_was_left_again_is_told_once() -> None:
+    house = House(rule("asr", 4, notice=limit(1).spec.notice, min_attempts=4))
+    house.register("acme", "big", MAIL)
+    for _ in range(8):
+        house.leased()
+    for record in house.ledger.live():
+        house.admission.observe(_ended(house, record.attempt()))
+    await house.turn()
+    assert house.notice().facts["value"] == "8/0"
+    for _ in range(8):
+        house.leased(seconds=60)
+    for _ in range(3):
+        await house.turn(20)
+    cleared = house.notice(About.CLEARED)
+    assert cleared.level is Level.CRITICAL
+    assert cleared.facts["value"] == "16/8 = 2"
+    assert "within the limits" in cleared.facts["text"]
+    for _ in range(30):
+        house.leased()
+    for record in house.ledger.live():
+        house.admission.observe(_ended(house, record.attempt()))
+    await house.turn(20)
+    for _ in range(40):
+        house.leased(seconds=60)
+    await house.turn(20)
+    assert len(house.notices(about=About.CLEARED)) == 1     # once a level and cycle
+    assert len(house.notices(about=About.LEVEL)) == 1
 
 
-# Messages ------------------------------------------------------------------------------------------
+async def test_a_cycle_that_is_over_clears_nothing() -> None:
+    house = House(limit(3))
+    house.register("acme", "big", MAIL)
+    over(house)
+    await house.turn()
+    house.clock.now += 10 * DAY         # December
+    house.leased()
+    await house.turn()
+    assert house.notices(about=About.CLEARED) == []
+    over(house)
+    await house.turn()
+    assert [n.cycle for n in house.notices()] == ["2026-11", "2026-12"]
 
 
-@pytest.mark.parametrize(("medium", "second"), [(Medium.CALL, (1.0, False)), (Medium.MESSAGE, (0.0, True))])
-def test_a_message_is_never_held_it_goes_or_is_dropped(medium: Medium, second: tuple[float, bool]) -> None:
-    one = rule("attempts", 10, verdict=Verdict.THROTTLE, measure=Measure(mediums=frozenset(Medium)),
-               pace=Pace(1, 1.0, 2.0))
-    seat = Seat(one, Tally(attempts=11))
-    got = []
-    for _ in range(2):
-        decision = decide(asking(medium), NumberClass.ORDINARY, ACME, [seat], Modes(default=Mode.BLOCK), "d")
-        assert decision.verdict is Verdict.THROTTLE
-        assert decision.medium is medium
-        got.append((decision.hold, decision.shed))
-    assert got == [(0.0, False), second]
+async def test_a_breach_while_the_notice_holds_needs_no_new_grace() -> None:
+    house = House(limit(3))
+    house.register("acme", "big", MAIL)
+    over(house)
+    await house.turn()
+    house.clock.now += 10 * DAY
+    over(house)
+    assert house.call().verdict is Verdict.BLOCK
+    await house.turn()
+    december = house.notices()[-1]
+    assert "notice of it was given before" in december.facts["text"]
 
 
-@pytest.mark.parametrize("medium", Medium)
-@pytest.mark.parametrize("mode", Mode)
-def test_an_emergency_comes_before_everything_for_messages_too(medium: Medium, mode: Mode) -> None:
-    one = rule("attempts", 0, measure=Measure(mediums=frozenset(Medium)))
-    seat = Seat(one, Tally(attempts=99))
-    decision = decide(asking(medium), NumberClass.EMERGENCY, ACME, [seat], Modes(default=mode), "d")
-    assert (decision.verdict, decision.exempt) == (Verdict.ALLOW, "emergency call")
+async def test_strikes_ask_ops_to_decide_once() -> None:
+    from enforcer.domain.account import Standing
+    from enforcer.domain.journal import JournalEntry, Kind
+
+    house = House(rule("strikes", 1, cycles=1, verdict=Verdict.ALLOW, propose=Standing.TERMINATED))
+    house.register("acme", "big", MAIL)
+    body = {"kind": "copyright", "at": house.clock.now, "who": "anna"}
+    house.ledger.put([JournalEntry(Kind.STRIKE, house.clock.now, "s-1", "big", "acme", body)])
+    for _ in range(3):
+        house.call()
+        await house.turn(11)
+    (asked,) = house.notices(Audience.OPS, About.PROPOSAL)
+    assert "enforcer account terminate acme --after 7d" in asked.facts["text"]
+    assert house.notices(Audience.OPS, About.LEVEL) == []
+    assert len(house.post.to(OPS)) == 1
+
+
+async def test_no_address_for_ops_means_the_log() -> None:
+    house = House(rule("attempts", 3), ops=())
+    over(house)
+    await house.turn()
+    (notice,) = house.notices(Audience.OPS)
+    assert notice.stage is Stage.DELIVERED
+    assert [what for what, _ in house.ears.notes] == ["notice to ops"]
+
+
+async def test_a_customers_level_is_one_notice_for_all_accounts() -> None:
+    from enforcer.domain.measure import Measure, Scope
+
+    house = House(limit(3, measure=Measure(Scope.CUSTOMER)))
+    house.register("acme", "big", MAIL, timezone="Europe/Berlin", anchor_day=15)
+    house.register("apex", "big", MAIL)
+    for account in ("acme", "apex") * 3:
+        house.call(account)
+    await house.turn()
+    notice = house.notice()
+    assert (notice.account, notice.customer, notice.cycle) == ("", "big", "2026-11")
+    assert "2026-11-15 00:00 CET" in notice.facts["text"]
+
+
+async def test_a_disk_that_refuses_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    from enforcer.errors import LedgerError
+
+    house = House(limit(3))
+    house.register("acme", "big", MAIL)
+    over(house)
+
+    def refuse(entries: object) -> None:
+        raise LedgerError("disk full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(house.ledger, "put", refuse)
+        with pytest.raises(LedgerError):
+            house.watch.tick(house.clock.now)
+    await house.turn(1)
+    assert house.notice().stage is Stage.DELIVERED
+
+
+async def test_without_sent_on_record_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    from enforcer.errors import LedgerError
+
+    house = House(limit(3))
+    house.register("acme", "big", MAIL)
+    over(house)
+    house.watch.tick(house.clock.now)
+
+    def refuse(entries: object) -> None:
+        raise LedgerError("disk full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(house.ledger, "put", refuse)
+        with pytest.raises(LedgerError):
+            await house.delivery.round(house.clock)
+    assert house.post.sent == []
+
+
+async def test_a_standing_finding_is_nobodys_level() -> None:
+    from enforcer.domain.account import Standing
+
+    house = House(limit(3))
+    house.register("acme", "big", MAIL)
+    account = house.ledger.account("acme")
+    house.ledger.put_accounts([replace(account, standing=Standing.SUSPENDED)])
+    assert house.call().verdict is Verdict.BLOCK
+    await house.turn()
+    assert house.ledger.registers.notices.all() == []

@@ -178,6 +178,10 @@ class Rule:
         """What a closed cycle comes to; None for kinds about a moment, which a cycle does not settle."""
         return None
 
+    def exhausted(self, seat: Seat, at: float) -> bool:
+        """Whether the rule blocks whatever is tried until its cycle is over: its limit is used up."""
+        return False
+
     def weigh(self, seat: Seat, attempt: CallAttempt) -> Judgement | None:
         """The judgement on an attempt that the rule counts, by all that the kind has to see."""
         return self.look(seat, attempt.at)

@@ -95,6 +95,15 @@ class RepeatInfringer(Rule):
             start = calendar.at(start - 1).start
         return start
 
+    def until(self, calendar: BillingCycle, strike: Strike) -> float:
+        """The last moment at which a strike counts; with cycles, the first at which it does not."""
+        if not self.spec.cycles:
+            return strike.at + self.spec.measure.seconds
+        end = calendar.at(strike.at).end
+        for _ in range(self.spec.cycles - 1):
+            end = calendar.at(end).end
+        return end
+
     @property
     def window(self) -> str:
         """The window in words."""
