@@ -19,6 +19,7 @@ from enforcer.checkup import Grade
 from enforcer.control import (
     cli_account,
     cli_cdr,
+    cli_evidence,
     cli_interruptions,
     cli_mode,
     cli_optout,
@@ -55,6 +56,7 @@ app.add_typer(cli_cdr.app, name="cdr")
 app.add_typer(cli_optout.app, name="optout")
 app.add_typer(cli_strike.app, name="strike")
 app.command("settle")(cli_settle.settle)
+app.command("evidence")(cli_evidence.make)
 app.command("interruptions")(cli_interruptions.show)
 app.command("verify")(cli_verify.verify)
 app.command("head")(cli_verify.show_head)

@@ -79,7 +79,7 @@ def _touches(ledger: Ledger, whose: _Whose, account: str) -> Iterator[Touch]:
     whole = Span(whose.first, whose.last, "")
     went: set[str] = set()
     alone: dict[str, Touch] = {}
-    for record in ledger.calls(account, whole, whose.customer):
+    for record in ledger.calls(account, whole, "" if account else whose.customer):
         if record.refusal is Refusal.WENT or (record.refusal and not record.refused):
             went.add(record.call_id)
         elif (touch := touch_by_switch(record)) is not None:
