@@ -11,14 +11,13 @@ import io
 import json
 import os
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from enforcer.control.bundle_chain import contradictions
 from enforcer.errors import BadInput
 
 MANIFEST = "manifest.json"
-CHAIN = "chain.json"
 FORMAT = "enforcer evidence 1"
 # No file is as old as that, and no zip can say anything older: the time is left out of the content.
 _NEVER = (1980, 1, 1, 0, 0, 0)
@@ -104,6 +103,7 @@ def _problems(path: Path, bundle: zipfile.ZipFile) -> tuple[list[str], int]:
         for name in dict.fromkeys(names)
         if names.count(name) > 1 or (name not in listed and name != MANIFEST)
     ]
+    sound: dict[str, bytes] = {}
     for name in (name for name in listed if name in names):
         try:
             content = bundle.read(name)
@@ -112,22 +112,6 @@ def _problems(path: Path, bundle: zipfile.ZipFile) -> tuple[list[str], int]:
             continue
         if digest(content) != listed[name]:
             found.append(f"{name}: does not match its digest in the manifest")
-        elif name == CHAIN:
-            found += [f"{CHAIN}: {problem}" for problem in _chain_problems(content)]
-    return found, len(names)
-
-
-def _chain_problems(content: bytes) -> Iterator[str]:
-    """Links whose seal is not that of what it seals, or that do not follow the link before them."""
-    try:
-        links: list[dict[str, Any]] = json.loads(content)["links"]
-        for place, link in enumerate(links):
-            sealed = link["sealed"]
-            if digest(sealed.encode("utf-8", "surrogatepass")) != link["seal"]:
-                yield f"link {link['link']} ({link['kind']} {link['ref']}) does not fit its seal"
-            before = json.loads(sealed)[0]
-            last = links[place - 1] if place else None
-            if last is not None and last["link"] + 1 == link["link"] and last["seal"] != before:
-                yield f"link {link['link']} does not follow link {last['link']}"
-    except (ValueError, KeyError, TypeError, AttributeError):
-        yield "cannot be read"
+        else:
+            sound[name] = content
+    return [*found, *contradictions(sound)], len(names)

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from enforcer.control.bundle import CHAIN, text_of
+from enforcer.control.bundle import text_of
+from enforcer.control.bundle_chain import CHAIN
 from enforcer.control.evidence_facts import (
     CALLS,
     CHARGES,
@@ -29,7 +30,7 @@ from enforcer.control.strikes import facts as strike_facts
 from enforcer.control.strikes import standings
 from enforcer.control.words import iso
 from enforcer.domain.account import Account
-from enforcer.domain.chain import sealed_text
+from enforcer.domain.chain import BEGINNING, sealed_text
 from enforcer.domain.cycle import BillingCycle, Span
 from enforcer.domain.interruption import GAP
 from enforcer.domain.journal import JournalEntry, Kind
@@ -211,8 +212,8 @@ def _packs(ledger: Ledger, policy: Policy, about: Dispute) -> Iterator[tuple[str
 
 def _chain(ledger: Ledger, links: set[int], decisions: set[str]) -> dict[str, Any]:
     """The links of these entries and decisions: what each seals, as text, and its seal."""
-    found = []
-    before = "0" * 64
+    found: list[dict[str, Any]] = []
+    before = BEGINNING
     for link in ledger.chain():
         mine = link.ref in decisions if link.kind == "decision" else link.number in links
         if mine:
@@ -226,4 +227,5 @@ def _chain(ledger: Ledger, links: set[int], decisions: set[str]) -> dict[str, An
         "how": "The SHA-256 of `sealed`, as UTF-8, is `seal`. `sealed` is a JSON list whose first element is "
                "the seal of the link before it.",
         "head": {"link": head.link, "seal": head.seal}, "links": found,
+        "older_decisions": sorted(decisions - {link["ref"] for link in found if link["kind"] == "decision"}),
     }

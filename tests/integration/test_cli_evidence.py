@@ -6,9 +6,11 @@ import csv
 import hashlib
 import io
 import json
+import sqlite3
 import stat
 import zipfile
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -242,27 +244,45 @@ def with_more(files: dict[str, bytes]) -> None:
     files["more.txt"] = b"more"
 
 
-def cunning(files: dict[str, bytes]) -> None:
-    """The manifest is made to fit what was changed; the chain is not."""
-    files["chain.json"] = files["chain.json"].replace(b"bob", b"eve")
-    manifest = json.loads(files["manifest.json"])
-    manifest["files"]["chain.json"]["sha256"] = hashlib.sha256(files["chain.json"]).hexdigest()
-    files["manifest.json"] = json.dumps(manifest).encode()
+def cunning(name: str, old: str, new: str) -> Edit:
+    """The manifest is made to fit what was changed; the seals are not."""
+    def edit(files: dict[str, bytes]) -> None:
+        assert old.encode() in files[name]
+        files[name] = files[name].replace(old.encode(), new.encode())
+        manifest = json.loads(files["manifest.json"])
+        manifest["files"][name]["sha256"] = hashlib.sha256(files[name]).hexdigest()
+        files["manifest.json"] = json.dumps(manifest).encode()
+
+    return edit
 
 
 @pytest.mark.parametrize(("edit", "problem"), [
     (charged_less, "charges.csv: does not match its digest in the manifest"),
     (without_strikes, "strikes.json: is in the manifest and not in the bundle"),
     (with_more, "more.txt: is in the bundle and not in the manifest"),
-    (cunning, r"chain.json: link 8 (mode account acme) does not fit its seal"),
+    (cunning("chain.json", "bob", "eve"), "chain.json: link 8 (mode account acme) does not fit its seal"),
+    (cunning("decisions.json", '"limit": "4"', '"limit": "40"'), "decisions.json: decision d1: findings [{"),
+    (cunning("decisions.json", '"verdict": "block",\n    "would', '"verdict": "allow",\n    "would'),
+     "decisions.json: decision d1: verdict 'allow', sealed is 'block'"),
+    (cunning("decisions.json", '"decision": "d1"', '"decision": "d9"'),
+     "decisions.json: decision d9 is on no link of chain.json"),
+    (cunning("charges.csv", "1,2.50,USD", "1,0.50,USD"),
+     "charges.csv: minutes 1: amount '0.50', sealed is '2.50'"),
+    (cunning("opt_outs.json", '"ref": "+12025550123"', '"ref": "+12025550199"'),
+     "opt_outs.json: link 22: ref '+12025550199', sealed is '+12025550123'"),
+    (cunning("notices.json", '"text": "Dear Big Ltd, ...",\n    "facts', '"text": "Hi",\n    "facts'),
+     "notices.json: notice n-1: its text is not the one that is sealed"),
+    (cunning("strikes.json", '"kind": "copyright"', '"kind": "murder"'),
+     "strikes.json: strike s1: its kind is not the one that is sealed"),
     (lambda files: files.update({"manifest.json": b"{"}), "manifest.json: cannot be read"),
 ])
 def test_the_file_that_does_not_match_is_named(house: House, edit: Edit, problem: str) -> None:
     make(house, "acme")
     path = house.directory / "e.zip"
     rewritten(path, edit)
-    assert house.found("evidence", "--check", str(path)) == f"{problem}\n"
-    assert json.loads(house.found("evidence", "--check", str(path), "--json"))["problems"] == [problem]
+    (line,) = house.found("evidence", "--check", str(path)).splitlines()
+    assert line.startswith(problem)
+    assert json.loads(house.found("evidence", "--check", str(path), "--json"))["problems"] == [line]
 
 
 def test_a_single_changed_byte_is_found(house: House) -> None:
@@ -297,3 +317,12 @@ def test_what_cannot_be_done_is_refused(house: House, args: list[str], line: str
         args = [name if arg == short else arg for arg in args]
         line = line.replace(short, name)
     assert house.refused("evidence", *args).startswith(line)
+
+
+def test_decisions_from_before_there_was_a_chain_are_in_it_and_said_to_be(house: House) -> None:
+    with closing(sqlite3.connect(house.database)) as database:
+        database.execute("UPDATE decision SET link = 0, seal = '' WHERE decision_id = 'd1'")
+        database.commit()
+    bundle = make(house, "acme")
+    assert bundle.json("chain.json")["older_decisions"] == ["d1"]
+    house.ok("evidence", "--check", str(house.directory / "e.zip"))
