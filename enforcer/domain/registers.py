@@ -122,6 +122,10 @@ class Strikes:
         """The strike of that id."""
         return self._by_id.get(strike_id)
 
+    def any_of(self, customer: str) -> bool:
+        """Whether the customer or any of its accounts ever had one: most never do, and every call asks."""
+        return customer in self._by_customer
+
     def of(self, customer: str, account: str, kinds: frozenset[str], since: float) -> list[Strike]:
         """Those that count since then, oldest first: of an account and of its customer as a whole, or with no
         account named of all the customer's accounts; of these kinds, or of all where there are none."""
@@ -150,6 +154,8 @@ class Notices:
     def __init__(self) -> None:
         self._by_id: dict[str, Notice] = {}
         self._gates: dict[tuple[str, str, str], Gate] = {}
+        self._pending: dict[str, Notice] = {}
+        self._announcing: dict[str, Notice] = {}
 
     def take(self, entry: JournalEntry) -> Notice | None:
         """A step in the life of a notice; the notice as it stands now."""
@@ -157,6 +163,11 @@ class Notices:
         if notice is None:
             return None
         self._by_id[notice.id] = notice
+        for some, belongs in ((self._pending, notice.pending), (self._announcing, notice.announces)):
+            if belongs:
+                some[notice.id] = notice
+            else:
+                some.pop(notice.id, None)
         if notice.audience is Audience.CUSTOMER and notice.about is About.LEVEL:
             self.gate(notice.rule, notice.customer, notice.account).learn(notice)
         return notice
@@ -180,7 +191,12 @@ class Notices:
 
     def pending(self) -> list[Notice]:
         """Those that still have to be delivered, oldest first."""
-        return sorted((n for n in self._by_id.values() if n.pending), key=lambda n: (n.at, n.id))
+        return sorted(self._pending.values(), key=lambda n: (n.at, n.id))
+
+    def announcing(self, account: str = "") -> list[Notice]:
+        """Those from which a standing is still to follow, of all accounts or of one, oldest first."""
+        some = (n for n in self._announcing.values() if not account or n.account == account)
+        return sorted(some, key=lambda n: (n.at, n.id))
 
 
 class Registers:
