@@ -8,7 +8,9 @@ Refuses to know: zip files, and what anybody makes of it.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 from enforcer.control.bundle import text_of
 from enforcer.control.bundle_chain import CHAIN
@@ -37,6 +39,7 @@ from enforcer.domain.journal import JournalEntry, Kind
 from enforcer.domain.mode import Modes
 from enforcer.domain.policy import Policy
 from enforcer.errors import BadInput
+from enforcer.history import revisions
 from enforcer.ledger.port import Ledger
 
 _UNTIL_THEN = (Kind.ACCOUNT, Kind.STANDING, Kind.OPT_OUT, Kind.OPT_IN, Kind.MODE, Kind.POLICY)
@@ -82,8 +85,10 @@ def dispute(ledger: Ledger, account: str, customer: str, cycle: str, now: float)
 
 
 def evidence(ledger: Ledger, policy: Policy, modes: Modes, about: Dispute) -> dict[str, bytes]:
-    """All files by name. Raises LedgerError."""
+    """All files by name; `policy` is that of today. Raises LedgerError."""
     ledger.flush()
+    packs = list(_packs(ledger, policy, about))
+    policy = in_force(ledger, policy, about)
     calls = list(ledger.calls(about.account.id if about.account else "", about.span,
                               "" if about.account else about.customer))
     decisions = [
@@ -96,7 +101,6 @@ def evidence(ledger: Ledger, policy: Policy, modes: Modes, about: Dispute) -> di
     charges = [
         entry for entry in ledger.charges(about.customer, about.span.label) if about.concerns(entry.account)
     ]
-    packs = list(_packs(ledger, policy, about))
     files: dict[str, bytes] = {
         "calls.csv": sheet(CALLS, (call_row(call, about.timezone) for call in calls)).encode(),
         "charges.csv": sheet(CHARGES, (charge_row(entry, about.timezone) for entry in charges)).encode(),
@@ -190,24 +194,28 @@ def _interruptions(ledger: Ledger, about: Dispute) -> dict[str, Any]:
     }
 
 
+def in_force(ledger: Ledger, today: Policy, about: Dispute) -> Policy:
+    """The policy by which the cycle is settled: that of its beginning; where nobody knows, that of today."""
+    day = datetime.fromtimestamp(about.span.start, ZoneInfo(about.timezone)).date()
+    then, _ = revisions(ledger).at(about.span.start, day.isoformat())
+    return then if then.packs else today
+
+
 def _packs(ledger: Ledger, policy: Policy, about: Dispute) -> Iterator[tuple[str, str]]:
     """The text of each pack that was in force at any time of the cycle, by label; where the journal does not
-    know, those of today."""
-    in_force: dict[str, str] = {}
-    today = {pack.label: pack.text for pack in policy.packs}
+    know, those of today. The packs that were there first always were (see `history`)."""
+    found: dict[str, str] = {}
     before: dict[str, JournalEntry] = {}
+    began: float | None = None
     for entry in ledger.journal([Kind.POLICY]):
-        name = entry.ref.partition("@")[0]
-        if entry.at >= about.span.end:
-            continue
-        if entry.at <= about.span.start:
-            before[name] = entry
-        elif entry.body.get("text"):
-            in_force[entry.ref] = entry.body["text"]
-    for entry in before.values():
-        if entry.body.get("text"):
-            in_force[entry.ref] = entry.body["text"]
-    yield from sorted((in_force or today).items())
+        began = entry.at if began is None else began
+        since = float("-inf") if entry.at == began else entry.at
+        if since <= about.span.start:
+            before[entry.body.get("pack") or entry.ref.partition("@")[0]] = entry
+        elif since < about.span.end and entry.body.get("text"):
+            found[entry.ref] = entry.body["text"]
+    found |= {entry.ref: entry.body["text"] for entry in before.values() if entry.body.get("text")}
+    yield from sorted((found or {pack.label: pack.text for pack in policy.packs}).items())
 
 
 def _chain(ledger: Ledger, links: set[int], decisions: set[str]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ _FILES = {
     "notices.json": "the notices that bear on the cycle: their texts, and each step of their delivery",
     "opt_outs.json": "who opted out of calls and messages, and who took that back",
     "strikes.json": "violations on record, and which of them counted at the end of the cycle",
-    "usage.json": "where the account stood against each rule of the policy at the end of the cycle",
+    "usage.json": "where the account stood at the end of the cycle against each rule in force as it began",
 }
 
 

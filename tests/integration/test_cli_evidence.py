@@ -326,3 +326,27 @@ def test_decisions_from_before_there_was_a_chain_are_in_it_and_said_to_be(house:
     bundle = make(house, "acme")
     assert bundle.json("chain.json")["older_decisions"] == ["d1"]
     house.ok("evidence", "--check", str(house.directory / "e.zip"))
+
+
+def test_the_packs_in_it_are_those_in_force_then_and_usage_is_by_the_one_of_the_beginning(
+    house: House,
+) -> None:
+    def pack(revision: str, limit: int) -> str:
+        return PACK.replace('revision = "1"', f'revision = "{revision}"').replace("= 1000", f"= {limit}")
+
+    def loaded(revision: str, limit: int, at: float) -> JournalEntry:
+        return JournalEntry(Kind.POLICY, at, f"p@{revision}", body={
+            "pack": "p", "revision": revision, "effective": "", "text": pack(revision, limit),
+        })
+
+    with house.ledger() as ledger:
+        ledger.put([
+            loaded("older", 1, AT - 90 * DAY), loaded("old", 2, AT - 60 * DAY), loaded("mid", 3, AT + DAY),
+            loaded("late", 4, AT + 40 * DAY),
+        ])
+    bundle = make(house, "acme")
+    assert [name for name in bundle.files if name.startswith("policies/")] == [
+        "policies/p@mid.toml", "policies/p@old.toml",
+    ]
+    (usage,) = bundle.json("usage.json")
+    assert (usage["rules"][0]["policy"], usage["rules"][0]["limit"]) == ("p@old", "2")
