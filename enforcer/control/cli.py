@@ -16,7 +16,17 @@ from typing import Annotated
 import typer
 
 from enforcer.checkup import Grade
-from enforcer.control import cli_account, cli_cdr, cli_mode, cli_optout, cli_settle, cli_strike, cli_verify
+from enforcer.control import (
+    cli_account,
+    cli_cdr,
+    cli_evidence,
+    cli_interruptions,
+    cli_mode,
+    cli_optout,
+    cli_settle,
+    cli_strike,
+    cli_verify,
+)
 from enforcer.control.cli_terminal import CONFIG, FOUND, Config, Json, OneLine, emit, say, table
 from enforcer.control.commands import known_account
 from enforcer.control.doctor import Probe, emergency_numbers, examine
@@ -46,6 +56,8 @@ app.add_typer(cli_cdr.app, name="cdr")
 app.add_typer(cli_optout.app, name="optout")
 app.add_typer(cli_strike.app, name="strike")
 app.command("settle")(cli_settle.settle)
+app.command("evidence")(cli_evidence.make)
+app.command("interruptions")(cli_interruptions.show)
 app.command("verify")(cli_verify.verify)
 app.command("head")(cli_verify.show_head)
 
