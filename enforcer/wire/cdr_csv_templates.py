@@ -76,8 +76,8 @@ class Templates:
     def _ours(self, parts: list[str]) -> Leg:
         (
             _, uuid, call, parent, loopback_of, loopback, made, direction, start, answer, end, billmsec,
-            cause, sip_code, context, account, user, gateway, gateway_in, userfield, _, dialled_user, caller, number,
-            dialled,
+            cause, sip_code, context, account, user, gateway, gateway_in, userfield, _, dialled_user, caller,
+            number, dialled,
         ) = parts[: columns.OUR_COLUMNS - 1]
         if made not in ("inbound", "outbound"):
             raise ValueError(f"not a direction of a channel: {made[:20]!r}")
