@@ -254,8 +254,9 @@ def test_a_row_cut_anywhere_is_bad_and_the_next_one_good(template: str) -> None:
         (row(**channel(end_uepoch=0)), "ends before it starts"),
         (row(**channel(start_uepoch="")), "not a number"),
         (row(**channel(start_uepoch="٣")), "not a number"),
-        (row(**channel(uuid="a b")), "not the id of a channel"),
-        (row(**leg(of='a"b')), "not the id of a channel"),
+        (row(**channel(uuid="a b")), "not the ids of channels: 'a b'"),
+        (row(**leg(of='a"b')), "not the ids of channels"),
+        (row(**channel(hangup_cause_q850="1" * 18)), "not a number"),
         ('"' + "x" * 9000 + '"', "more than 8192 characters"),
     ],
 )
