@@ -1,4 +1,4 @@
-"""Rows as FreeSWITCH's mod_cdr_csv writes them: templates filled with the variables of a channel, as they are.
+"""Rows as FreeSWITCH's mod_cdr_csv writes them: templates filled with a channel's variables, as they are.
 
 In: the variables of a channel. Out: a row. The template `enforcer` is the one that is shipped. The calls are
 those that a FreeSWITCH 1.11 was seen to make.
@@ -50,11 +50,13 @@ def channel(
         "uuid": uuid, "direction": "inbound", "context": "default", "accountcode": "acme",
         "caller_id_name": "Acme", "caller_id_number": "100", "destination_number": "12025550123",
         "caller_id": '"Acme" <100>', "channel_name": "sofia/internal/100@10.0.0.1",
-        "bridge_channel": "sofia/external/12025550123@carrier", "last_app": "bridge", "amaflags": "DOCUMENTATION",
+        "bridge_channel": "sofia/external/12025550123@carrier", "last_app": "bridge",
+        "amaflags": "DOCUMENTATION",
         "hangup_cause": "NORMAL_CLEARING", "hangup_cause_q850": 16, "sip_term_status": 200,
         "start_uepoch": round(start * 1e6), "answer_uepoch": round((answer or 0) * 1e6),
         "end_uepoch": round(end * 1e6), "duration": round(end - start),
-        "billsec": round(end - answer) if answer else 0, "billmsec": round((end - answer) * 1e3) if answer else 0,
+        "billsec": round(end - answer) if answer else 0,
+        "billmsec": round((end - answer) * 1e3) if answer else 0,
         "read_codec": "PCMU", "write_codec": "PCMU",
     }
     if zone is not None:

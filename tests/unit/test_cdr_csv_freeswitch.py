@@ -159,10 +159,12 @@ def test_with_the_exported_id_a_leg_needs_no_other_row_to_know_its_call() -> Non
 def test_a_loopback_is_a_way_to_dial_and_no_leg() -> None:
     near = row(**leg(B, A, loopback_leg="A"))
     far = row(**channel(
-        C, other_loopback_from_uuid=A, loopback_leg="B", originated_legs=f"{D};Outbound Call;1", enforcer_call=C
+        C, other_loopback_from_uuid=A, loopback_leg="B", originated_legs=f"{D};Outbound Call;1",
+        enforcer_call=C,
     ))
     events = [e for e in read(near, far, row(**leg(D, C, enforcer_call=C))) if isinstance(e, CallEvent)]
-    assert [(e.attempt.call_id, e.legs) for e in events] == [(f"fs1/{A}", ""), (f"fs1/{A}", ""), (f"fs1/{A}", D)]
+    assert {e.attempt.call_id for e in events} == {f"fs1/{A}"}
+    assert [e.legs for e in events] == ["", "", D]
 
 
 def test_legs_that_name_each_other_in_a_circle_are_read_and_end() -> None:
@@ -182,7 +184,9 @@ def test_a_leg_that_another_row_of_template_example_names_is_no_call_of_its_own(
 HOSTILE = 'x","911","default","2020-01-01 00:00:00","","2020-01-01 00:00:00","0","0","NONE","u","","victim'
 
 
-@pytest.mark.parametrize("name", ['Acme, "Inc"', "", '"', ",", "\\", "\x00\x1b[31m", "Ünï\ufffd", "enforcer-1"])
+@pytest.mark.parametrize(
+    "name", ['Acme, "Inc"', "", '"', ",", "\\", "\x00\x1b[31m", "Ünï\ufffd", "\u2028\x0b\x1c", "enforcer-1"]
+)
 def test_any_name_leaves_the_row_what_it_is(name: str) -> None:
     event = only(stock("example", caller_id_name=name))
     assert (event.attempt.account, event.attempt.number) == ("acme", "12025550123")
@@ -307,7 +311,7 @@ def test_within_an_hour_that_is_shown_twice_the_first_showing_is_taken() -> None
 
 
 def test_a_time_that_no_clock_showed_is_a_bad_row_that_asks_for_the_zone() -> None:
-    bad = stock("example", start_stamp="2026-03-08 02:30:00", end_stamp="2026-03-08 03:30:00", answer_stamp="")
+    bad = stock("example", start_stamp="2026-03-08 02:30:00", answer_stamp="")
     (told,) = read(bad, zone=NEW_YORK)
     assert isinstance(told, BadInput)
     assert told.problem == (
