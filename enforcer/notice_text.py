@@ -29,12 +29,19 @@ from enforcer.notice_words import (
     subject_of,
     window_of,
 )
+from enforcer.settings import Settings
 from enforcer.spans import span_words
 
 _DOES = {
     Standing.SUSPENDED: "may not place calls", Standing.TERMINATED: "can neither place nor receive calls",
 }
 _VERB = {Standing.SUSPENDED: "suspend", Standing.TERMINATED: "terminate"}
+
+
+def stationery_of(settings: Settings) -> Stationery:
+    """What the notices of a site are written on. Raises BadInput for a template that cannot be used."""
+    terms = settings.notices
+    return Stationery(settings.site, Templates(terms.template_path), terms.contact)
 
 
 @dataclass(frozen=True, slots=True)

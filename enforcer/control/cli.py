@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from enforcer.checkup import Grade
-from enforcer.control import cli_account, cli_cdr, cli_mode, cli_settle
+from enforcer.control import cli_account, cli_cdr, cli_customer, cli_mode, cli_notice, cli_settle
 from enforcer.control.cli_terminal import CONFIG, FOUND, Config, Json, OneLine, emit, say, table
 from enforcer.control.commands import known_account
 from enforcer.control.doctor import Probe, emergency_numbers, examine
@@ -24,6 +24,7 @@ from enforcer.control.report import report
 from enforcer.control.site import Site
 from enforcer.control.why import Case, explain
 from enforcer.control.words import cycle_words, iso, shown
+from enforcer.notice_text import stationery_of
 from enforcer.settings import Settings
 from enforcer.wording import describe
 
@@ -42,6 +43,8 @@ app = typer.Typer(
 )
 app.add_typer(cli_mode.app, name="mode")
 app.add_typer(cli_account.app, name="account")
+app.add_typer(cli_customer.app, name="customer")
+app.add_typer(cli_notice.app, name="notice")
 app.add_typer(cli_cdr.app, name="cdr")
 app.command("settle")(cli_settle.settle)
 
@@ -66,6 +69,7 @@ def check(config: Config = CONFIG, as_json: Json = False) -> None:
     site = Site(config)
     settings, policy = site.settings, site.policy
     emergency = emergency_numbers(site)
+    stationery_of(settings)         # a template that cannot be filled in is found here
     if as_json:
         emit({
             "site": settings.site, "ledger": str(settings.ledger_path), "mode": settings.policy.mode,
