@@ -98,15 +98,13 @@ def usable(address: str) -> str:
         return ""
     import apprise
 
-    with _Ears() as ears:
+    with _Ears():                       # what it says of a bad address quotes it
         try:
             known = apprise.Apprise.instantiate(address) is not None
         except Exception:               # a plugin's own idea of a bad address
             known = False
-    if known:
-        return ""
-    words = "it is neither an e-mail address nor a URL that Apprise knows, such as mailto://, json://, slack://"
-    return ears.problem(address) or words
+    said = "it is neither an e-mail address nor a URL that Apprise knows, such as mailto://, json://, slack://"
+    return "" if known else said
 
 
 def _sent(url: str, subject: str, text: str, deadline: float) -> str:

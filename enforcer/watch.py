@@ -28,7 +28,7 @@ from enforcer.domain.notice import About, Audience, Gate, Notice, Stage, created
 from enforcer.domain.policy import Policy, Seat
 from enforcer.domain.rules import Rule
 from enforcer.ledger.port import Ledger
-from enforcer.notice_text import Stationery
+from enforcer.notice_text import Stationery, reason_of
 from enforcer.notice_words import Breach
 
 # Bounds of memory and of the time that one tick may take (some 10 ms): what is left over waits for the next.
@@ -132,7 +132,7 @@ class Watch:
             account, wanted = self._ledger.account(notice.account), Standing(notice.then)
             new = [step(notice, Stage.CLOSED, at, how=wanted.value)]
             if account.standing not in (wanted, Standing.TERMINATED):
-                reason = f"{notice.facts.get('reason', '')} (notice {notice.id})".strip()
+                reason = f"{reason_of(notice)} (notice {notice.id})".strip()
                 self._ledger.put_accounts([replace(account, standing=wanted, standing_reason=reason)])
                 new.append(created(self._stationery.carried_out(notice, account, at)))
                 changed = True

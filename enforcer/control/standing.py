@@ -30,9 +30,8 @@ def announce(
         if known.then == wanted.value:
             raise BadInput("", f"notice of that was given already: see `enforcer notice show {known.id}`")
     customer = next((c for c in ledger.customers() if c.id == account.customer), None)
-    reason = " ".join(part for part in (why, f"(by {who})" if who else "") if part)
     name = customer.name if customer is not None else ""
-    notice = stationery.standing(account, wanted, at, after, reason, name)
+    notice = stationery.standing(account, wanted, at, after, why, who, name)
     ledger.put([created(notice)])
     then = f"{span_words(after)} after notice {notice.id} is delivered"
     said = f"account {account.id} will be {wanted.value} {then}"
