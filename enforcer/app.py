@@ -151,6 +151,7 @@ def reload(house: House) -> None:
     except EnforcerError as problem:
         house.telemetry.fault("policy not reloaded", problem=str(problem))
     else:
+        house.bureau.look_again()
         house.telemetry.note("policy reloaded", policy=house.admission.policy.label)
 
 

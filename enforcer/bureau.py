@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from enforcer.admission import Admission
+from enforcer.announced import carry_out
 from enforcer.carrier import carrier_of, usable
 from enforcer.delivery import Carrier, Delivery, Schedule
 from enforcer.domain.decision import Decision
@@ -45,6 +46,7 @@ class Bureau:
             if problem:
                 raise BadInput("notices.ops", f"an address cannot be used: {problem}")
         self._settings = settings
+        self._stationery = stationery
         self._ledger = ledger
         self._telemetry = telemetry
         self._admission = admission
@@ -64,7 +66,8 @@ class Bureau:
         self._watch.decision(decision)
 
     def look_again(self) -> None:
-        """Another process changed something."""
+        """Modes, accounts, customers or the policy changed."""
+        self._watch.look_again()
         self._delivery.look_again()
 
     async def run(self) -> None:
@@ -76,12 +79,15 @@ class Bureau:
     async def _look(self) -> None:
         at = self._clock()
         self._watch.tick(at)
-        if self._watch.due(at):
+        if carry_out(self._ledger, self._stationery, at):
             modes = Modes(self._ledger.modes(), self._settings.policy.default_mode)
             self._admission().steer(modes, at)
         if self._watch.missed > self._missed:
             self._telemetry.fault("notices missed", findings=self._watch.missed - self._missed)
             self._missed = self._watch.missed
+        if self._watch.trouble:
+            self._telemetry.fault("notices: one account", problem=self._watch.trouble)
+            self._watch.trouble = ""
 
     async def _deliver(self) -> None:
         await self._delivery.round(self._clock)

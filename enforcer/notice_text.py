@@ -168,7 +168,7 @@ class Stationery:
         ident = breach.id(audience, about)
         facts = self._filled(kind, {**words, "notice": ident}) | {
             "clause": spec.clause, "metric": breach.rule.metric, "value": breach.value, "limit": breach.limit,
-            "mode": breach.mode.word,
+            "mode": breach.mode.word, "caller": breach.account.id,
         }
         waits = spec.notice if about is About.LEVEL and audience is Audience.CUSTOMER else None
         return Notice(

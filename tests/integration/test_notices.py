@@ -179,14 +179,14 @@ async def test_after_a_crash_between_sent_and_delivered_it_is_tried_again(tmp_pa
         for _ in range(4):
             first.call()
 
-        class PulledPlug(Exception):
+        class PulledPlug(BaseException):
             pass
 
         def pull() -> None:
             raise PulledPlug
 
         first.post.before = pull
-        with pytest.raises(ExceptionGroup):
+        with pytest.raises(BaseExceptionGroup):
             await first.turn()
         assert first.notice().stage is Stage.SENT
         first.ledger.close()
