@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -236,6 +237,32 @@ def test_check_names_file_and_line_of_a_template_that_cannot_be_filled_in(house:
     assert house.refused("check") == (
         f"{folder}/customer-warning.txt:3: unknown placeholder $custommer_name; did you mean 'customer_name'?"
     )
+
+
+def test_doctor_tells_what_has_not_arrived_and_what_cannot_be_used(house: House) -> None:
+    def notices() -> list[tuple[str, str]]:
+        return [
+            (one["grade"], one["words"]) for one in _findings(house) if one["subject"] == "notices"
+        ]
+
+    assert notices() == [("ok", "those to ops go to nobody: what they have to hear is in the log")]
+    house.ok("account", "suspend", "acme", "--after", "1d")
+    assert notices()[-1] == (
+        "warning", "1 to customers have not arrived: what waits for them does not happen"
+    )
+    addresses = 'ops = ["json://127.0.0.1/x", "nosuch://t0ken", "json://u:${NO_SUCH_VARIABLE}@h/x"]\n'
+    house.config.write_text(house.config.read_text() + addresses)
+    assert notices() == [("failed", "notices.ops: environment variable NO_SUCH_VARIABLE is not set")]
+    text = house.config.read_text()
+    house.config.write_text(text.replace(', "json://u:${NO_SUCH_VARIABLE}@h/x"', ""))
+    (bad, good, _) = notices()
+    assert bad[1].startswith("address 2 of ops cannot be used: ")
+    assert good[1] == "those to ops go to json://127.0.0.1, nosuch://..."
+
+
+def _findings(house: House) -> list[dict[str, str]]:
+    found: list[dict[str, str]] = json.loads(house.run("doctor", "--json").stdout)
+    return found
 
 
 def _running(house: House, clock: Clock | None = None) -> told.House:
