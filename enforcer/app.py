@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from enforcer import history, packs
 from enforcer.admission import Admission, Terms
+from enforcer.bureau import Bureau
 from enforcer.domain.mode import Modes
 from enforcer.errors import BadInput, EnforcerError, LedgerError, LinkError
 from enforcer.headlog import log_head, log_heads
@@ -50,6 +51,7 @@ class House:
     links: tuple[AmiLink, ...]
     doors: tuple[AgiDoor, ...]
     telemetry: Telemetry
+    bureau: Bureau
 
 
 def build(
@@ -70,6 +72,7 @@ def build(
     ledger.use(policy)
     for entry in news:
         ledger.note(entry)
+    bureau = Bureau(settings, ledger, telemetry, lambda: admission, clock)
     admission = Admission(
         ledger, plan, policy, Modes(ledger.modes(), settings.policy.default_mode),
         prefix=secrets.token_hex(3), later=later,
@@ -77,13 +80,14 @@ def build(
             LeaseTerms(settings.lease.seconds, settings.lease.headroom),
             frozenset(switch.name for switch in settings.switches if switch.listener_only),
         ),
-        observers=(telemetry.decision,),
+        observers=(telemetry.decision, bureau.decision),
     )
     links = tuple(_link(switch, secrets_of[switch.name], admission, clock) for switch in settings.switches)
     for switch, link in zip(settings.switches, links, strict=True):
         for record in ledger.live(switch.name):     # calls that were going on when we were last here
             link.book.restore(record.attempt(), record.answered_at)
-    return House(settings, ledger, admission, links, _doors(settings, admission, telemetry, clock), telemetry)
+    doors = _doors(settings, admission, telemetry, clock)
+    return House(settings, ledger, admission, links, doors, telemetry, bureau)
 
 
 def _link(switch: SwitchSettings, secret: str, admission: Admission, clock: Callable[[], float]) -> AmiLink:
@@ -128,6 +132,7 @@ async def serve(house: House, stop: asyncio.Event) -> None:
             running.append(tasks.create_task(_take_over(house), name="take over changes"))
             running.append(tasks.create_task(_watch(house), name="watch"))
             running.append(tasks.create_task(log_heads(house.ledger, telemetry), name="log heads"))
+            running.append(tasks.create_task(house.bureau.run(), name="notices"))
             telemetry.note(
                 "running", site=house.settings.site, switches=[s.name for s in house.settings.switches],
                 policy=house.admission.policy.label, mode=house.settings.policy.mode,
@@ -161,6 +166,7 @@ def reload(house: House) -> str:
         return str(problem)
     for entry in news:
         house.ledger.note(entry)
+    house.bureau.look_again()
     house.telemetry.note("policy reloaded", policy=house.admission.policy.label)
     return ""
 
@@ -173,6 +179,7 @@ async def _take_over(house: House) -> None:
             if house.ledger.changed_elsewhere():
                 modes = Modes(house.ledger.modes(), house.settings.policy.default_mode)
                 house.admission.steer(modes, time.time())
+                house.bureau.look_again()
                 house.telemetry.note("took over changes")
         except EnforcerError as problem:
             house.telemetry.fault("ledger", problem=str(problem))

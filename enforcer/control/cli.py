@@ -19,9 +19,11 @@ from enforcer.checkup import Grade
 from enforcer.control import (
     cli_account,
     cli_cdr,
+    cli_customer,
     cli_evidence,
     cli_interruptions,
     cli_mode,
+    cli_notice,
     cli_optout,
     cli_settle,
     cli_strike,
@@ -34,6 +36,7 @@ from enforcer.control.report import report
 from enforcer.control.site import Site
 from enforcer.control.why import Case, explain
 from enforcer.control.words import cycle_words, shown
+from enforcer.notice_text import stationery_of
 from enforcer.settings import Settings
 from enforcer.wording import describe
 
@@ -52,6 +55,8 @@ app = typer.Typer(
 )
 app.add_typer(cli_mode.app, name="mode")
 app.add_typer(cli_account.app, name="account")
+app.add_typer(cli_customer.app, name="customer")
+app.add_typer(cli_notice.app, name="notice")
 app.add_typer(cli_cdr.app, name="cdr")
 app.add_typer(cli_optout.app, name="optout")
 app.add_typer(cli_strike.app, name="strike")
@@ -82,6 +87,7 @@ def check(config: Config = CONFIG, as_json: Json = False) -> None:
     site = Site(config)
     settings, policy = site.settings, site.policy
     emergency = emergency_numbers(site)
+    stationery_of(settings)         # a template that cannot be filled in is found here
     if as_json:
         emit({
             "site": settings.site, "ledger": str(settings.ledger_path), "mode": settings.policy.mode,
