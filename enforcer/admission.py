@@ -150,6 +150,11 @@ class Admission:
         """The policy in force."""
         return self._policy
 
+    @property
+    def modes(self) -> Modes:
+        """The modes in force."""
+        return self._modes
+
     def _decide(self, attempt: CallAttempt) -> Decision:
         return decide(
             attempt, self._plan.classify(attempt.number), self._ledger.account(attempt.account),

@@ -15,10 +15,11 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from enforcer import packs
+from enforcer import history, packs
 from enforcer.admission import Admission, Terms
 from enforcer.domain.mode import Modes
-from enforcer.errors import EnforcerError, LedgerError, LinkError
+from enforcer.errors import BadInput, EnforcerError, LedgerError, LinkError
+from enforcer.headlog import log_head, log_heads
 from enforcer.ledger.port import Ledger
 from enforcer.ledger.sqlite import SqliteLedger
 from enforcer.ledger.store import alone
@@ -63,8 +64,14 @@ def build(
     policy = packs.load(settings.pack_paths, SIP_CODES)
     secrets_of = {switch.name: switch.secret() for switch in settings.switches}
     plan = settings.numbers.plan()
-    ledger = SqliteLedger(settings.ledger_path, plan.classify, clock, LEDGER_PATIENCE)
+    ledger = SqliteLedger(
+        settings.ledger_path, plan.classify, clock, LEDGER_PATIENCE, plan.canonical, settings.channels
+    )
+    news = history.news(ledger, policy, clock(), settings.pack_paths)
+    news += history.unrecorded(ledger, clock())
     ledger.use(policy)
+    for entry in news:
+        ledger.note(entry)
     admission = Admission(
         ledger, plan, policy, Modes(ledger.modes(), settings.policy.default_mode),
         prefix=secrets.token_hex(3), later=later,
@@ -141,6 +148,7 @@ async def serve(house: House, stop: asyncio.Event) -> None:
             ]
             running.append(tasks.create_task(_take_over(house), name="take over changes"))
             running.append(tasks.create_task(_watch(house), name="watch"))
+            running.append(tasks.create_task(log_heads(house.ledger, telemetry), name="log heads"))
             telemetry.note(
                 "running", site=house.settings.site, switches=[s.name for s in house.settings.switches],
                 policy=house.admission.policy.label, mode=house.settings.policy.mode,
@@ -153,6 +161,7 @@ async def serve(house: House, stop: asyncio.Event) -> None:
     finally:
         for door in house.doors:
             await door.stop()
+        log_head(house.ledger, telemetry, last=True)
         try:
             house.ledger.close()
         except LedgerError as problem:
@@ -160,14 +169,21 @@ async def serve(house: House, stop: asyncio.Event) -> None:
         telemetry.note("stopped", site=house.settings.site)
 
 
-def reload(house: House) -> None:
-    """Read the packs again, all or nothing: a pack that is wrong leaves the old policy in force."""
+def reload(house: House) -> str:
+    """Read the packs again, all or nothing: a pack that is wrong leaves the old policy in force. What is
+    wrong, "" where all is well."""
+    paths, now = house.settings.pack_paths, time.time()
     try:
-        house.admission.use(packs.load(house.settings.pack_paths, SIP_CODES), time.time())
+        policy = packs.load(paths, SIP_CODES)
+        news = history.news(house.ledger, policy, now, paths)
+        house.admission.use(policy, now)
     except EnforcerError as problem:
         house.telemetry.fault("policy not reloaded", problem=str(problem))
-    else:
-        house.telemetry.note("policy reloaded", policy=house.admission.policy.label)
+        return str(problem)
+    for entry in news:
+        house.ledger.note(entry)
+    house.telemetry.note("policy reloaded", policy=house.admission.policy.label)
+    return ""
 
 
 async def _take_over(house: House) -> None:
@@ -203,6 +219,7 @@ async def _watch(house: House) -> None:
                 telemetry.fault("ledger degraded", problem=degraded)
             else:
                 telemetry.note("ledger is well again")
+        house.ledger.tidy()
         if house.admission.deaf > deaf:
             telemetry.fault("telemetry failed", decisions=house.admission.deaf - deaf)
             deaf = house.admission.deaf
@@ -212,6 +229,12 @@ async def _watch(house: House) -> None:
 def run(settings: Settings) -> int:
     """Run until SIGINT or SIGTERM; SIGHUP reloads the packs. Raises EnforcerError where something a
     person set is wrong, or another enforcer runs on the same ledger."""
+    for switch in settings.switches:
+        if switch.kind != "asterisk":
+            raise BadInput(
+                f"switch {switch.name}", f"there is no live link to a {switch.kind} yet: import its CDRs "
+                "with `enforcer cdr import`, and run with a configuration that leaves it out",
+            )
     with alone(settings.ledger_path):
         return _run_alone(settings)
 

@@ -80,7 +80,13 @@ class Telemetry:
         self.faults = Counter(
             "enforcer_faults_total", "Things that went wrong, by kind.", ["kind"], registry=registry,
         )
-
+        self.notices = Counter(
+            "enforcer_notices_total", "Notices by whom they are for and what became of them.",
+            ["audience", "outcome"], registry=registry,
+        )
+        self.notices_pending = Gauge(
+            "enforcer_notices_pending", "Notices that still have to be delivered.", registry=registry,
+        )
         self.wishes = Histogram(
             "enforcer_wish_honoured_seconds", "From a STOP or START by text message until it is in force.",
             ["wish"], registry=registry, buckets=(0.005, 0.02, 0.1, 0.5, 1, 5, 30, 300, 3600, 86_400),

@@ -111,6 +111,13 @@ def endpoint_of(channel: str) -> str:
     return match[1] if match else ""
 
 
+def route_asked(message: Message) -> str:
+    """The carrier or trunk that a question names; "" where it names none, or more than one: we write one."""
+    if message.raw.count(b"\r\nRoute: ") != 1:
+        return ""
+    return account_name(message.get("Route"))
+
+
 def event_time(message: Message, received_at: float) -> float:
     """When the switch says it happened (`timestampevents = yes`), else when we received it."""
     text = message.get("Timestamp")

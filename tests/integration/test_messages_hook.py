@@ -146,7 +146,8 @@ async def test_message_passes_and_is_counted(running, ends) -> None:
     assert text.body == "see you, at 7"
     assert "x-enforcer-tag" not in text.headers
     decided = await running.line(lambda x: x.get("account") == "free")
-    assert (decided["verdict"], decided["number"], decided["direction"]) == ("allow", "12025550142", "outbound")
+    told = [decided[key] for key in ("verdict", "number", "direction")]
+    assert told == ["allow", "12025550142", "outbound"]
     assert (await messages(running, "free"))[0] == 1
 
 
@@ -198,7 +199,7 @@ async def test_next_enforcer_opens_what_the_last_one_closed(running, ends, switc
         await ends.send("reborn", "12025550152")
     await ends.code("reborn", "12025550152", 404)
     async with asyncio.timeout(10):
-        while await messages(running, "reborn") != (2, 1):
+        while await messages(running, "reborn") != (2, 1):     # noqa: ASYNC110
             await asyncio.sleep(0.05)               # written a little later, and no CDR tells of a message
     running.kill()
     assert await ends.send("reborn", "12025550152") == 404
@@ -262,7 +263,7 @@ async def test_dead_enforcer_is_not_asked_and_a_stopped_account_stays_stopped(ru
     await ends.code("dead", "12025550160", 404)
     async with switch.ami() as ami:
         async with asyncio.timeout(10):
-            while "Value" not in await ami.command("database get enforcer word/dead"):
+            while "Value" not in await ami.command("database get enforcer word/dead"):    # noqa: ASYNC110
                 await asyncio.sleep(0.05)
     running.kill()
     await switch.cli("database del enforcer hb")

@@ -10,14 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from enforcer.control.settlement import Row, Settlement, settlement
+from enforcer.control.rows import Row
+from enforcer.control.settlement import Settlement, settlement
 from enforcer.domain.account import Account, AccountType, Standing
 from enforcer.domain.call import Direction
-from enforcer.domain.charge import Charge, Per
+from enforcer.domain.charge import Charge, Claim, Per
 from enforcer.domain.measure import Measure, Scope
 from enforcer.domain.numbers import NumberPlan
 from enforcer.domain.policy import Pack, Policy
 from enforcer.errors import BadInput
+from enforcer.history import Revisions
 from enforcer.ledger.memory import MemoryLedger
 from enforcer.packs import load
 from enforcer.wire.answer import SIP_CODES
@@ -52,7 +54,8 @@ class House:
             self.ledger.absorb([call.cdr(length)])
 
     def settled(self, customer: str = "", now: float = NOON, cycle: str = "2026-10") -> Settlement:
-        return settlement(self.ledger, self.policy, cycle, now, customer)
+        only = [customer] if customer else []
+        return settlement(self.ledger, Revisions.fixed(self.policy), cycle, now, only)
 
     def row(self, rule_id: str, customer: str = "big", account: str = "") -> Row:
         (row,) = found(self.settled().rows, rule_id, customer, account)
@@ -151,7 +154,9 @@ def test_a_trunk_without_channels_is_said_plainly(house: House) -> None:
 def test_a_customer_without_accounts_of_a_type_has_no_row_for_it(house: House) -> None:
     house.has(flat("a"))
     rules = {row.rule.spec.id for row in house.settled().rows}
-    assert rules == {"asr", "fraud.costly-numbers", "excessive.pbx"}
+    assert rules == {
+        "asr", "evasion.cliff", "evasion.diluted-pbx", "excessive.pbx", "fraud.costly-numbers",
+    }
 
 
 def test_an_account_terminated_before_dilutes_no_average(house: House) -> None:
@@ -201,12 +206,19 @@ def test_a_charge_that_no_row_is_about_any_more_is_reversed(house: House) -> Non
     )])
     house.has(flat("a"), flat("b"))
     house.called("a", 0, 0)
-    assert house.row("attempts", account="a").charge == Decimal("0.2")
-    house.has(flat("a", plan="metered"))
+    house.ledger.charge([Claim("big", "c", "attempts", "2026-10", "", Decimal("0.3"), "USD")], NOON)
     told = house.settled()
-    assert found(told.rows, "attempts", account="a") == []
-    assert [entry.amount for entry in told.written] == [Decimal("-0.2")]
+    assert found(told.rows, "attempts", account="c") == []
+    assert [entry.amount for entry in told.written] == [Decimal("0.2"), Decimal("-0.3")]
     assert house.settled().written == []
+
+
+def test_an_account_that_is_changed_later_changes_no_cycle_that_is_over(house: House) -> None:
+    house.has(flat("a"), flat("b"))
+    house.called("a", HOUR)
+    before = house.settled()
+    house.has(flat("a", plan="metered"), flat("b", AccountType.RESIDENTIAL))
+    assert house.settled() == before._replace(written=[])
 
 
 def test_a_rule_that_left_the_policy_leaves_its_charges(house: House) -> None:
