@@ -278,7 +278,7 @@ async def test_dead_enforcer_is_not_asked_and_a_stopped_account_stays_stopped(ru
 
 
 @pytest.mark.parametrize(
-    "number", ["1000%22%2c9", "1000;foo=bar", "1000%29%2cx", "1000%0d%0aX:"],
+    "number", ["1000%22%2c9", "1000;foo=bar", "1000%29%2cx", "1000%0d%0aX"],
 )
 async def test_number_with_anything_odd_in_it_goes_nowhere(running, ends, number) -> None:
     before = len(ends.carrier.texts)
