@@ -12,7 +12,7 @@ import contextlib
 import secrets
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from enforcer import history, packs
@@ -29,6 +29,8 @@ from enforcer.settings import Settings, SwitchSettings
 from enforcer.switch.agi import AgiDoor
 from enforcer.switch.ami import AmiLink, Deadlines
 from enforcer.switch.ami_session import Peer
+from enforcer.switch.door import Door
+from enforcer.switch.message_door import MessageDoor
 from enforcer.telemetry import Telemetry
 from enforcer.wire.answer import SIP_CODES
 from enforcer.wire.channel import Identity
@@ -49,7 +51,7 @@ class House:
     ledger: Ledger
     admission: Admission
     links: tuple[AmiLink, ...]
-    doors: tuple[AgiDoor, ...]
+    doors: tuple[Door, ...]
     telemetry: Telemetry
     bureau: Bureau
 
@@ -79,6 +81,8 @@ def build(
         terms=Terms(
             LeaseTerms(settings.lease.seconds, settings.lease.headroom),
             frozenset(switch.name for switch in settings.switches if switch.listener_only),
+            frozenset(switch.name for switch in settings.switches if switch.messages),
+            settings.messages.words,
         ),
         observers=(telemetry.decision, bureau.decision),
     )
@@ -86,8 +90,17 @@ def build(
     for switch, link in zip(settings.switches, links, strict=True):
         for record in ledger.live(switch.name):     # calls that were going on when we were last here
             link.book.restore(record.attempt(), record.answered_at)
+    admission.hurry = lambda: _hurry(links)
+    admission.on_wish = lambda heard: telemetry.wish(
+        heard.wish, heard.seconds, heard.account.customer, heard.account.id
+    )
     doors = _doors(settings, admission, telemetry, clock)
     return House(settings, ledger, admission, links, doors, telemetry, bureau)
+
+
+def _hurry(links: Iterable[AmiLink]) -> None:
+    for link in links:
+        link.hurry()
 
 
 def _link(switch: SwitchSettings, secret: str, admission: Admission, clock: Callable[[], float]) -> AmiLink:
@@ -99,23 +112,31 @@ def _link(switch: SwitchSettings, secret: str, admission: Admission, clock: Call
         login=switch.login_deadline, pong=switch.ping_deadline, action=switch.action_deadline
     )
     peer = Peer(switch.host, switch.port, switch.username, secret)
-    return AmiLink(peer, identity, admission, deadlines=deadlines, clock=clock)
+    messages = switch.message_contexts if switch.messages else None
+    return AmiLink(peer, identity, admission, deadlines=deadlines, messages=messages, clock=clock)
 
 
 def _doors(
     settings: Settings, admission: Admission, telemetry: Telemetry, clock: Callable[[], float]
-) -> tuple[AgiDoor, ...]:
+) -> tuple[Door, ...]:
     """The FastAGI door belongs to the first switch: a question does not say which one it comes from."""
+    def could_not(problem: Exception) -> None:
+        telemetry.fault("door could not decide", problem=repr(problem))
+
+    doors: list[Door] = []
     door = settings.door.agi
-    if not door.enabled or not settings.switches:
-        return ()
-    return (
-        AgiDoor(
+    if door.enabled and settings.switches:
+        doors.append(AgiDoor(
             admission, settings.switches[0].name, clock=clock, host=door.host, port=door.port,
-            peers=door.allow, deadline=door.read_deadline, most=door.max_connections,
-            on_fault=lambda problem: telemetry.fault("door could not decide", problem=repr(problem)),
-        ),
-    )
+            peers=door.allow, deadline=door.read_deadline, most=door.max_connections, on_fault=could_not,
+        ))
+    door = settings.door.messages
+    if door.enabled:
+        doors.append(MessageDoor(
+            admission, clock=clock, host=door.host, port=door.port, peers=door.allow,
+            deadline=door.read_deadline, most=door.max_connections, on_fault=could_not,
+        ))
+    return tuple(doors)
 
 
 async def serve(house: House, stop: asyncio.Event) -> None:
@@ -196,7 +217,7 @@ async def _watch(house: House) -> None:
             telemetry.lag.labels(switch.name).set(max(0.0, state.lag))
         for door in house.doors:
             for outcome, times in door.counts.items():
-                telemetry.door.labels("agi", outcome).set(times)
+                telemetry.door.labels(door.label, outcome).set(times)
         now_degraded = house.ledger.degraded
         telemetry.degraded.set(bool(now_degraded))
         if now_degraded != degraded:

@@ -52,4 +52,5 @@ Seconds = Annotated[
 ]
 Zone = Annotated[str, AfterValidator(_zone)]
 Network = Annotated[str, AfterValidator(_network)]
+Context = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,60}$")]
 Listen = Annotated[str, AfterValidator(_listen)]

@@ -77,6 +77,8 @@ def _no_link(switch: SwitchSettings) -> Finding:
         f"there is no live link to a {switch.kind} yet: its CDRs can be imported, `enforcer run` refuses it",
         "leave it out of the configuration that you run",
     )
+
+
 def _notices(site: Site) -> Iterator[Finding]:
     terms = site.settings.notices
     stationery_of(site.settings)
