@@ -160,6 +160,14 @@ def reload(house: House) -> str:
     return ""
 
 
+def _answer(house: House) -> None:
+    """Do what people asked for on the command line, and say what came of it. Only the packs can be asked for;
+    a request of before we ran is answered by what was loaded at our start, or by loading it again."""
+    for request in house.ledger.registers.requests.pending():
+        problem = reload(house)
+        house.ledger.note(history.answer(request, house.admission.policy.label, problem, time.time()))
+
+
 async def _take_over(house: House) -> None:
     """What another process wrote into the ledger: modes and accounts are in force at once."""
     while True:
@@ -169,6 +177,7 @@ async def _take_over(house: House) -> None:
                 modes = Modes(house.ledger.modes(), house.settings.policy.default_mode)
                 house.admission.steer(modes, time.time())
                 house.telemetry.note("took over changes")
+            _answer(house)
         except EnforcerError as problem:
             house.telemetry.fault("ledger", problem=str(problem))
 

@@ -16,14 +16,15 @@ from typing import Annotated
 import typer
 
 from enforcer.checkup import Grade
-from enforcer.control import cli_account, cli_cdr, cli_mode, cli_settle
-from enforcer.control.cli_terminal import CONFIG, FOUND, Config, Json, OneLine, emit, say, table
+from enforcer.control import cli_account, cli_cdr, cli_mode, cli_reload, cli_settle
+from enforcer.control.cli_terminal import CONFIG, FOUND, Config, Json, OneLine, complain, emit, say, table
 from enforcer.control.commands import known_account
 from enforcer.control.doctor import Probe, emergency_numbers, examine
 from enforcer.control.report import report
 from enforcer.control.site import Site
 from enforcer.control.why import Case, explain
 from enforcer.control.words import cycle_words, iso, shown
+from enforcer.errors import LedgerError
 from enforcer.settings import Settings
 from enforcer.wording import describe
 
@@ -44,6 +45,7 @@ app.add_typer(cli_mode.app, name="mode")
 app.add_typer(cli_account.app, name="account")
 app.add_typer(cli_cdr.app, name="cdr")
 app.command("settle")(cli_settle.settle)
+app.command("reload")(cli_reload.reload)
 
 Account = Annotated[str, typer.Argument(metavar="ACCOUNT")]
 
@@ -65,6 +67,10 @@ def check(config: Config = CONFIG, as_json: Json = False) -> None:
     """Read the configuration and the policy packs, and say what every rule comes to."""
     site = Site(config)
     settings, policy = site.settings, site.policy
+    try:
+        site.unchanged()
+    except LedgerError as problem:
+        complain(f"{problem}; so the packs were not compared with what is on record")
     emergency = emergency_numbers(site)
     if as_json:
         emit({

@@ -60,6 +60,13 @@ class Site:
         finally:
             ledger.close()
 
+    def unchanged(self) -> None:
+        """Compare the packs with what is on record; a ledger that is not there yet has nothing to say. Raises
+        BadInput for a pack that changed under its old label, LedgerError."""
+        if self.settings.ledger_path.exists():
+            with self.ledger() as ledger:
+                history.news(ledger, self.policy, time.time(), self.settings.pack_paths)
+
     def revisions(self, ledger: Ledger, at: float) -> Revisions:
         """The policy of every moment. Where no enforcer runs on the ledger, what the configuration names now
         comes into force by this. Raises BadInput for a pack that changed under its old label, LedgerError."""
