@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from enforcer import history, packs
 from enforcer.admission import Admission, Terms
+from enforcer.closing import Closing, in_a_process
 from enforcer.domain.mode import Modes
 from enforcer.errors import EnforcerError, LedgerError, LinkError
 from enforcer.ledger.port import Ledger
@@ -124,6 +125,7 @@ async def serve(house: House, stop: asyncio.Event) -> None:
             ]
             running.append(tasks.create_task(_take_over(house), name="take over changes"))
             running.append(tasks.create_task(_watch(house), name="watch"))
+            running.append(tasks.create_task(_closing(house).run(), name="settle closed cycles"))
             telemetry.note(
                 "running", site=house.settings.site, switches=[s.name for s in house.settings.switches],
                 policy=house.admission.policy.label, mode=house.settings.policy.mode,
@@ -180,6 +182,13 @@ async def _take_over(house: House) -> None:
             _answer(house)
         except EnforcerError as problem:
             house.telemetry.fault("ledger", problem=str(problem))
+
+
+def _closing(house: House) -> Closing:
+    return Closing(
+        house.settings.settle.after, house.ledger.accounts, lambda: in_a_process(house.settings.path),
+        house.telemetry, time.time,
+    )
 
 
 async def _watch(house: House) -> None:

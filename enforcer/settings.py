@@ -29,7 +29,7 @@ from enforcer.domain.call import NumberClass
 from enforcer.domain.mode import Mode
 from enforcer.domain.numbers import NumberPlan
 from enforcer.errors import BadInput
-from enforcer.settings_fields import Listen, Name, Network, Port, Seconds, Zone
+from enforcer.settings_fields import Listen, Name, Network, Port, Seconds, Span, Zone
 from enforcer.toml_lines import read
 from enforcer.toml_models import Table, Wrong, meant, one_of, validated
 
@@ -204,6 +204,14 @@ class DoorSettings(Table):
     agi: AgiDoorSettings = Field(default_factory=AgiDoorSettings)
 
 
+class SettleSettings(Table):
+    """What becomes of a billing cycle that closed, `after` so long: CDRs that come late have come by then.
+    Strikes are entered; with `auto`, charges are written as well, else they wait for `enforcer settle`."""
+
+    after: Span = 86_400
+    auto: StrictBool = False
+
+
 class LogSettings(Table):
     """How lines are written: for people at a terminal, as JSON otherwise."""
 
@@ -226,6 +234,7 @@ class Settings(Table):
     switches: tuple[SwitchSettings, ...] = Field(default=(), alias="switch")
     lease: LeaseSettings = Field(default_factory=LeaseSettings)
     door: DoorSettings = Field(default_factory=DoorSettings)
+    settle: SettleSettings = Field(default_factory=SettleSettings)
     log: LogSettings = Field(default_factory=LogSettings)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
 

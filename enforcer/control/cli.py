@@ -45,6 +45,7 @@ app.add_typer(cli_mode.app, name="mode")
 app.add_typer(cli_account.app, name="account")
 app.add_typer(cli_cdr.app, name="cdr")
 app.command("settle")(cli_settle.settle)
+app.command("settle-due")(cli_settle.due)
 app.command("reload")(cli_reload.reload)
 
 Account = Annotated[str, typer.Argument(metavar="ACCOUNT")]

@@ -82,6 +82,15 @@ class Gathering:
         self._counted: set[str] = set()
         self._gather()
 
+    def called(self, party: Party) -> bool:
+        """Whether any call of the cycle was counted for the customer, or placed by an account of its own."""
+        accounts = {account.id for account, _ in party.accounts}
+        spans = {one.span for _, one in party.accounts} | ({party.cycle.span} if party.cycle else set())
+        return any(
+            whose == party.customer or account in accounts
+            for span in spans for account, whose in self._who_called(span)
+        )
+
     def parties(self, only: Collection[str] = ()) -> list[Party]:
         """Customers with an account, and those whom calls of the cycle were counted for; by name. Raises
         BadInput for one that there is not."""

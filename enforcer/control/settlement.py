@@ -86,7 +86,8 @@ def settlement(
     marked = list(ledger.journal({Kind.SETTLEMENT}, ref=cycle))
     known_by: dict[str, float] = {}
     for entry in marked:
-        known_by.setdefault(entry.customer, entry.at)
+        if entry.body["charges"]:
+            known_by.setdefault(entry.customer, entry.at)
     parties: list[Party] = []
     unsettled = []
     for party in Gathering(ledger, history.past(ledger), cycle, known_by).parties(only):
