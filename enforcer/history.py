@@ -182,7 +182,11 @@ def past(ledger: Ledger) -> Past:
         first = next(iter(ledger.calls(account_id)), None)
         return first is not None and first.started_at < at
 
-    return Past(entered, called_before)
+    settled: dict[str, float] = {}
+    for entry in ledger.journal({Kind.SETTLEMENT}):
+        if entry.body["charges"]:
+            settled.setdefault(entry.customer, entry.at)
+    return Past(entered, called_before, settled)
 
 
 def _utc(at: float) -> str:

@@ -69,7 +69,7 @@ def due(ledger: Ledger, cycle: str, over: float, charging: bool) -> list[str]:
         entry.customer for entry in ledger.journal({Kind.SETTLEMENT}, ref=cycle)
         if entry.body["charges"] or not charging
     }
-    gathering = Gathering(ledger, history.past(ledger), cycle, {})
+    gathering = Gathering(ledger, history.past(ledger), cycle)
     return [
         party.customer for party in gathering.parties()
         if party.customer not in done and not party.still_open(cycle, over) and gathering.called(party)
