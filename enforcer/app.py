@@ -19,7 +19,8 @@ from enforcer import history, packs
 from enforcer.admission import Admission, Terms
 from enforcer.closing import Closing, in_a_process
 from enforcer.domain.mode import Modes
-from enforcer.errors import EnforcerError, LedgerError, LinkError
+from enforcer.errors import BadInput, EnforcerError, LedgerError, LinkError
+from enforcer.headlog import log_head, log_heads
 from enforcer.ledger.port import Ledger
 from enforcer.ledger.sqlite import SqliteLedger
 from enforcer.ledger.store import alone
@@ -62,7 +63,9 @@ def build(
     policy = packs.load(settings.pack_paths, SIP_CODES)
     secrets_of = {switch.name: switch.secret() for switch in settings.switches}
     plan = settings.numbers.plan()
-    ledger = SqliteLedger(settings.ledger_path, plan.classify, clock, LEDGER_PATIENCE)
+    ledger = SqliteLedger(
+        settings.ledger_path, plan.classify, clock, LEDGER_PATIENCE, plan.canonical, settings.channels
+    )
     news = history.news(ledger, policy, clock(), settings.pack_paths)
     news += history.unrecorded(ledger, clock())
     ledger.use(policy)
@@ -126,6 +129,7 @@ async def serve(house: House, stop: asyncio.Event) -> None:
             running.append(tasks.create_task(_take_over(house), name="take over changes"))
             running.append(tasks.create_task(_watch(house), name="watch"))
             running.append(tasks.create_task(_closing(house).run(), name="settle closed cycles"))
+            running.append(tasks.create_task(log_heads(house.ledger, telemetry), name="log heads"))
             telemetry.note(
                 "running", site=house.settings.site, switches=[s.name for s in house.settings.switches],
                 policy=house.admission.policy.label, mode=house.settings.policy.mode,
@@ -138,6 +142,7 @@ async def serve(house: House, stop: asyncio.Event) -> None:
     finally:
         for door in house.doors:
             await door.stop()
+        log_head(house.ledger, telemetry, last=True)
         try:
             house.ledger.close()
         except LedgerError as problem:
@@ -211,6 +216,7 @@ async def _watch(house: House) -> None:
                 telemetry.fault("ledger degraded", problem=degraded)
             else:
                 telemetry.note("ledger is well again")
+        house.ledger.tidy()
         if house.admission.deaf > deaf:
             telemetry.fault("telemetry failed", decisions=house.admission.deaf - deaf)
             deaf = house.admission.deaf
@@ -220,6 +226,12 @@ async def _watch(house: House) -> None:
 def run(settings: Settings) -> int:
     """Run until SIGINT or SIGTERM; SIGHUP reloads the packs. Raises EnforcerError where something a
     person set is wrong, or another enforcer runs on the same ledger."""
+    for switch in settings.switches:
+        if switch.kind != "asterisk":
+            raise BadInput(
+                f"switch {switch.name}", f"there is no live link to a {switch.kind} yet: import its CDRs "
+                "with `enforcer cdr import`, and run with a configuration that leaves it out",
+            )
     with alone(settings.ledger_path):
         return _run_alone(settings)
 

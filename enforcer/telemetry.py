@@ -81,6 +81,14 @@ class Telemetry:
             "enforcer_faults_total", "Things that went wrong, by kind.", ["kind"], registry=registry,
         )
 
+        self.notices = Counter(
+            "enforcer_notices_total", "Notices by whom they are for and what became of them.",
+            ["audience", "outcome"], registry=registry,
+        )
+        self.notices_pending = Gauge(
+            "enforcer_notices_pending", "Notices that still have to be delivered.", registry=registry,
+        )
+
     def decision(self, decision: Decision) -> None:
         """One line and one count a decision."""
         self.decisions.labels(

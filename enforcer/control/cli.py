@@ -16,14 +16,23 @@ from typing import Annotated
 import typer
 
 from enforcer.checkup import Grade
-from enforcer.control import cli_account, cli_cdr, cli_mode, cli_reload, cli_settle
+from enforcer.control import (
+    cli_account,
+    cli_cdr,
+    cli_mode,
+    cli_optout,
+    cli_reload,
+    cli_settle,
+    cli_strike,
+    cli_verify,
+)
 from enforcer.control.cli_terminal import CONFIG, FOUND, Config, Json, OneLine, complain, emit, say, table
 from enforcer.control.commands import known_account
 from enforcer.control.doctor import Probe, emergency_numbers, examine
 from enforcer.control.report import report
 from enforcer.control.site import Site
 from enforcer.control.why import Case, explain
-from enforcer.control.words import cycle_words, iso, shown
+from enforcer.control.words import cycle_words, shown
 from enforcer.errors import LedgerError
 from enforcer.settings import Settings
 from enforcer.wording import describe
@@ -44,9 +53,13 @@ app = typer.Typer(
 app.add_typer(cli_mode.app, name="mode")
 app.add_typer(cli_account.app, name="account")
 app.add_typer(cli_cdr.app, name="cdr")
+app.add_typer(cli_optout.app, name="optout")
+app.add_typer(cli_strike.app, name="strike")
 app.command("settle")(cli_settle.settle)
 app.command("settle-due")(cli_settle.due)
 app.command("reload")(cli_reload.reload)
+app.command("verify")(cli_verify.verify)
+app.command("head")(cli_verify.show_head)
 
 Account = Annotated[str, typer.Argument(metavar="ACCOUNT")]
 
@@ -167,26 +180,3 @@ def why(
     say(told.title)
     for line in told.lines:
         say(line)
-
-
-@app.command()
-def verify(config: Config = CONFIG, as_json: Json = False) -> None:
-    """Prove that every counter equals the call records it stands for. Exit 1 where one does not."""
-    site = Site(config)
-    with site.ledger(site.policy) as ledger:
-        mismatches = ledger.verify()
-        calls = sum(1 for _ in ledger.calls())
-    if as_json:
-        emit([
-            {"scope": m.scope.value, "of": m.key, "cycle": m.span.label, "from": iso(m.span.start),
-             "counted": m.counted._asdict(), "derived": m.derived._asdict()}
-            for m in mismatches
-        ])
-    else:
-        for m in mismatches:
-            say(f"{m.scope.value} {m.key}, cycle {m.span.label}: counted {m.counted.words}; "
-                f"the records say {m.derived.words}")
-        outcome = f"{len(mismatches)} counters differ" if mismatches else "all counters agree"
-        say(f"{calls} calls: {outcome}")
-    if mismatches:
-        raise typer.Exit(FOUND)

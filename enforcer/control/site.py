@@ -52,7 +52,10 @@ class Site:
     @contextmanager
     def ledger(self, policy: Policy | None = None) -> Iterator[Ledger]:
         """The ledger, closed afterwards; with a policy its counters are ready. Raises LedgerError."""
-        ledger = SqliteLedger(self.settings.ledger_path, self.plan.classify, time.time)
+        ledger = SqliteLedger(
+            self.settings.ledger_path, self.plan.classify, time.time,
+            canonical=self.plan.canonical, channels=self.settings.channels,
+        )
         try:
             if policy is not None:
                 ledger.use(policy)

@@ -21,15 +21,17 @@ from collections.abc import Awaitable, Callable, Iterable
 
 import structlog
 
-from enforcer.domain.actions import Action, HangUp
+from enforcer.domain.actions import Action, CloseMessages, HangUp, OpenMessages
 from enforcer.domain.call import CallEvent
 from enforcer.errors import LinkError, WireError
+from enforcer.switch.ami_messages import MessageDesk
 from enforcer.switch.ami_session import Peer, Session, open_session
 from enforcer.switch.link import Deadlines, Judge, LinkState
 from enforcer.wire.ami import Message
 from enforcer.wire.ami_actions import FAMILY, Command, answer, command_for, heartbeat, server_filters
 from enforcer.wire.answer import answer_line
 from enforcer.wire.asterisk import CallBook, Question, SwitchNews
+from enforcer.wire.asterisk_messages import is_message
 from enforcer.wire.asterisk_status import STATUS_HEADERS, resync
 from enforcer.wire.channel import Identity
 
@@ -45,6 +47,7 @@ BATCH = 200                 # actions written before others get a turn: about 20
 class AmiLink:
     """See the module. `await link.run()` until cancelled; `link.act(...)` at any time.
 
+    `messages` is how the contexts of accounts' text messages begin; None where none are asked about.
     `clock` is Unix seconds; `sleep` and `jitter` (0 to 1) are given so that tests wait for nothing.
     """
 
@@ -55,6 +58,7 @@ class AmiLink:
         judge: Judge,
         *,
         deadlines: Deadlines | None = None,
+        messages: str | None = None,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
@@ -64,6 +68,10 @@ class AmiLink:
         self._switch = identity.switch
         self._judge = judge
         self._deadlines = deadlines or Deadlines()
+        self._messages: MessageDesk | None = None
+        if messages is not None:
+            self._messages = MessageDesk(self._switch, messages, judge, self._deadlines.action)
+        self._hurrying = False
         self._clock = clock
         self._sleep = sleep
         self._jitter = jitter
@@ -85,8 +93,13 @@ class AmiLink:
         session = self._session
         if session is None:
             raise LinkError(f"{self._peer}: {self._problem}")
-        for action in actions:
-            session.post(*command_for(action))
+        self._do(session, actions)
+
+    def hurry(self) -> None:
+        """Something has to be written before the next round; however often that is said, once."""
+        if self._session is not None and not self._hurrying:
+            self._hurrying = True
+            asyncio.get_running_loop().call_soon(self._hurried)
 
     def now(self) -> float:
         """The switch's time, as far as we know its clock. Unix seconds."""
@@ -104,7 +117,7 @@ class AmiLink:
             connects=self._connects,
             restarts=self._restarts,
             live_calls=self.book.live_calls,
-            answers=self._answers,
+            answers=self._answers + (self._messages.answers if self._messages else 0),
             malformed=self._malformed,
             faults=self._past_faults + (session.faults if session else 0),
             refused_actions=self._past_refused + (session.refused if session else 0),
@@ -145,6 +158,8 @@ class AmiLink:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._serve(session), name=f"ami {self._switch}: serve")
                 tasks.create_task(_until_lost(session), name=f"ami {self._switch}: watch")
+                if self._messages is not None:
+                    tasks.create_task(self._messages.run(session), name=f"ami {self._switch}: messages")
         except ExceptionGroup as group:
             expected, others = group.split((LinkError, WireError))
             if others is not None:          # a bug of ours: worth a new connection, not a dead enforcer
@@ -176,7 +191,7 @@ class AmiLink:
             await self._tune(session)
             await self._beat(session)
             for _ in range(ROUNDS_A_BEAT):
-                due = self._due()
+                due = self._due(self._judge.round)
                 await self._push(session, due)
                 if not due:
                     break
@@ -237,12 +252,16 @@ class AmiLink:
             except LinkError:
                 if session.lost.done():
                     raise       # else there were none, which Asterisk calls an error
+        if self._messages is not None:
+            await self._messages.catch_up(session)
         await self._push(session, self._judge.everything(self._switch, self.now()))
+        if self._messages is not None:
+            self._messages.begin()
 
-    def _due(self) -> list[Action]:
+    def _due(self, ask: Callable[[str, float], list[Action]]) -> list[Action]:
         """What is due now. A bug in there must not cost us the link, by which calls are answered."""
         try:
-            return self._judge.round(self._switch, self.now())
+            return ask(self._switch, self.now())
         except Exception:
             self._past_faults += 1
             log.exception("a round failed", switch=self._switch)
@@ -270,6 +289,9 @@ class AmiLink:
         """One event. Called from the socket; everything here is synchronous and short."""
         now = self._clock() + self._offset
         try:
+            if self._messages is not None and is_message(message):
+                self._messages.happened(session, message, now)
+                return
             facts = self.book.read(message, now)
         except WireError as problem:
             self._malformed += 1
@@ -288,8 +310,17 @@ class AmiLink:
             elif fact is SwitchNews.SHUTDOWN:
                 log.warning("the switch is shutting down", switch=self._switch)
 
+    def _hurried(self) -> None:
+        self._hurrying = False
+        if self._session is not None:
+            self._do(self._session, self._due(self._judge.urgent))
+
     def _do(self, session: Session, actions: Iterable[Action]) -> None:
         for action in actions:
+            if isinstance(action, CloseMessages | OpenMessages):
+                if self._messages is not None:
+                    self._messages.want([action])
+                continue
             if isinstance(action, HangUp) and self.book.moved(action.call_id):
                 # Nobody told us where to: it may be an emergency call by now.
                 log.warning("not hung up: the call dialled again", switch=self._switch, call=action.call_id)

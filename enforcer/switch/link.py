@@ -29,6 +29,12 @@ class Judge(Protocol):
     def everything(self, switch: str, at: float) -> list[Action]:
         """All that a switch should hold, again."""
 
+    def urgent(self, switch: str, at: float) -> list[Action]:
+        """What cannot wait for the next round."""
+
+    def heard(self, attempt: CallAttempt, words: str, at: float) -> None:
+        """Somebody wrote these words to an account."""
+
 
 @dataclass(frozen=True, slots=True)
 class Deadlines:

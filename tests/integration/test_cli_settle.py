@@ -159,7 +159,9 @@ def test_spreadsheets_get_the_same_facts(house: House) -> None:
     house.told(cdrs("acme", 0))
     text = house.run("settle", "--cycle", "2026-10", "--customer", "acme-inc", "--csv").stdout
     sheet = list(csv.DictReader(StringIO(text)))
-    assert [list(row) for row in sheet] == [KEYS] * 3
+    told = house.run("settle", "--cycle", "2026-10", "--customer", "acme-inc", "--json").stdout
+    assert [list(row) for row in sheet] == [KEYS] * len(json.loads(told))
+    assert [row["rule"] for row in sheet] == [row["rule"] for row in json.loads(told)]
     assert (sheet[0]["account"], sheet[0]["breached"], sheet[0]["charge"]) == ("", "true", "0.005")
 
 

@@ -159,7 +159,9 @@ def test_a_trunk_without_channels_is_said_plainly(house: House) -> None:
 def test_a_customer_without_accounts_of_a_type_has_no_row_for_it(house: House) -> None:
     house.has(flat("a"))
     rules = {row.rule.spec.id for row in house.settled().rows}
-    assert rules == {"asr", "fraud.costly-numbers", "excessive.pbx"}
+    assert rules == {
+        "asr", "evasion.cliff", "evasion.diluted-pbx", "excessive.pbx", "fraud.costly-numbers",
+    }
 
 
 def test_an_account_terminated_before_dilutes_no_average(house: House) -> None:

@@ -122,6 +122,7 @@ class Rule:
 
     `spec.measure` is the measure the kind really needs, whatever the caller's said of the window.
     `about` has the calls that the rule counts; what it does not count it does not judge.
+    `acts`: one of its levels holds or refuses calls; else it is an indicator, which tags or reports.
     `summed`: its tally is all it has to see; else it looks at its seat (`weigh`, `look`, `room`).
     `charged_by` is what its limit is a limit of: only that can be charged for as its excess.
     """
@@ -134,7 +135,7 @@ class Rule:
     unit = ""
     charged_by: Per | None = None
 
-    __slots__ = ("_first", "about", "metric", "spec", "summed")
+    __slots__ = ("_first", "about", "acts", "metric", "spec", "summed")
 
     def __init__(self, spec: RuleSpec) -> None:
         self.spec = replace(spec, measure=self.measured(spec.measure))
@@ -142,6 +143,7 @@ class Rule:
         self._first = spec.critical.at if warning is None else min(warning.at, spec.critical.at)
         self.about = self.spec.measure.calls
         self.metric = self.named(self.spec.measure)
+        self.acts = max(step.verdict for step in (warning, spec.critical) if step is not None) > Verdict.TAG
         self.summed = not spec.also and not self.spec.measure.routes and type(self).weigh is Rule.weigh
 
     @classmethod
@@ -172,6 +174,10 @@ class Rule:
     def close(self, tally: Tally, divisor: int) -> Closed | None:
         """What a closed cycle comes to; None for kinds about a moment, which a cycle does not settle."""
         return None
+
+    def exhausted(self, seat: Seat, at: float) -> bool:
+        """Whether the rule blocks whatever is tried until its cycle is over: its limit is used up."""
+        return False
 
     def weigh(self, seat: Seat, attempt: CallAttempt) -> Judgement | None:
         """The judgement on an attempt, by all that the kind has to see. One whose route is not known yet is

@@ -1,0 +1,291 @@
+"""What single calls have in common: for each kind of rule, the pattern that it looks for.
+
+In: call records that were not refused, in the order they began. Out: groups of calls, each with its words,
+the weightiest first. Refuses to know: windows, limits, and how many groups anybody wants to see.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable
+
+from enforcer.domain.call import CallRecord, Source
+from enforcer.domain.measure import Measure
+from enforcer.domain.rules import Rule
+from enforcer.domain.trail import FEWEST_DIGITS, MOST_CALLS
+
+Group = tuple[str, list[str]]       # words, and the ids of the calls
+Word = Callable[[CallRecord, Measure], str | None]
+
+# ITU-T Q.850: the causes that calls commonly end with before anybody answers.
+_CAUSES = {
+    1: "unallocated number", 3: "no route", 16: "given up by the caller", 17: "busy", 18: "nobody responded",
+    19: "no answer", 20: "subscriber absent", 21: "rejected", 27: "destination out of order",
+    28: "number incomplete", 34: "no circuit", 38: "network out of order", 41: "temporary failure",
+    42: "congestion", 127: "unspecified",
+}  # fmt: skip
+
+
+class Pattern(ABC):
+    """Calls as they come, and what they make together."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def take(self, record: CallRecord) -> None:
+        """One more call of the window."""
+
+    @abstractmethod
+    def groups(self) -> list[Group]:
+        """What was found, the weightiest first."""
+
+    @abstractmethod
+    def words(self, groups: int) -> str:
+        """What the groups are, and how many there are, as a heading."""
+
+
+class Grouped(Pattern):
+    """Calls that share a word: a number, a caller, a cause, a length. The most frequent weigh most."""
+
+    __slots__ = ("_calls", "_measure", "_noun", "_word")
+
+    def __init__(self, noun: tuple[str, str], word: Word, measure: Measure) -> None:
+        self._noun = noun
+        self._word = word
+        self._measure = measure
+        self._calls: dict[str, list[str]] = {}
+
+    def take(self, record: CallRecord) -> None:
+        """See the class. Words beyond very many are not told apart any more."""
+        word = self._word(record, self._measure)
+        if word is not None and (word in self._calls or len(self._calls) < MOST_CALLS):
+            self._calls.setdefault(word, []).append(record.call_id)
+
+    def groups(self) -> list[Group]:
+        """The most frequent first."""
+        ranked = sorted(self._calls.items(), key=lambda one: (-len(one[1]), one[0]))
+        return [(f"{word}: {_times(len(ids))}", ids) for word, ids in ranked]
+
+    def words(self, groups: int) -> str:
+        """Such as "37 different numbers"."""
+        return f"{groups} {self._noun[groups != 1]}"
+
+
+class Talk(Pattern):
+    """How long was talked with each number. Those talked with longest weigh most."""
+
+    __slots__ = ("_calls", "_msec")
+
+    def __init__(self) -> None:
+        self._calls: dict[str, list[str]] = {}
+        self._msec: dict[str, int] = {}
+
+    def take(self, record: CallRecord) -> None:
+        """See the class."""
+        msec = record.billmsec
+        number = _number(record)
+        if msec and (number in self._calls or len(self._calls) < MOST_CALLS):
+            self._calls.setdefault(number, []).append(record.call_id)
+            self._msec[number] = self._msec.get(number, 0) + msec
+
+    def groups(self) -> list[Group]:
+        """The longest first."""
+        ranked = sorted(self._msec, key=lambda number: (-self._msec[number], number))
+        return [
+            (f"{number}: {_times(len(self._calls[number]))}, {self._msec[number] / 60_000:.1f} min",
+             self._calls[number])
+            for number in ranked
+        ]
+
+    def words(self, groups: int) -> str:
+        """How many numbers."""
+        return f"talk with {groups} number{'' if groups == 1 else 's'}"
+
+
+class Runs(Pattern):
+    """Numbers in a row, each with its neighbour. The longest runs weigh most."""
+
+    __slots__ = ("_calls",)
+
+    def __init__(self) -> None:
+        self._calls: dict[int, list[str]] = {}
+
+    def take(self, record: CallRecord) -> None:
+        """See the class; extensions and codes have no neighbours (see `trail`)."""
+        digits = record.number.lstrip("+")
+        if FEWEST_DIGITS <= len(digits) <= 18 and digits.isdecimal():
+            self._calls.setdefault(int(digits), []).append(record.call_id)
+
+    def groups(self) -> list[Group]:
+        """Runs of two numbers or more."""
+        runs: list[list[int]] = []
+        for number in sorted(self._calls):
+            if runs and runs[-1][-1] == number - 1:
+                runs[-1].append(number)
+            else:
+                runs.append([number])
+        long = sorted((run for run in runs if len(run) > 1), key=lambda run: (-len(run), run[0]))
+        return [
+            (f"{run[0]} to {run[-1]}: {len(run)} numbers in a row",
+             [call_id for number in run for call_id in self._calls[number]])
+            for run in long
+        ]
+
+    def words(self, groups: int) -> str:
+        """How many runs."""
+        return f"{groups} run{'' if groups == 1 else 's'} of numbers"
+
+
+class Chains(Pattern):
+    """Calls to one number that follow each other within so many seconds. The longest chains weigh most."""
+
+    __slots__ = ("_chains", "_last", "_seconds")
+
+    def __init__(self, seconds: int) -> None:
+        self._seconds = seconds
+        self._last: dict[str, tuple[float, list[str]]] = {}
+        self._chains: list[tuple[str, list[str]]] = []
+
+    def take(self, record: CallRecord) -> None:
+        """See the class. Calls come in the order they began."""
+        number, at = _number(record), record.started_at
+        before = self._last.get(number)
+        chain = [record.call_id]
+        if before is not None and at - before[0] <= self._seconds:
+            chain = before[1]
+            chain.append(record.call_id)
+            if len(chain) == 2:
+                self._chains.append((number, chain))
+        self._last[number] = at, chain
+
+    def groups(self) -> list[Group]:
+        """Chains of two calls or more."""
+        ranked = sorted(self._chains, key=lambda one: (-len(one[1]), one[0]))
+        return [(f"{number}: {len(ids)} calls in a chain", ids) for number, ids in ranked]
+
+    def words(self, groups: int) -> str:
+        """How many chains."""
+        each = f"each within {self._seconds} s of the one before"
+        return f"{groups} chain{'' if groups == 1 else 's'} of calls to one number, {each}"
+
+
+class BusiestSecond(Pattern):
+    """The most calls that began within one second."""
+
+    __slots__ = ("_best", "_window")
+
+    def __init__(self) -> None:
+        self._window: deque[tuple[float, str]] = deque()
+        self._best: list[str] = []
+
+    def take(self, record: CallRecord) -> None:
+        """See the class. Calls come in the order they began."""
+        window, at = self._window, record.started_at
+        window.append((at, record.call_id))
+        while window[0][0] <= at - 1:
+            window.popleft()
+        if len(window) > len(self._best):
+            self._best = [call_id for _, call_id in window]
+
+    def groups(self) -> list[Group]:
+        """The one."""
+        return [(f"{len(self._best)} within one second", self._best)] if self._best else []
+
+    def words(self, groups: int) -> str:
+        """What it is."""
+        return "the busiest second so far"
+
+
+def pattern_of(rule: Rule) -> Pattern | None:
+    """What a kind of rule looks for, None for kinds that look at no calls."""
+    spec = rule.spec
+    match spec.kind:
+        case "minutes" | "average_minutes" | "diluted_average":
+            return Talk()
+        case "sequential_numbers":
+            return Runs()
+        case "redials":
+            return Chains(spec.measure.redial_seconds)
+        case "cps":
+            return BusiestSecond()
+    told = _GROUPED.get(spec.kind)
+    return None if told is None else Grouped(*told, spec.measure)
+
+
+def _times(number: int) -> str:
+    return "once" if number == 1 else f"{number} times"
+
+
+def _number(record: CallRecord) -> str:
+    return record.number.lstrip("+") or "no number"
+
+
+def _dialled(record: CallRecord, measure: Measure) -> str | None:
+    return _number(record)
+
+
+def _marked(record: CallRecord, measure: Measure) -> str | None:
+    kind = record.number_class
+    return f"{_number(record)} ({kind.value.replace('_', ' ')})" if kind in measure.marked else None
+
+
+def _caller(record: CallRecord, measure: Measure) -> str | None:
+    return record.caller.lstrip("+") or "no caller number"
+
+
+def _unanswered(record: CallRecord, measure: Measure) -> str | None:
+    if record.ended_at is None or record.answered_at is not None or record.billmsec > 0:
+        return None
+    cause = record.hangup_cause
+    if cause is None:
+        return "not answered"
+    return f"not answered, cause {cause}{f' ({_CAUSES[cause]})' if cause in _CAUSES else ''}"
+
+
+def _answered(record: CallRecord) -> bool:
+    """Answered and over, and somebody saw the end."""
+    return record.ended_at is not None and record.ended_by is not Source.INFERRED and (
+        record.answered_at is not None or record.billmsec > 0
+    )
+
+
+def _short(record: CallRecord, measure: Measure) -> str | None:
+    if not _answered(record) or not measure.short(record.billmsec):
+        return None
+    return f"answered for {record.billmsec // 1000} s"
+
+
+def _near(record: CallRecord, measure: Measure) -> str | None:
+    msec = record.billmsec
+    if not _answered(record) or measure.short(msec) or msec >= measure.short_msec + measure.near_msec:
+        return None
+    return f"answered for {msec // 1000} s"
+
+
+def _not_completed(record: CallRecord, measure: Measure) -> str | None:
+    return _unanswered(record, measure) or _short(record, measure)
+
+
+def _length(record: CallRecord, measure: Measure) -> str | None:
+    if not _answered(record):
+        return None
+    seconds = record.billmsec // 1000
+    words = ((10, "under 10 s"), (60, "10 to 59 s"), (600, "1 to 10 minutes"))
+    return next((word for below, word in words if seconds < below), "10 minutes or longer")
+
+
+_NUMBERS = "different number", "different numbers"
+_GROUPED: dict[str, tuple[tuple[str, str], Word]] = {
+    "asr": (("way not to be completed", "ways not to be completed"), _not_completed),
+    "attempts": (_NUMBERS, _dialled),
+    "average_duration": (("length", "lengths"), _length),
+    "class_share": (("such number", "such numbers"), _marked),
+    "distinct_callers": (("different caller", "different callers"), _caller),
+    "distinct_numbers": (_NUMBERS, _dialled),
+    "duration_cliff": (("length just above the cut-off", "lengths just above the cut-off"), _near),
+    "failed_calls": (("way to fail", "ways to fail"), _unanswered),
+    "messages": (_NUMBERS, _dialled),
+    "same_number": (_NUMBERS, _dialled),
+    "short_calls": (("length of short calls", "lengths of short calls"), _short),
+}
