@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from enforcer import history, packs
 from enforcer.admission import Admission, Terms
 from enforcer.bureau import Bureau
+from enforcer.closing import Closing, in_a_process
 from enforcer.domain.mode import Modes
 from enforcer.errors import BadInput, EnforcerError, LedgerError, LinkError
 from enforcer.headlog import log_head, log_heads
@@ -152,6 +153,7 @@ async def serve(house: House, stop: asyncio.Event) -> None:
             ]
             running.append(tasks.create_task(_take_over(house), name="take over changes"))
             running.append(tasks.create_task(_watch(house), name="watch"))
+            running.append(tasks.create_task(_closing(house).run(), name="settle closed cycles"))
             running.append(tasks.create_task(log_heads(house.ledger, telemetry), name="log heads"))
             running.append(tasks.create_task(house.bureau.run(), name="notices"))
             telemetry.note(
@@ -192,6 +194,14 @@ def reload(house: House) -> str:
     return ""
 
 
+def _answer(house: House) -> None:
+    """Do what people asked for on the command line, and say what came of it. Only the packs can be asked for;
+    a request of before we ran is answered by what was loaded at our start, or by loading it again."""
+    for request in house.ledger.registers.requests.pending():
+        problem = reload(house)
+        house.ledger.note(history.answer(request, house.admission.policy.label, problem, time.time()))
+
+
 async def _take_over(house: House) -> None:
     """What another process wrote into the ledger: modes and accounts are in force at once."""
     while True:
@@ -202,8 +212,16 @@ async def _take_over(house: House) -> None:
                 house.admission.steer(modes, time.time())
                 house.bureau.look_again()
                 house.telemetry.note("took over changes")
+            _answer(house)
         except EnforcerError as problem:
             house.telemetry.fault("ledger", problem=str(problem))
+
+
+def _closing(house: House) -> Closing:
+    return Closing(
+        house.settings.settle.after, house.ledger.accounts, lambda: in_a_process(house.settings.path),
+        house.telemetry, time.time,
+    )
 
 
 async def _watch(house: House) -> None:

@@ -25,17 +25,19 @@ from enforcer.control import (
     cli_mode,
     cli_notice,
     cli_optout,
+    cli_reload,
     cli_settle,
     cli_strike,
     cli_verify,
 )
-from enforcer.control.cli_terminal import CONFIG, FOUND, Config, Json, OneLine, emit, say, table
+from enforcer.control.cli_terminal import CONFIG, FOUND, Config, Json, OneLine, complain, emit, say, table
 from enforcer.control.commands import known_account
 from enforcer.control.doctor import Probe, emergency_numbers, examine
 from enforcer.control.report import report
 from enforcer.control.site import Site
 from enforcer.control.why import Case, explain
 from enforcer.control.words import cycle_words, shown
+from enforcer.errors import LedgerError
 from enforcer.notice_text import stationery_of
 from enforcer.settings import Settings
 from enforcer.wording import describe
@@ -63,6 +65,8 @@ app.add_typer(cli_strike.app, name="strike")
 app.command("settle")(cli_settle.settle)
 app.command("evidence")(cli_evidence.make)
 app.command("interruptions")(cli_interruptions.show)
+app.command("settle-due")(cli_settle.due)
+app.command("reload")(cli_reload.reload)
 app.command("verify")(cli_verify.verify)
 app.command("head")(cli_verify.show_head)
 
@@ -86,6 +90,10 @@ def check(config: Config = CONFIG, as_json: Json = False) -> None:
     """Read the configuration and the policy packs, and say what every rule comes to."""
     site = Site(config)
     settings, policy = site.settings, site.policy
+    try:
+        site.unchanged()
+    except LedgerError as problem:
+        complain(f"{problem}; so the packs were not compared with what is on record")
     emergency = emergency_numbers(site)
     stationery_of(settings)         # a template that cannot be filled in is found here
     if as_json:
