@@ -89,13 +89,12 @@ class Behind:
             return
         if self._edge is not None and record.started_at // measure.step <= self._edge:
             return
-        if measure.window is Window.LIVE and not record.live:
-            return
-        words = outcome(self.rule, record)
-        some = self._counted.get(words)
-        if some is None:
-            some = self._counted[words] = Some(self._most)
-        some.add(record.call_id)
+        if measure.window is not Window.LIVE or record.live:
+            words = outcome(self.rule, record)
+            some = self._counted.get(words)
+            if some is None:
+                some = self._counted[words] = Some(self._most)
+            some.add(record.call_id)
         if self._pattern is None or record.refused:
             return
         if isinstance(self.rule, TrailCount):

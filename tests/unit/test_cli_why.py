@@ -93,7 +93,7 @@ def test_a_blocked_call_names_clause_numbers_mode_and_what_would_help(tmp_path: 
     assert "policy house@7" in text
     assert "cycle 2026-11, 2026-11-01 00:00:00 EDT to 2026-12-01 00:00:00 EST" in text
     assert "mode block: account acme, set by alice 2026-11-21 20:04:10 EST (complaint)" in text
-    assert "completed calls in a row would bring the ratio below 4" in text
+    assert "1 completed call would bring it below its limit (4)" in text
     assert "`enforcer mode set monitor --account acme --rule asr` lets its calls go untouched." in text
 
 
