@@ -6,7 +6,7 @@ then, the records behind them. Refuses to know: sentences.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from enforcer import packs
@@ -22,7 +22,7 @@ from enforcer.domain.policy import Policy
 from enforcer.domain.rules import Rule
 from enforcer.domain.rules.minutes import LONGEST_CALL_MSEC
 from enforcer.domain.rules.seat import File, Seat
-from enforcer.domain.usage import Tally, recount
+from enforcer.domain.usage import Tally, contribute, recount
 from enforcer.errors import BadInput
 from enforcer.ledger.port import Ledger
 
@@ -35,7 +35,8 @@ ANY_CODE = range(300, 700)      # what a pack on record says was checked when it
 @dataclass(frozen=True, slots=True)
 class Case:
     """See the module. `canonical` gives a number as E.164; `most` ids of calls are told at either end of a
-    list, None for all of them. `past` remembers policies of the past by their label."""
+    list, None for all of them. `past` remembers policies of the past by their label, `tallies` what was
+    counted in one pass (`count`)."""
 
     ledger: Ledger
     policy: Policy
@@ -44,6 +45,7 @@ class Case:
     canonical: Callable[[str], str] = str
     most: int | None = 3
     past: dict[str, Policy | None] = field(default_factory=dict)
+    tallies: dict[tuple[Measure, str, Span], Tally] = field(default_factory=dict)
 
     def modes(self, at: float) -> Modes:
         """The settings as they stood at `at`: later ones had not been made."""
@@ -104,10 +106,31 @@ class Case:
     def tally(self, measure: Measure, account: Account, span: Span, at: float) -> Tally:
         """What the records of a stretch of time come to."""
         key = key_of(measure, account)
+        known = self.tallies.get((measure, key, span))
+        if known is not None:
+            return known
         if measure.window is Window.ROLLING:
             until = span._replace(end=at + INSTANT)
             return recount(self.records(measure.scope, account, until), measure, at)
         return self.ledger.derive(measure.scope, key, measure, span)
+
+    def count(self, rules: Iterable[Rule], account: Account, at: float, cycle: str = "") -> None:
+        """Count for those of the rules, and of their signals, that look at calls one by one: one pass for
+        each stretch of time, however many rules there are."""
+        passes: dict[tuple[Scope, Span], dict[Measure, Tally]] = {}
+        for one in (one for rule in rules for one in (rule, *rule.spec.also)):
+            measure = one.spec.measure
+            if one.counting and not measure.summed and not one.settled_only:
+                span = self.window(one, account, at, cycle)
+                passes.setdefault((measure.scope, span), {})[measure] = recount((), measure, at)
+        for (scope, span), tallies in passes.items():
+            until = span._replace(end=min(span.end, at + INSTANT))
+            for record in self.records(scope, account, until):
+                for measure, tally in tallies.items():
+                    if measure.counts(record):
+                        contribute(tally, record, measure, 1)
+            for measure, tally in tallies.items():
+                self.tallies[measure, key_of(measure, account), span] = tally
 
     def records(self, scope: Scope, account: Account, span: Span) -> Iterator[CallRecord]:
         """The records of a stretch of time, by start."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from typing import Any
 
 from enforcer.control.case import ALWAYS, INSTANT, Case
@@ -30,10 +31,12 @@ from enforcer.domain.forecast import (
 )
 from enforcer.domain.measure import Window
 from enforcer.domain.rules import Rule
-from enforcer.domain.rules.base import Count, plain
+from enforcer.domain.rules.base import Count, plain, window_words
 from enforcer.domain.rules.seat import Seat
 from enforcer.domain.rules.strikes import RepeatInfringer
+from enforcer.domain.trail import MOST_CALLS
 from enforcer.domain.usage import Tally, recount
+from enforcer.packs.kinds import SHARES
 
 METHOD = ("Forecasts carry on in a straight line: sums at the pace of their window so far, shares and ratios "
           "at that of its last day. They know nothing of nights, weekends or what begins tomorrow.")
@@ -51,13 +54,15 @@ class Remedy:
 @dataclass(frozen=True, slots=True)
 class Outlook:
     """See the module. `crossings` are what comes at the pace of the `course` (words); `ends` is when the
-    level is over by itself at the latest, None where it never is or nobody can tell."""
+    level is over by itself, None where it never is or nobody can tell: because its window begins `anew`, or
+    because nothing more is added."""
 
     crossings: tuple[Crossing, ...] = ()
     course: str = ""
     per_day: Fraction = Fraction(0)     # of the crossings' unit
     remedies: tuple[Remedy, ...] = ()
     ends: float | None = None
+    anew: bool = False
 
     def sentences(self, zone: str) -> list[str]:
         """For people; times in their zone."""
@@ -66,7 +71,8 @@ class Outlook:
         lines = [_ahead(one, self, zone) for one in to_come[:never]]
         lines += [remedy.words for remedy in self.remedies]
         if self.ends is not None:
-            lines.append(f"if nothing more is added it is over on {local(self.ends, zone)}")
+            how = "it begins anew" if self.anew else "if nothing more is added it is over"
+            lines.append(f"{how} on {local(self.ends, zone)}")
         return lines
 
     def facts(self, zone: str) -> dict[str, Any]:
@@ -101,6 +107,7 @@ def outlook(case: Case, seat: Seat, account: Account, at: float, span: Span, lev
     return Outlook(
         found, course, per_day, tuple(remedies(rule, tally, level, at)),
         _ends(case, seat, account, at, span) if level else None,
+        rule.spec.measure.window is Window.CYCLE,
     )
 
 
@@ -111,7 +118,7 @@ def remedies(rule: Rule, tally: Tally, level: Level, at: float) -> list[Remedy]:
         if step is None or one > level:
             continue
         name = "its limit" if one is Level.CRITICAL else "its warning"
-        where = f"{name} ({plain(step.at)})"
+        where = f"{name} ({at_words(rule, step.at)})"
         if spec.kind in GOOD or spec.kind == "average_duration":
             calls = restores(rule, tally, one, at)
             if calls:
@@ -129,10 +136,9 @@ def remedies(rule: Rule, tally: Tally, level: Level, at: float) -> list[Remedy]:
 
 def _course(case: Case, seat: Seat, account: Account, at: float, span: Span) -> tuple[Course, str]:
     """What the forecast goes by, and its name. A ratio goes by the last day, where the window is longer."""
-    since = at - DAY
+    since, measure = at - DAY, seat.rule.spec.measure
     if seat.rule.spec.kind not in RATIOS or span.start >= since:
-        return Course(seat.tally, at - span.start), "the window so far"
-    measure = seat.rule.spec.measure
+        return Course(seat.tally, at - span.start), f"{window_words(measure)} so far"
     lately = case.tally(measure, account, Span(since, at + INSTANT, span.label), at)
     return Course(lately, DAY), "the last 24 hours"
 
@@ -156,7 +162,10 @@ def _ends(case: Case, seat: Seat, account: Account, at: float, span: Span) -> fl
     if rule.spec.measure.window is Window.ROLLING:
         measure = rule.spec.measure
         until = Span(span.start, at + INSTANT, "")
-        records = [r for r in case.records(measure.scope, account, until) if measure.counts(r)]
+        every = case.records(measure.scope, account, until)
+        records = list(islice((r for r in every if measure.counts(r)), MOST_CALLS + 1))
+        if len(records) > MOST_CALLS:       # gone through a dozen times: too many for an answer in time
+            return None
 
         def holds(when: float) -> bool:
             return rule.judge(recount(records, measure, when), when, None) is not None
@@ -187,6 +196,12 @@ def _ahead(one: Crossing, outlook: Outlook, zone: str) -> str:
     if one.at is None:
         return f"{how} not passed before the window ends"
     return f"{how} passed after {_number(one)} more {_unit(one)}, on {local(one.at, zone)}"
+
+
+def at_words(rule: Rule, at: Fraction) -> str:
+    """A level with its sign: "15 %", "60 s"."""
+    sign = " %" if rule.spec.kind in SHARES else " s" if rule.spec.kind == "average_duration" else ""
+    return f"{plain(at)}{sign}"
 
 
 def _unit(one: Crossing) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from enforcer.control.case import Case, calendar_of, named_cycle
+from enforcer.control.case import INSTANT, Case, calendar_of, named_cycle
 from enforcer.control.facts import counters
 from enforcer.control.outlook import METHOD
 from enforcer.control.report_average import average_line
@@ -74,9 +74,9 @@ def standing(case: Case, modes: Modes, account: Account, cycle: str = "", *, cal
         raise BadInput("--cycle", f"{cycle} has not begun yet")
     named = "" if span.holds(now) else span.label
     lines: list[RuleLine] = []
-    for rule in case.policy.rules:
-        if not rule.spec.covers(account):
-            continue
+    covering = [rule for rule in case.policy.rules if rule.spec.covers(account)]
+    case.count(covering, account, now if not named else span.end - INSTANT, named)
+    for rule in covering:
         if rule.settled_only:
             lines.append(average_line(case, modes, account, rule, named))
         elif (line := rule_line(case, modes, account, rule, span)) is not None:

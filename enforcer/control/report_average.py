@@ -24,7 +24,7 @@ from enforcer.domain.measure import Scope
 from enforcer.domain.mode import Modes
 from enforcer.domain.rules import Rule
 from enforcer.domain.rules.average_minutes import Share, pulling_up, units
-from enforcer.domain.rules.base import plain
+from enforcer.domain.rules.base import plain, window_words
 from enforcer.domain.rules.diluted_average import spread
 from enforcer.domain.usage import Tally
 
@@ -98,7 +98,10 @@ def _outlook(
             f"the fewest to act on: had {len(chosen)} {who} ({names}{more}) used no more than "
             f"{plain(limit)} minutes for each, the average would be within its limit"
         )))
-    return Outlook((crossing,), "the window so far", per_day, tuple(found), span.end if breached else None)
+    return Outlook(
+        (crossing,), f"{window_words(rule.spec.measure)} so far", per_day, tuple(found),
+        span.end if breached else None, anew=True,
+    )
 
 
 def _pulling(shares: Sequence[Share]) -> Evidence | None:
@@ -112,8 +115,7 @@ def _pulling(shares: Sequence[Share]) -> Evidence | None:
         ), 0, ())
         for s in found[:FEW_GROUPS]
     ]
-    plural = "s pull" if len(found) != 1 else " pulls"
-    heading = f"{len(found)} of {len(shares)} account{plural} the average up"
+    heading = f"{len(found)} of {len(shares)} accounts pull{'s' if len(found) == 1 else ''} the average up"
     return Evidence(heading, tuple(groups), len(found) - len(groups))
 
 

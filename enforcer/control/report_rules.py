@@ -54,7 +54,7 @@ def rule_line(case: Case, modes: Modes, account: Account, rule: Rule, cycle: Spa
         edges = Span(rule.since(calendar, at), float("inf"), "")
     elif isinstance(rule, OptedOut):
         entries = opt_outs_about(rule, seat)
-        value = f"{len(entries)} numbers opted out" if len(entries) != 1 else "1 number opted out"
+        value = f"{len(entries):,} number{'' if len(entries) == 1 else 's'}"
         evidence = opt_outs_on_file(entries, account.timezone)
     elif rule.spec.kind == "fair_share":
         value = f"{case.tally(rule.spec.measure, account, ALWAYS, at).live} in progress"

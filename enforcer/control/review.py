@@ -25,16 +25,16 @@ class Subject(NamedTuple):
     """What is looked at. `accounts` are empty where nobody is registered yet, and then nothing is said."""
 
     policy: Policy
-    default: Mode
     accounts: Sequence[Account]
 
 
 def review(policy: Policy, default: Mode, accounts: Sequence[Account]) -> list[Finding]:
-    """All findings, in the order of the rules."""
-    subject = Subject(policy, default, accounts)
+    """All findings, in the order of the rules, and what is true of them together."""
+    subject = Subject(policy, accounts)
     found = [(rule, finding) for look in LOOKS for rule, finding in look(subject)]
     order = {rule.spec.id: place for place, rule in enumerate(policy.rules)}
-    return [finding for rule, finding in sorted(found, key=lambda one: order[one[0].spec.id])]
+    about_rules = [finding for rule, finding in sorted(found, key=lambda one: order[one[0].spec.id])]
+    return [*about_rules, *_held_by_default(policy, default)]
 
 
 Look = Callable[[Subject], Iterator[tuple[Rule, Finding]]]
@@ -96,17 +96,15 @@ def _no_sample(subject: Subject) -> Iterator[tuple[Rule, Finding]]:
                            f"say {key} = 100, or what a fair sample is")
 
 
-def _held_by_default(subject: Subject) -> Iterator[tuple[Rule, Finding]]:
-    """A verdict that the default mode holds back acts for those only for whom a mode was set."""
-    ceiling = CEILING[subject.default]
-    for rule in subject.policy.rules:
-        severest = _severest(rule)
-        if not rule.settled_only and severest > ceiling:
-            yield _warning(
-                rule, f"asks for {severest.word}; the default mode {subject.default.word} holds it at "
-                f"{ceiling.word}",
-                f"`enforcer mode set {needed(severest).word} --rule {rule.spec.id}` lets it act",
-            )
+def _held_by_default(policy: Policy, default: Mode) -> Iterator[Finding]:
+    """Verdicts that the default mode holds back act only for those for whom a mode was set. One finding for
+    all: with the mode that a site begins with, it is most of the rules."""
+    held = [rule for rule in policy.rules if not rule.settled_only and _severest(rule) > CEILING[default]]
+    if held:
+        rules = ", ".join(f"{rule.spec.id} ({_severest(rule).word})" for rule in held)
+        strongest = needed(max(_severest(rule) for rule in held)).word
+        words = f"{default.word} lets through no more than {CEILING[default].word}, and these ask for more:"
+        yield Finding("default mode", Grade.WARNING, f"{words} {rules}", f"`enforcer mode set {strongest}`, for an account, a rule or all, lets them act")
 
 
 def _nobody(subject: Subject) -> Iterator[tuple[Rule, Finding]]:
@@ -163,5 +161,5 @@ def _counts_nothing(subject: Subject) -> Iterator[tuple[Rule, Finding]]:
 
 LOOKS: tuple[Look, ...] = (
     _emergency, _counts_nothing, _nobody, _channels, _twice, _no_sample, _warning_not_before_limit,
-    _same_verdict, _without_notice, _held_by_default,
+    _same_verdict, _without_notice,
 )

@@ -36,8 +36,11 @@ def account_explained(case: Case, account: Account) -> Explanation:
     told.lines.append(cycle_words(found.span, zone))
     if not found.lines:
         told.lines.append("No rule of the policy is about it.")
+    told_of: dict[tuple[object, ...], str] = {}
     for line in found.lines:
-        told.lines += rule_lines(line, zone)
+        # Rules that count the same calls would list them again and again.
+        calls = line.rule.spec.measure.scope, line.span, line.counters
+        told.lines += rule_lines(line, zone, told_of.setdefault(calls, line.rule.spec.id))
     if any(hides(line.counters, line.evidence) for line in found.lines):
         told.lines.append(f"`enforcer why {quote(account.id)} --all` lists every call.")
     if any(line.outlook.crossings for line in found.lines):
@@ -51,8 +54,9 @@ def account_explained(case: Case, account: Account) -> Explanation:
     return told
 
 
-def rule_lines(line: RuleLine, zone: str) -> Iterator[str]:
-    """One rule and where the account stands under it."""
+def rule_lines(line: RuleLine, zone: str, as_under: str) -> Iterator[str]:
+    """One rule and where the account stands under it. The calls it counts are told `as_under` that rule,
+    where it is another."""
     spec = line.rule.spec
     yield f"  rule {spec.id}, clause: {spec.clause}"
     yield f"    {describe(line.rule)}"
@@ -65,7 +69,10 @@ def rule_lines(line: RuleLine, zone: str) -> Iterator[str]:
         yield f"    {line.note}"
     if line.rule.counting:
         yield f"    counted: {line.usage.words}"
-    for text in (*counter_lines(line.counters), *evidence_lines(line.evidence)):
+    if as_under != spec.id and line.counters:
+        yield f"      the same calls as under rule {as_under}"
+    counted = counter_lines(line.counters) if as_under == spec.id else ()
+    for text in (*counted, *evidence_lines(line.evidence)):
         yield f"      {text}"
     if line.headroom is not None:
         yield f"    headroom: {_headroom(line)}"
@@ -85,5 +92,8 @@ def _headroom(line: RuleLine) -> str:
     """What may still be tried, at worst."""
     if line.level is not Level.FINE:
         return "none, a level is reached"
-    first = "warning" if line.rule.spec.warning is not None else "limit"
-    return f"{line.headroom:,} attempts, however they end, before its {first}"
+    spec = line.rule.spec
+    first = "its limit" if spec.warning is None else "its warning"
+    what = "messages" if spec.kind == "messages" else "attempts"
+    how = "of an hour each" if spec.kind == "minutes" else "however they end"
+    return f"{line.headroom:,} {what}, {how}, before {first}"
