@@ -104,7 +104,8 @@ def _held_by_default(policy: Policy, default: Mode) -> Iterator[Finding]:
         rules = ", ".join(f"{rule.spec.id} ({_severest(rule).word})" for rule in held)
         strongest = needed(max(_severest(rule) for rule in held)).word
         words = f"{default.word} lets through no more than {CEILING[default].word}, and these ask for more:"
-        yield Finding("default mode", Grade.WARNING, f"{words} {rules}", f"`enforcer mode set {strongest}`, for an account, a rule or all, lets them act")
+        advice = f"`enforcer mode set {strongest}`, for an account, a rule or all, lets them act"
+        yield Finding("default mode", Grade.WARNING, f"{words} {rules}", advice)
 
 
 def _nobody(subject: Subject) -> Iterator[tuple[Rule, Finding]]:

@@ -220,4 +220,4 @@ def lapses(
 
 def _leaves(measure: Measure, started: float) -> float:
     """When a rolling window has moved past what started then, with its step; a hair later, for floats."""
-    return (started // measure.step) * measure.step + measure.seconds + measure.step / 1000
+    return (started // measure.step) * measure.step + measure.seconds + 0.001
