@@ -23,8 +23,8 @@ ACME = Account("acme", "acme-inc", AccountType.PBX, timezone="America/New_York")
 
 
 class Desk:
-    """A ledger with one account, a pack, and calls as a switch would tell them. `mode` is alice's word for the
-    account, where it is not the default."""
+    """A ledger with one account, a pack, and calls as a switch would tell them. `mode` is alice's word for
+    the account, where it is not the default."""
 
     def __init__(self, pack: str, mode: Mode = Mode.MONITOR) -> None:
         self.now = NOW
