@@ -23,7 +23,8 @@ from enforcer.wording import describe
 def check(
     config: Config = CONFIG, as_json: Json = False,
     schema: Annotated[bool, typer.Option(
-        "--schema", help="Print the JSON Schema of policy packs, for editors, and do nothing else.")] = False,
+        "--schema", help="Print the JSON Schema of policy packs, for editors, and do nothing else. A pack "
+        "uses it by its first line: #:schema pack.schema.json")] = False,
 ) -> None:
     """Read the configuration and the policy packs, and say what every rule comes to."""
     if schema:

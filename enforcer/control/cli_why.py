@@ -53,6 +53,8 @@ def usage(
             ("direction", "messages", "blocked", "shed"),
             ((direction.value, u.attempts, u.blocked, u.shed) for direction, u in told.messages),
         )
+    say()
+    say(told.pace_words)
     if told.lines:
         say()
         _rules(told)

@@ -7,6 +7,7 @@ Refuses to know: how it is shown. Past cycles are derived from the records alone
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Any
 
 from enforcer.control.case import INSTANT, Case, calendar_of, named_cycle
@@ -22,6 +23,7 @@ from enforcer.domain.cycle import BillingCycle, Span
 from enforcer.domain.measure import Measure, Scope
 from enforcer.domain.mode import Mode, Modes
 from enforcer.domain.policy import Policy
+from enforcer.domain.rules.base import plain
 from enforcer.domain.usage import Usage
 from enforcer.errors import BadInput
 from enforcer.ledger.port import Ledger
@@ -40,6 +42,26 @@ class Report:
     messages: tuple[tuple[Direction, Usage], ...]
     lines: tuple[RuleLine, ...]
 
+    @property
+    def pace(self) -> dict[str, Fraction]:
+        """Per day of the cycle so far, all directions: attempts, completed calls, minutes, messages."""
+        days = (Fraction(self.at) - Fraction(self.span.start)) / 86_400
+        calls, messages = [u for _, u in self.totals], [u for _, u in self.messages]
+        sums = {
+            "attempts": Fraction(sum(u.attempts for u in calls)),
+            "completed": Fraction(sum(u.completed for u in calls)),
+            "minutes": Fraction(sum(u.msec for u in calls), 60_000),
+            "messages": Fraction(sum(u.attempts for u in messages)),
+        }
+        return {name: number / days if days > 0 else Fraction(0) for name, number in sums.items()}
+
+    @property
+    def pace_words(self) -> str:
+        """The pace as a sentence."""
+        told = {name: plain(Fraction(round(number * 10), 10)) for name, number in self.pace.items()}
+        return (f"pace so far: {told['attempts']} attempts, {told['completed']} completed calls, "
+                f"{told['minutes']} minutes and {told['messages']} messages a day")
+
     def facts(self) -> dict[str, Any]:
         """For programs."""
         account, zone = self.account, self.account.timezone
@@ -53,6 +75,7 @@ class Report:
                  "shed": usage.shed}
                 for direction, usage in self.messages
             ],
+            "pace_a_day": {name: plain(number) for name, number in self.pace.items()},
             "rules": [line.facts(zone) for line in self.lines], "forecast_method": METHOD,
         }
 
@@ -65,8 +88,8 @@ def report(
 
 
 def standing(case: Case, modes: Modes, account: Account, cycle: str = "", *, calls: bool = False) -> Report:
-    """The same for a case: with the calls behind every rule, or (not `calls`) behind those that have reached
-    a level. Raises BadInput."""
+    """The same for a case: with the calls behind every rule, or (not `calls`) only with the evidence of those
+    that have reached a level. Raises BadInput."""
     ledger, now = case.ledger, case.now
     calendar = BillingCycle(account.anchor_day, account.timezone)
     span = calendar.at(now) if not cycle else named_cycle(calendar, cycle)
@@ -81,7 +104,7 @@ def standing(case: Case, modes: Modes, account: Account, cycle: str = "", *, cal
             lines.append(average_line(case, modes, account, rule, named))
         elif (line := rule_line(case, modes, account, rule, span)) is not None:
             lines.append(line)
-    seen = with_calls(case, account, [line for line in lines if calls or line.level], named)
+    seen = with_calls(case, account, [line for line in lines if calls or line.level], named, calls)
     known = {line.rule.spec.id: line for line in seen}
     return Report(
         account, span, min(now, span.end), _totals(ledger, account, span, Medium.CALL),

@@ -67,8 +67,11 @@ def rule_line(case: Case, modes: Modes, account: Account, rule: Rule, cycle: Spa
     )
 
 
-def with_calls(case: Case, account: Account, lines: Iterable[RuleLine], cycle: str = "") -> list[RuleLine]:
-    """The lines with the calls behind them. Rules with one and the same window are looked at in one pass."""
+def with_calls(
+    case: Case, account: Account, lines: Iterable[RuleLine], cycle: str = "", sorts: bool = True
+) -> list[RuleLine]:
+    """The lines with the calls behind them; not `sorts`, with the evidence alone. Rules with one and the same
+    window are looked at in one pass."""
     lines = list(lines)
     passes: dict[tuple[Scope, Span], list[RuleLine]] = {}
     for line in lines:
@@ -77,7 +80,8 @@ def with_calls(case: Case, account: Account, lines: Iterable[RuleLine], cycle: s
             passes.setdefault((line.rule.spec.measure.scope, looked_at), []).append(line)
     told: dict[str, Behind] = {}
     for (scope, span), some in passes.items():
-        told |= behind((one.rule for one in some), case.records(scope, account, span), some[0].at, case.most)
+        records = case.records(scope, account, span)
+        told |= behind((one.rule for one in some), records, some[0].at, case.most, sorts)
     return [
         line if (found := told.get(line.rule.spec.id)) is None
         else replace(line, counters=tuple(found.counters()), evidence=found.evidence())

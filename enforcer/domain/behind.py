@@ -35,9 +35,10 @@ class Evidence(NamedTuple):
 
 class Behind:
     """The calls of one rule's window at `at`, taken in one by one. `most` ids at either end of each list,
-    None for all of them."""
+    None for all of them. `sorts` the calls by what they count as, or only looks for the kind's pattern."""
 
-    def __init__(self, rule: Rule, at: float, most: int | None = FEW) -> None:
+    def __init__(self, rule: Rule, at: float, most: int | None = FEW, sorts: bool = True) -> None:
+        self._sorts = sorts
         self.rule = rule
         self._measure = rule.spec.measure
         self._most = most
@@ -53,7 +54,7 @@ class Behind:
             return
         if self._edge is not None and record.started_at // measure.step <= self._edge:
             return
-        if measure.window is not Window.LIVE or record.live:
+        if self._sorts and (measure.window is not Window.LIVE or record.live):
             words = outcome(self.rule, record)
             some = self._counted.get(words)
             if some is None:
@@ -103,11 +104,12 @@ def outcome(rule: Rule, record: CallRecord) -> str:
 
 
 def behind(
-    rules: Iterable[Rule], records: Iterable[CallRecord], at: float, most: int | None = FEW
+    rules: Iterable[Rule], records: Iterable[CallRecord], at: float, most: int | None = FEW,
+    sorts: bool = True,
 ) -> dict[str, Behind]:
     """What lies behind several rules whose windows hold these records, by the id of the rule; the records are
     gone through once."""
-    found = {rule.spec.id: Behind(rule, at, most) for rule in rules}
+    found = {rule.spec.id: Behind(rule, at, most, sorts) for rule in rules}
     for record in records:
         for one in found.values():
             one.take(record)

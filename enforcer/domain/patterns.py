@@ -9,25 +9,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable
 from typing import TypeVar
 
-from enforcer.domain.call import CallRecord, Source
+from enforcer.domain.call import CallRecord
 from enforcer.domain.measure import Measure
+from enforcer.domain.pattern_words import GROUPED, Word, number_of
 from enforcer.domain.rules import Rule
 from enforcer.domain.samples import Calls, Sample, together
 from enforcer.domain.trail import FEWEST_DIGITS, MOST_CALLS
 
 K = TypeVar("K")
-Word = Callable[[CallRecord, Measure], str | None]
-
-# ITU-T Q.850: the causes that calls commonly end with before anybody answers.
-_CAUSES = {
-    1: "unallocated number", 3: "no route", 16: "given up by the caller", 17: "busy", 18: "nobody responded",
-    19: "no answer", 20: "subscriber absent", 21: "rejected", 27: "destination out of order",
-    28: "number incomplete", 34: "no circuit", 38: "network out of order", 41: "temporary failure",
-    42: "congestion", 127: "unspecified",
-}  # fmt: skip
 
 
 class Pattern(ABC):
@@ -89,7 +80,7 @@ class Talk(Pattern):
     def take(self, record: CallRecord) -> None:
         """See the class."""
         msec = record.billmsec
-        number = _number(record)
+        number = number_of(record)
         if msec and _into(self._calls, number, record.call_id, self._most):
             self._msec[number] = self._msec.get(number, 0) + msec
 
@@ -158,7 +149,7 @@ class Chains(Pattern):
 
     def take(self, record: CallRecord) -> None:
         """See the class. Calls come in the order they began."""
-        number, at = _number(record), record.started_at
+        number, at = number_of(record), record.started_at
         before = self._last.get(number)
         if before is None or at - before[0] > self._seconds:
             chain = Sample(self._most)
@@ -224,7 +215,7 @@ def pattern_of(rule: Rule, most: int | None) -> Pattern | None:
             return Chains(spec.measure.redial_seconds, most)
         case "cps":
             return BusiestSecond(most)
-    told = _GROUPED.get(spec.kind)
+    told = GROUPED.get(spec.kind)
     return None if told is None else Grouped(*told, spec.measure, most)
 
 
@@ -241,77 +232,3 @@ def _into(calls: dict[K, Sample], key: K, call_id: str, most: int | None) -> boo
 
 def _times(number: int) -> str:
     return "once" if number == 1 else f"{number} times"
-
-
-def _number(record: CallRecord) -> str:
-    return record.number.lstrip("+") or "no number"
-
-
-def _dialled(record: CallRecord, measure: Measure) -> str | None:
-    return _number(record)
-
-
-def _marked(record: CallRecord, measure: Measure) -> str | None:
-    kind = record.number_class
-    return f"{_number(record)} ({kind.value.replace('_', ' ')})" if kind in measure.marked else None
-
-
-def _caller(record: CallRecord, measure: Measure) -> str | None:
-    return record.caller.lstrip("+") or "no caller number"
-
-
-def _unanswered(record: CallRecord, measure: Measure) -> str | None:
-    if record.ended_at is None or record.answered_at is not None or record.billmsec > 0:
-        return None
-    cause = record.hangup_cause
-    if cause is None:
-        return "not answered"
-    return f"not answered, cause {cause}{f' ({_CAUSES[cause]})' if cause in _CAUSES else ''}"
-
-
-def _answered(record: CallRecord) -> bool:
-    """Answered and over, and somebody saw the end."""
-    return record.ended_at is not None and record.ended_by is not Source.INFERRED and (
-        record.answered_at is not None or record.billmsec > 0
-    )
-
-
-def _short(record: CallRecord, measure: Measure) -> str | None:
-    if not _answered(record) or not measure.short(record.billmsec):
-        return None
-    return f"answered for {record.billmsec // 1000} s"
-
-
-def _near(record: CallRecord, measure: Measure) -> str | None:
-    msec = record.billmsec
-    if not _answered(record) or measure.short(msec) or msec >= measure.short_msec + measure.near_msec:
-        return None
-    return f"answered for {msec // 1000} s"
-
-
-def _not_completed(record: CallRecord, measure: Measure) -> str | None:
-    return _unanswered(record, measure) or _short(record, measure)
-
-
-def _length(record: CallRecord, measure: Measure) -> str | None:
-    if not _answered(record):
-        return None
-    seconds = record.billmsec // 1000
-    words = ((10, "under 10 s"), (60, "10 to 59 s"), (600, "1 to 10 minutes"))
-    return next((word for below, word in words if seconds < below), "10 minutes or longer")
-
-
-_NUMBERS = "different number", "different numbers"
-_GROUPED: dict[str, tuple[tuple[str, str], Word]] = {
-    "asr": (("way not to be completed", "ways not to be completed"), _not_completed),
-    "attempts": (_NUMBERS, _dialled),
-    "average_duration": (("length", "lengths"), _length),
-    "class_share": (("such number", "such numbers"), _marked),
-    "distinct_callers": (("different caller", "different callers"), _caller),
-    "distinct_numbers": (_NUMBERS, _dialled),
-    "duration_cliff": (("length just above the cut-off", "lengths just above the cut-off"), _near),
-    "failed_calls": (("way to fail", "ways to fail"), _unanswered),
-    "messages": (_NUMBERS, _dialled),
-    "same_number": (_NUMBERS, _dialled),
-    "short_calls": (("length of short calls", "lengths of short calls"), _short),
-}

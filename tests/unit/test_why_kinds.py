@@ -219,6 +219,11 @@ def test_all_of_it_is_told_to_who_asks(case: Case) -> None:
     assert not any(" … " in line or "--all" in line for line in everything.lines)
 
 
+def test_the_pace_of_the_cycle_so_far_is_told(told: Explanation) -> None:
+    assert "pace so far: 2.1 attempts, 0.8 completed calls, 0.8 minutes and 0.2 messages a day" in told.lines
+    assert told.facts["pace_a_day"]["attempts"] == "2.1"
+
+
 def test_programs_are_told_the_same(told: Explanation) -> None:
     facts = json.loads(json.dumps(told.facts))
     rules = {rule["rule"]: rule for rule in facts["rules"]}
