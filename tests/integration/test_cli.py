@@ -349,5 +349,8 @@ def test_as_a_process_a_table_in_a_pipe_is_not_cut(house: House) -> None:
 def test_without_a_command_it_shows_the_help(tmp_path: Path) -> None:
     done = enforcer(tmp_path)
     assert done.returncode == 2
-    for command in ("run", "check", "doctor", "mode", "account", "usage", "why", "cdr", "verify"):
+    for command in (
+        "run", "check", "doctor", "mode", "account", "usage", "why", "cdr", "verify", "optout", "strike",
+        "head", "evidence", "interruptions",
+    ):
         assert f"\n  {command} " in done.stderr
