@@ -199,6 +199,23 @@ class Notices:
         return sorted(some, key=lambda n: (n.at, n.id))
 
 
+class Requests:
+    """What a running enforcer was asked to do, and has not answered yet. A request and its answer have one
+    name; the second entry of that name is the answer."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, JournalEntry] = {}
+
+    def take(self, entry: JournalEntry) -> None:
+        """A request, or the answer to one."""
+        if self._open.pop(entry.ref, None) is None and "answer" not in entry.body:
+            self._open[entry.ref] = entry
+
+    def pending(self) -> list[JournalEntry]:
+        """Those without an answer, oldest first."""
+        return list(self._open.values())
+
+
 class Registers:
     """Everything that follows from the journal. Entries come in order, each once."""
 
@@ -206,6 +223,7 @@ class Registers:
         self.opt_outs = OptOuts()
         self.strikes = Strikes()
         self.notices = Notices()
+        self.requests = Requests()
 
     def fold(self, entries: Iterable[JournalEntry]) -> None:
         """Learn what these entries say."""
@@ -230,8 +248,10 @@ class Registers:
                     self.strikes.pardon(entry.ref, entry.body.get("why", ""))
                 case Kind.NOTICE:
                     self.notices.take(entry)
+                case Kind.REQUEST:
+                    self.requests.take(entry)
                 case _:
                     pass            # on record, and nothing that a call would have to know
 
 
-FOLDED = frozenset({Kind.OPT_OUT, Kind.OPT_IN, Kind.STRIKE, Kind.PARDON, Kind.NOTICE})
+FOLDED = frozenset({Kind.OPT_OUT, Kind.OPT_IN, Kind.STRIKE, Kind.PARDON, Kind.NOTICE, Kind.REQUEST})

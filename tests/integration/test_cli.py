@@ -136,7 +136,7 @@ def test_run_gets_the_settings(house: House) -> None:
 
 def test_doctor_looks_at_everything(house: House) -> None:
     subjects = [finding["subject"] for finding in house.json("doctor")]
-    assert subjects == ["configuration", "policy", "ledger", "switch pbx1", "switch pbx1"]
+    assert subjects == ["configuration", "policy", "ledger", "notices", "switch pbx1", "switch pbx1"]
 
 
 def test_doctor_exits_1_and_says_what_to_do(house: House) -> None:
@@ -350,7 +350,7 @@ def test_without_a_command_it_shows_the_help(tmp_path: Path) -> None:
     done = enforcer(tmp_path)
     assert done.returncode == 2
     for command in (
-        "run", "check", "doctor", "mode", "account", "usage", "why", "cdr", "verify", "optout", "strike",
-        "head", "evidence", "interruptions",
+        "run", "check", "doctor", "mode", "account", "customer", "notice", "usage", "why", "cdr", "verify",
+        "optout", "strike", "head", "evidence", "interruptions",
     ):
         assert f"\n  {command} " in done.stderr
