@@ -39,9 +39,9 @@ SENTENCES: dict[str, tuple[str, str]] = {
             "through at 5 a second (held up to 2 s, then refused with 503)."),
     "diluted_average": ("types = ['pbx']\ncritical = { at = 1000 }",
                         "Over the billing cycle of a customer, outbound calls of all accounts of type pbx: "
-                        "more than 1000 minutes on average for each account in use, where the average over all "
-                        "of them is fine, is reported: those that use less than a twentieth of that are not in "
-                        "use."),
+                        "more than 1000 minutes on average for each account in use, where the average over "
+                        "all of them is fine, is reported: those that use less than a twentieth of that are "
+                        "not in use."),
     "distinct_callers": ("critical = { at = 3 }", CYCLE + "over 3 different caller numbers, " + TAGGED),
     "distinct_numbers": ("window = '24h'\ncritical = { at = 300 }",
                          "Over the last day of an account, outbound calls: over 300 different numbers, "
