@@ -154,9 +154,10 @@ def test_usage_gives_the_evidence_of_what_has_reached_a_level(house: House) -> N
 
 def test_a_call_is_explained_by_what_it_counts_as(house: House) -> None:
     said = house.ok("why", "17911944.3")
-    assert "rule asr: counts as completed" in said
+    assert "rules asr, mean: counts as completed in 20" in said
+    assert "rule harvest: counts as completed" in said
     assert "Nobody asked about it" in said
-    assert house.json("why", "pbx1/17911944.12")["counted"]["asr"] == "counts as not answered"
+    assert house.json("why", "pbx1/17911944.12")["counted"]["harvest"] == "counts as not answered"
 
 
 @pytest.mark.parametrize("subject", ["acne", "acm"])

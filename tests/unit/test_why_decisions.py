@@ -139,8 +139,17 @@ def test_a_call_says_as_what_each_rule_counts_it() -> None:
         'id = "now"\nkind = "concurrent_calls"\ncritical = { at = 4 }',
     ))
     desk.call(1, 5.0)
-    assert desk.why("1").facts["counted"] == {"asr": "counts as short"}
-    assert "  rule asr: counts as short" in desk.why("1").lines
+    assert desk.why("1").facts["counted"] == {"asr": "counts as short in 2026-11"}
+    assert "  rule asr: counts as short in 2026-11" in desk.why("1").lines
+
+
+def test_a_call_that_has_left_a_rolling_window_says_so() -> None:
+    desk = Desk(pack('id = "r"\nkind = "attempts"\nwindow = "1h"\ncritical = { at = 2 }',
+                     'id = "s"\nkind = "minutes"\nwindow = "1h"\ncritical = { at = 2 }'))
+    desk.call(1, 60)
+    assert "  rules r, s: counts as completed" in desk.why("1").lines
+    desk.now += 3700
+    assert "  rules r, s: counts no more: the window has moved past it" in desk.why("1").lines
 
 
 def test_of_two_rules_that_block_both_have_to_be_lowered() -> None:
