@@ -58,6 +58,9 @@ def usage(
     if told.lines:
         say()
         _rules(told)
+    if told.moments:
+        say()
+        say(f"About a moment, and not kept of a past cycle: {', '.join(told.moments)}.")
 
 
 def _rules(told: Report) -> None:

@@ -99,6 +99,8 @@ def _finding_lines(
         yield f"    counted: {usage.words}"
     for text in (*counter_lines(counters), *evidence_lines(evidence)):
         yield f"      {text}"
+    if usage is not None and counters and _moved_on(case, decision, usage, counters):
+        yield "      (these calls as their records stand now; some were in progress then)"
     if rule is not None:
         span = case.window(rule, account, decision.at)
         if span != ALWAYS:
@@ -115,6 +117,13 @@ def _finding_lines(
     if rule is not None and usage is not None:
         for sentence in remedies_then(rule, finding, usage, decision.at):
             yield f"    {sentence}"
+
+
+def _moved_on(case: Case, decision: Decision, usage: Usage, counters: tuple[Calls, ...]) -> bool:
+    """Whether other calls that were in progress then have come to their end since; the call itself was."""
+    own = case.ledger.call(decision.call_id)
+    now = sum(one.number for one in counters if one.words == "in progress")
+    return usage.live - 1 > now - (own is not None and own.live)
 
 
 def _behind(

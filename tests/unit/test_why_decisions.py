@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from enforcer.control.commands import Known, SetMode, act
-from enforcer.domain.call import Medium
+from enforcer.domain.call import CallAttempt, CallEvent, Direction, Medium, Phase
 from enforcer.domain.decision import Level
 from enforcer.domain.journal import JournalEntry, Kind
 from enforcer.domain.mode import Mode
@@ -51,6 +51,17 @@ def test_calls_after_the_decision_are_not_behind_it() -> None:
     decision = third(desk)
     desk.call(4, None)
     assert "2 not answered: pbx1/2, pbx1/3\n" in desk.said(decision)
+
+
+def test_calls_that_were_in_progress_then_are_told_as_they_stand_now() -> None:
+    desk = Desk(FEW)
+    attempt = CallAttempt("pbx1/0", "pbx1", "acme", Direction.OUTBOUND, "12025550123", "100", desk.now)
+    desk.admission.admit(attempt)
+    decision = third(desk)
+    remark = "(these calls as their records stand now; some were in progress then)"
+    assert remark not in desk.said(decision)
+    desk.admission.observe(CallEvent(Phase.ENDED, attempt, desk.now))
+    assert remark in desk.said(decision)
 
 
 def about_level(desk: Desk) -> Notice:
@@ -208,6 +219,9 @@ def test_signals_that_were_there_as_well_are_named() -> None:
                      'and = [{ kind = "failed_calls", at = 10 }]'))
     said = desk.said(third(desk))
     assert "and failed calls this cycle 1/2 = 50 %, limit 10 %" in said
+    account = desk.said("acme")
+    assert "and failed calls this cycle 2/3 = 66.667 %, limit 10 %: this signal is there" in account
+    assert "it speaks only where all its signals are there as well" in account
 
 
 OPTED = pack('id = "stop"\nkind = "opt_out"\ncritical = { at = 0, verdict = "block" }')

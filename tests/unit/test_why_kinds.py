@@ -241,8 +241,10 @@ def test_programs_are_told_the_same(told: Explanation) -> None:
 
 def test_a_past_cycle_is_told_as_it_ended(case: Case) -> None:
     later = Case(case.ledger, case.policy, Mode.MONITOR, NOW + 40 * DAY)
-    lines = {line.rule.spec.id: line for line in standing(later, later.modes(NOW), ACME, "2026-11").lines}
-    assert set(KINDS) - set(lines) == {"concurrent_calls", "cps", "fair_share", "opt_out"}
+    found = standing(later, later.modes(NOW), ACME, "2026-11")
+    lines = {line.rule.spec.id: line for line in found.lines}
+    assert found.moments == ("concurrent_calls", "cps", "fair_share", "opt_out")
+    assert set(lines) | set(found.moments) == set(KINDS)
     assert lines["attempts"].value == "42"
     assert lines["distinct_numbers"].value == "28"
     assert lines["same_number"].value == "0"            # its ten days before the end of the cycle
