@@ -91,7 +91,9 @@ class Case:
         file = File(account, self.ledger.registers, Loads(), self.canonical)
 
         def seated(one: Rule, gate: Gate | None = None, also: tuple[Seat, ...] = ()) -> Seat:
-            tally = self.tally(one.spec.measure, account, self.window(one, account, at, cycle), at)
+            tally = Tally()         # all that a kind has to see which looks at what is on file
+            if one.counting:
+                tally = self.tally(one.spec.measure, account, self.window(one, account, at, cycle), at)
             return Seat(one, tally, None, gate, also, file)
 
         return seated(rule, self.gate(rule, account), tuple(seated(signal) for signal in rule.spec.also))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 import pytest
 
@@ -16,6 +17,8 @@ from enforcer.domain.journal import JournalEntry, Kind
 from enforcer.domain.mode import Mode
 from enforcer.domain.rules import KINDS
 from enforcer.ledger.memory import MemoryLedger
+from enforcer.ledger.port import Ledger
+from enforcer.ledger.sqlite import SqliteLedger
 from enforcer.packs import loads
 from tests.support.ledgers import Call, talked, tell
 
@@ -140,12 +143,18 @@ def pack() -> str:
     )
 
 
-@pytest.fixture(scope="module")
-def case() -> Case:
+@pytest.fixture(scope="module", params=["memory", "sqlite"])
+def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Case]:
     """Twenty days of one account: 40 calls that are over, two in progress, messages, an opt-out, a strike."""
     policy = loads([("all.toml", pack())], range(300, 700))
     classes = {"19005550100": NumberClass.PREMIUM}
-    ledger = MemoryLedger(lambda number: classes.get(number, NumberClass.ORDINARY), lambda: NOW)
+
+    def classify(number: str) -> NumberClass:
+        return classes.get(number, NumberClass.ORDINARY)
+
+    ledger: Ledger = MemoryLedger(classify, lambda: NOW)
+    if request.param == "sqlite":
+        ledger = SqliteLedger(tmp_path_factory.mktemp("ledger") / "ledger.db", classify, lambda: NOW)
     ledger.put_accounts([ACME, IDLE])
     ledger.use(policy)
     for n in range(40):
@@ -167,7 +176,8 @@ def case() -> Case:
         JournalEntry(Kind.STRIKE, NOW, "s-1", "acme-inc", "acme", {
             "kind": "copyright", "at": START + 4 * DAY, "who": "alice", "why": "letter of the owner"}),
     ])
-    return Case(ledger, policy, Mode.MONITOR, NOW)
+    yield Case(ledger, policy, Mode.MONITOR, NOW)
+    ledger.close()
 
 
 @pytest.fixture(scope="module")
@@ -237,6 +247,19 @@ def test_programs_are_told_the_same(told: Explanation) -> None:
         "words": "completed", "number": 16, "left_out": 10,
         "calls": ["pbx1/0", "pbx1/1", "pbx1/2", "pbx1/13", "pbx1/14", "pbx1/15"],
     }
+
+
+def test_what_is_told_is_what_calls_are_judged_by(case: Case) -> None:
+    """The numbers come from the records; the running enforcer's are those of its counters."""
+    lines = {line.rule.spec.id: line for line in standing(case, case.modes(NOW), ACME).lines}
+    seats = case.ledger.seats("acme", NOW)
+    assert len(seats) == len(KINDS) - 2         # averages judge no call
+    for seat in seats:
+        line, found = lines[seat.rule.spec.id], seat.rule.look(seat, NOW)
+        assert line.level == (found.level if found is not None else 0), seat.rule.spec.id
+        assert line.usage == seat.tally.usage(), seat.rule.spec.id
+        if seat.rule.spec.kind not in ("opt_out", "strikes", "fair_share"):
+            assert (line.value, line.limit) == seat.rule.standing(seat.tally, NOW)
 
 
 def test_a_past_cycle_is_told_as_it_ended(case: Case) -> None:
