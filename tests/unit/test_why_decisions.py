@@ -46,6 +46,17 @@ def test_a_refused_call_shows_the_calls_that_were_counted_and_when_it_begins_ane
     assert "Rule few begins anew on 2026-12-01 00:00:00 EST." in said
 
 
+def test_programs_are_told_the_same_of_a_decision() -> None:
+    desk = Desk(NOTICED, Mode.BLOCK)
+    (finding,) = desk.why(third(desk)).facts["findings"]
+    assert finding["window"] == {"label": "2026-11", "from": "2026-11-01T00:00:00.000-04:00",
+                                 "until": "2026-12-01T00:00:00.000-05:00"}
+    assert finding["mode_in_force"]["who"] == "alice"
+    assert finding["means"].startswith("Over the billing cycle of an account")
+    assert finding["notice_today"]["open"] is False
+    assert [part["calls"] for part in finding["counted"]] == [["pbx1/1"], ["pbx1/2", "pbx1/3"]]
+
+
 def test_calls_after_the_decision_are_not_behind_it() -> None:
     desk = Desk(FEW)
     decision = third(desk)
