@@ -39,7 +39,7 @@ def describe(rule: Rule) -> str:
     """
     spec = rule.spec
     if rule.settled_only:
-        return _settled(rule) + _charged(spec) + _followed(spec)
+        return _settled(rule) + charged(spec) + followed(spec)
     levels = [_level(rule, step) for step in (spec.warning, spec.critical) if step is not None]
     text = f"{_window(rule)} of {_whom(spec)}, {_calls(spec)}: {', and '.join(levels)}."
     if spec.kind in ("asr", "short_calls", "duration_cliff"):
@@ -52,7 +52,7 @@ def describe(rule: Rule) -> str:
         text += " Each leg that is dialled is an attempt."
     if spec.hang_up:
         text += " Calls in progress are ended when the limit is crossed."
-    return text + _charged(spec) + _noticed(spec) + _followed(spec) + _ON_FAILURE[spec.on_failure]
+    return text + charged(spec) + _noticed(spec) + followed(spec) + _ON_FAILURE[spec.on_failure]
 
 
 def effect(rule: Rule, step: Step) -> str:
@@ -138,7 +138,7 @@ def _settled(rule: Rule) -> str:
     )
 
 
-def _charged(spec: RuleSpec) -> str:
+def charged(spec: RuleSpec) -> str:
     charge = spec.charge
     if charge is None:
         return ""
@@ -156,7 +156,7 @@ def _noticed(spec: RuleSpec) -> str:
             "after that a further breach needs no new one.")
 
 
-def _followed(spec: RuleSpec) -> str:
+def followed(spec: RuleSpec) -> str:
     text = " A cycle that closes in breach is a strike." if spec.strike else ""
     if spec.propose is not None:
         text += f" At the limit people are asked whether to {_PROPOSED[spec.propose]} the account."

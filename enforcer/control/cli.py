@@ -14,11 +14,25 @@ from dataclasses import dataclass
 import typer
 
 from enforcer.checkup import Grade
-from enforcer.control import cli_account, cli_cdr, cli_check, cli_mode, cli_settle, cli_why
+from enforcer.control import (
+    cli_account,
+    cli_cdr,
+    cli_check,
+    cli_customer,
+    cli_evidence,
+    cli_interruptions,
+    cli_mode,
+    cli_notice,
+    cli_optout,
+    cli_reload,
+    cli_settle,
+    cli_strike,
+    cli_verify,
+    cli_why,
+)
 from enforcer.control.cli_terminal import CONFIG, FOUND, Config, Json, OneLine, emit, say
 from enforcer.control.doctor import Probe, examine
 from enforcer.control.site import Site
-from enforcer.control.words import iso
 from enforcer.settings import Settings
 
 
@@ -36,11 +50,21 @@ app = typer.Typer(
 )
 app.add_typer(cli_mode.app, name="mode")
 app.add_typer(cli_account.app, name="account")
+app.add_typer(cli_customer.app, name="customer")
+app.add_typer(cli_notice.app, name="notice")
 app.add_typer(cli_cdr.app, name="cdr")
+app.add_typer(cli_optout.app, name="optout")
+app.add_typer(cli_strike.app, name="strike")
 app.command("check")(cli_check.check)
 app.command("usage")(cli_why.usage)
 app.command("why")(cli_why.why)
 app.command("settle")(cli_settle.settle)
+app.command("evidence")(cli_evidence.make)
+app.command("interruptions")(cli_interruptions.show)
+app.command("settle-due")(cli_settle.due)
+app.command("reload")(cli_reload.reload)
+app.command("verify")(cli_verify.verify)
+app.command("head")(cli_verify.show_head)
 
 
 @app.callback()
@@ -68,27 +92,4 @@ def doctor(context: typer.Context, config: Config = CONFIG, as_json: Json = Fals
     if as_json:
         emit([finding._asdict() for finding in findings])
     if any(finding.grade is Grade.FAILED for finding in findings):
-        raise typer.Exit(FOUND)
-
-
-@app.command()
-def verify(config: Config = CONFIG, as_json: Json = False) -> None:
-    """Prove that every counter equals the call records it stands for. Exit 1 where one does not."""
-    site = Site(config)
-    with site.ledger(site.policy) as ledger:
-        mismatches = ledger.verify()
-        calls = sum(1 for _ in ledger.calls())
-    if as_json:
-        emit([
-            {"scope": m.scope.value, "of": m.key, "cycle": m.span.label, "from": iso(m.span.start),
-             "counted": m.counted._asdict(), "derived": m.derived._asdict()}
-            for m in mismatches
-        ])
-    else:
-        for m in mismatches:
-            say(f"{m.scope.value} {m.key}, cycle {m.span.label}: counted {m.counted.words}; "
-                f"the records say {m.derived.words}")
-        outcome = f"{len(mismatches)} counters differ" if mismatches else "all counters agree"
-        say(f"{calls} calls: {outcome}")
-    if mismatches:
         raise typer.Exit(FOUND)

@@ -12,11 +12,13 @@ import typer
 
 from enforcer import packs
 from enforcer.checkup import Finding
-from enforcer.control.cli_terminal import CONFIG, Config, Json, emit, say
+from enforcer.control.cli_terminal import CONFIG, Config, Json, complain, emit, say
 from enforcer.control.doctor import emergency_numbers
 from enforcer.control.review import review
 from enforcer.control.site import Site
 from enforcer.domain.account import Account
+from enforcer.errors import LedgerError
+from enforcer.notice_text import stationery_of
 from enforcer.wording import describe
 
 
@@ -32,6 +34,11 @@ def check(
         return
     site = Site(config)
     settings, policy = site.settings, site.policy
+    try:
+        site.unchanged()
+    except LedgerError as problem:
+        complain(f"{problem}; so the packs were not compared with what is on record")
+    stationery_of(settings)         # a template that cannot be filled in is found here
     emergency = emergency_numbers(site)
     findings = review(policy, settings.policy.default_mode, _accounts(site))
     if as_json:

@@ -9,9 +9,12 @@ from __future__ import annotations
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from enforcer.carrier import shown, usable
 from enforcer.checkup import Finding, Grade
 from enforcer.control.site import Site
+from enforcer.domain.notice import Audience
 from enforcer.errors import EnforcerError
+from enforcer.notice_text import stationery_of
 from enforcer.settings import SwitchSettings
 
 # Looks at one switch, whose secret can be read, with the emergency numbers of its country.
@@ -25,6 +28,9 @@ def examine(site: Site, probe: Probe) -> Iterator[Finding]:
     for subject, check in CHECKS.items():
         yield from _guarded(subject, check(site))
     for switch in site.settings.switches:
+        if switch.kind != "asterisk":
+            yield _no_link(switch)
+            continue
         secret = list(_guarded(f"switch {switch.name}", _secret(switch)))
         yield from secret
         if all(finding.grade is not Grade.FAILED for finding in secret):
@@ -65,6 +71,33 @@ def _ledger(site: Site) -> Iterator[Finding]:
         yield Finding("ledger", grade, words)
 
 
+def _no_link(switch: SwitchSettings) -> Finding:
+    return Finding(
+        f"switch {switch.name}", Grade.WARNING,
+        f"there is no live link to a {switch.kind} yet: its CDRs can be imported, `enforcer run` refuses it",
+        "leave it out of the configuration that you run",
+    )
+
+
+def _notices(site: Site) -> Iterator[Finding]:
+    terms = site.settings.notices
+    stationery_of(site.settings)
+    addresses = terms.ops_addresses()
+    terms.mail_server()
+    for number, address in enumerate(addresses, 1):
+        problem = usable(address)
+        if problem:
+            yield Finding("notices", Grade.FAILED, f"address {number} of ops cannot be used: {problem}")
+    whom = ", ".join(map(shown, addresses)) or "nobody: what they have to hear is in the log"
+    yield Finding("notices", Grade.OK, f"those to ops go to {whom}")
+    with site.ledger() as ledger:
+        pending = [n for n in ledger.registers.notices.pending() if n.audience is Audience.CUSTOMER]
+    if pending:
+        yield Finding("notices", Grade.WARNING,
+                      f"{len(pending)} to customers have not arrived: what waits for them does not happen",
+                      "enforcer notice list --pending")
+
+
 def _secret(switch: SwitchSettings) -> Iterator[Finding]:
     subject = f"switch {switch.name}"
     switch.secret()
@@ -88,4 +121,5 @@ def _guarded(subject: str, check: Iterable[Finding]) -> Iterator[Finding]:
 
 CHECKS: dict[str, Callable[[Site], Iterable[Finding]]] = {
     "configuration": _configuration, "policy": _packs, "ledger": _ledger,
+    "notices": _notices,
 }  # fmt: skip

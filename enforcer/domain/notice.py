@@ -9,6 +9,9 @@ Refuses to know: how a notice is sent, its wording, and the clock.
                   ▼ │
                  failed    tried again later, and shouted about
 
+Any of them may be closed: nothing follows from it any more. A step that comes late, or twice, takes nothing
+back: who was told stays told, and what is closed stays closed.
+
 Source: 247VoIP, 1 Fair Use: "Wherever reasonably possible, we will give you written notice before taking any
 such action, and allow a reasonable period to allow you to modify your use."
 """
@@ -44,6 +47,7 @@ class Stage(StrEnum):
     DELIVERED = "delivered"
     FAILED = "failed"
     ACKNOWLEDGED = "acknowledged"
+    CLOSED = "closed"           # withdrawn, or what it announced was done
 
 
 class Audience(StrEnum):
@@ -69,7 +73,8 @@ class Notice:
     never said twice. Times are Unix seconds, None where it has not come to that.
 
     `grace` seconds after its delivery the rule may act, for `holds` seconds; 0 where nothing waits for it.
-    `facts` are the words and numbers that its text is made of; `then` the standing that follows by itself.
+    `facts` are the words and numbers that its text is made of, and that text as it was worded when it was
+    created ("subject", "text"); `then` is the standing that follows by itself.
     """
 
     id: str
@@ -92,6 +97,8 @@ class Notice:
     acknowledged_at: float | None = None
     acknowledged_by: str = ""
     problem: str = ""           # why it could not be delivered
+    closed_at: float | None = None
+    closed_how: str = ""        # "withdrawn", or what was done
 
     @property
     def told_at(self) -> float | None:
@@ -112,7 +119,12 @@ class Notice:
     @property
     def pending(self) -> bool:
         """Whether it still has to be delivered."""
-        return self.stage in (Stage.CREATED, Stage.SENT, Stage.FAILED)
+        return self.told_at is None and self.closed_at is None
+
+    @property
+    def announces(self) -> bool:
+        """Whether a standing is still to follow from it."""
+        return bool(self.then) and self.closed_at is None
 
 
 def notice_id(
@@ -157,18 +169,39 @@ def after(notice: Notice | None, entry: JournalEntry) -> Notice | None:
         )
     if notice is None:
         return None
-    if stage is Stage.SENT:
-        sending = notice.stage if notice.stage is Stage.ACKNOWLEDGED else stage
-        return replace(notice, stage=sending, tries=notice.tries + 1, tried_at=entry.at)
-    if stage is Stage.ACKNOWLEDGED:
-        first = notice.acknowledged_at if notice.acknowledged_at is not None else entry.at
-        return replace(notice, stage=stage, acknowledged_at=first, acknowledged_by=body.get("by", ""))
-    if stage is Stage.DELIVERED:
-        reached = notice.stage if notice.stage is Stage.ACKNOWLEDGED else stage
-        first = notice.delivered_at if notice.delivered_at is not None else entry.at
-        return replace(notice, stage=reached, delivered_at=first, problem="")
-    kept = notice.stage if notice.told_at is not None else stage
-    return replace(notice, stage=kept, problem=body.get("problem", ""))
+    match stage:
+        case Stage.SENT:
+            notice = replace(notice, tries=notice.tries + 1, tried_at=_later(notice.tried_at, entry.at))
+        case Stage.DELIVERED:
+            notice = replace(notice, delivered_at=_first(notice.delivered_at, entry.at), problem="")
+        case Stage.ACKNOWLEDGED:
+            by = notice.acknowledged_by or body.get("by", "")
+            at = _first(notice.acknowledged_at, entry.at)
+            notice = replace(notice, acknowledged_at=at, acknowledged_by=by, problem="")
+        case Stage.CLOSED:
+            how = notice.closed_how or body.get("how", "")
+            notice = replace(notice, closed_at=_first(notice.closed_at, entry.at), closed_how=how)
+        case _:
+            if notice.pending:
+                notice = replace(notice, problem=body.get("problem", ""))
+    return replace(notice, stage=_reached(notice, stage))
+
+
+def _reached(notice: Notice, stage: Stage) -> Stage:
+    """How far a notice has come with a step: never back to where it has to be delivered once more."""
+    if notice.closed_at is not None:
+        return Stage.CLOSED
+    if notice.acknowledged_at is not None:
+        return Stage.ACKNOWLEDGED
+    return Stage.DELIVERED if notice.delivered_at is not None else stage
+
+
+def _first(known: float | None, at: float) -> float:
+    return at if known is None else min(known, at)
+
+
+def _later(known: float | None, at: float) -> float:
+    return at if known is None else max(known, at)
 
 
 class Gate:
@@ -199,8 +232,11 @@ class Gate:
 
 def words_of_gate(gate: Gate | None, at: float) -> str:
     """Why a verdict is held back; "" where it is not. For the moment of a decision, without dates."""
-    if gate is None or gate.latest() is None:
+    latest = None if gate is None else gate.latest()
+    if gate is None or latest is None:
         return "no notice was given yet"
     if gate.open(at):
         return ""
-    return "its notice was not delivered" if gate.opens(at) is None else "the time of grace has not ended"
+    if gate.opens(at) is not None:
+        return "the time of grace has not ended"
+    return "its notice was not delivered" if latest.told_at is None else "its notice does not hold any more"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -96,10 +98,8 @@ def test_check_says_what_every_rule_comes_to(house: House) -> None:
     assert "Never counted, never touched, whatever a rule says: 112, 911." in said
     assert "from 4 attempts per completed call on" in said
     facts = house.json("check")
-    assert [rule["rule"] for rule in facts["rules"]] == [
-        "asr", "fraud.costly-numbers", "resale.residential", "excessive.pbx", "excessive.residential",
-        "excessive.trunk",
-    ]
+    pack = tomllib.loads((ROOT / "policies/ip2call.toml").read_text(encoding="utf-8"))
+    assert [rule["rule"] for rule in facts["rules"]] == [rule["id"] for rule in pack["rule"]]
 
 
 def test_check_refuses_a_pack_that_could_touch_an_emergency_number(house: House) -> None:
@@ -136,7 +136,7 @@ def test_run_gets_the_settings(house: House) -> None:
 
 def test_doctor_looks_at_everything(house: House) -> None:
     subjects = [finding["subject"] for finding in house.json("doctor")]
-    assert subjects == ["configuration", "policy", "ledger", "switch pbx1", "switch pbx1"]
+    assert subjects == ["configuration", "policy", "ledger", "notices", "switch pbx1", "switch pbx1"]
 
 
 def test_doctor_exits_1_and_says_what_to_do(house: House) -> None:
@@ -272,7 +272,9 @@ def test_cdrs_are_imported_once_and_usage_follows(peopled: House) -> None:
         "2026-11-01T00:00:00.000+00:00",
     )
     assert peopled.json("verify") == []
-    assert peopled.ok("verify") == "2 calls: all counters agree\n"
+    counters, chain = peopled.ok("verify").splitlines()
+    assert counters == "2 calls: all counters agree"
+    assert re.fullmatch(r"chain: all \d+ links are sound; its head is \d+:[0-9a-f]{64}", chain)
     told = peopled.json("why", "1791194400.1")
     assert (told["call"]["account"], told["call"]["billsec"]) == ("acme", "60.000")
     assert "asr" in peopled.ok("usage", "acme")
@@ -347,5 +349,7 @@ def test_as_a_process_a_table_in_a_pipe_is_not_cut(house: House) -> None:
 def test_without_a_command_it_shows_the_help(tmp_path: Path) -> None:
     done = enforcer(tmp_path)
     assert done.returncode == 2
-    for command in ("run", "check", "doctor", "mode", "account", "usage", "why", "cdr", "verify"):
+    for command in (
+        "run", "check", "doctor", "mode", "account", "customer", "notice", "usage", "why", "cdr", "verify",
+    ):
         assert f"\n  {command} " in done.stderr
