@@ -98,6 +98,16 @@ def test_a_notice_that_could_not_be_delivered_is_named_with_its_problem() -> Non
     said = desk.said(third(desk))
     assert "held at tag, its notice was not delivered" in said
     assert f"{notice.id} (critical) could not be delivered, tried once (no route to host)" in said
+    assert f"`enforcer notice ack {notice.id}` puts on record that the customer was told by other" in said
+
+
+def test_a_notice_that_was_withdrawn_opens_nothing() -> None:
+    desk = Desk(NOTICED, Mode.BLOCK)
+    notice = about_level(desk)
+    desk.ledger.put([created(notice), step(notice, Stage.CLOSED, desk.now, how="withdrawn")])
+    said = desk.said("acme")
+    closed = "was closed before it was delivered (withdrawn)"
+    assert f"{closed}; until one is delivered, the rule only tags" in said
 
 
 @pytest.mark.parametrize(
@@ -245,6 +255,7 @@ def test_a_call_to_who_opted_out_shows_the_entry() -> None:
     said = desk.said(desk.call(1, None, "2025550123"))
     assert "+12025550123, of account acme, 2026-11-20 20:05:10 EST by message" in said
     assert "it ends when that number opts in again" in said
+    assert "`enforcer optout remove +12025550123 --account acme` puts on record" in said
 
 
 def test_a_message_is_called_a_message() -> None:
@@ -270,6 +281,7 @@ def test_a_repeat_infringer_is_shown_the_strikes_of_then() -> None:
     said = desk.said(decision)
     assert "s-1: copyright of account acme" in said
     assert "s-2" not in said
+    assert "`enforcer strike withdraw ID` takes one back." in said
 
 
 def test_a_decision_of_an_older_revision_is_told_in_the_words_of_then() -> None:
