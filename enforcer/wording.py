@@ -95,7 +95,7 @@ def begins(rule: Rule, step: Step) -> str:
             return "to a number that opted out"
         case "strikes":
             kinds = f" for {one_of(sorted(spec.strikes))}" if spec.strikes else ""
-            return f"from {at} strikes{kinds} in {_strike_window(spec)} on"
+            return f"from {at} strike{'' if step.at == 1 else 's'}{kinds} in {_strike_window(spec)} on"
         case "fair_share":
             return f"over {'the' if step.at == 1 else f'{at} times the'} fair share of its channels"
         case "redials":

@@ -29,6 +29,7 @@ from enforcer.domain.rules.diluted_average import DilutedAverage, spread
 from enforcer.domain.settle import settle_average
 from enforcer.domain.usage import Tally
 
+SETTLED = "settled when the cycle is over; no call is touched"
 MANY = 50       # accounts, from which on one question about all costs less than one about each
 
 
@@ -53,7 +54,7 @@ def average_line(case: Case, modes: Modes, account: Account, rule: Rule, cycle: 
     return RuleLine(
         rule, account.customer, at, span, total.usage(), "-" if value is None else plain(value), plain(limit),
         Level.CRITICAL if breached else Level.FINE, None, modes.resolve(account.id, rule.spec.id, "", at),
-        trouble or "settled when the cycle is over; no call is touched",
+        trouble or SETTLED,
         outlook=_outlook(rule, judged, limit, span, at, breached) if span.holds(case.now) else NOTHING_AHEAD,
         evidence=evidence,
     )

@@ -87,6 +87,12 @@ def test_a_kind_is_a_sentence(kind: str) -> None:
     assert said(kind, rest) == sentence
 
 
+def test_one_is_not_several() -> None:
+    rest = "window = { cycles = 1 }\ncritical = { at = 1, verdict = 'block' }"
+    assert "from 1 strike in one billing cycle on" in said("strikes", rest)
+    assert "over 1 attempt," in said("attempts", "critical = { at = 1 }")
+
+
 BESIDES = [
     ("critical = { at = 9 }\nwithout = ['toll_free']\nroutes = ['carrier-a']",
      "Over the billing cycle of an account, outbound calls by way of carrier-a without those to toll free "
