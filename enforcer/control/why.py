@@ -107,12 +107,12 @@ def _counted(case: Case, record: CallRecord) -> Iterator[tuple[str, str]]:
             continue
         if measure.window is Window.CYCLE:
             cycle = case.window(rule, account, record.started_at).label
-            yield spec.id, f"counts as {outcome(rule, record)} in {cycle}"
+            yield spec.id, f"counts as {outcome(measure, record)} in {cycle}"
         elif measure.window is Window.LIVE:
             if record.live:
                 yield spec.id, "counts as a call in progress"
         elif record.started_at // measure.step > measure.edge(case.now):
-            yield spec.id, f"counts as {outcome(rule, record)}"
+            yield spec.id, f"counts as {outcome(measure, record)}"
         else:
             yield spec.id, "counts no more: the window has moved past it"
 

@@ -38,7 +38,7 @@ def account_explained(case: Case, account: Account) -> Explanation:
     if not found.lines:
         told.lines.append("No rule of the policy is about it.")
     told_of: dict[tuple[object, ...], str] = {}
-    for line in found.lines:
+    for line in sorted(found.lines, key=lambda line: -line.level):      # what is reached comes first
         # Rules that count the same calls would list them again and again.
         calls = line.rule.spec.measure.scope, line.span, line.counters
         told.lines += rule_lines(line, zone, told_of.setdefault(calls, line.rule.spec.id))

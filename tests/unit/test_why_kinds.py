@@ -213,9 +213,15 @@ def test_every_rule_names_the_mode_that_holds_it_back(told: Explanation) -> None
 
 
 def test_the_calls_of_rules_that_count_the_same_are_listed_once(told: Explanation) -> None:
-    same = [line for line in told.lines if "the same calls as under rule attempts" in line]
+    same = [line for line in told.lines if "the same calls as under rule average_duration" in line]
     assert len(same) >= 5
     assert sum("completed: pbx1/0, pbx1/1" in line for line in told.lines) <= 3
+
+
+def test_what_has_reached_a_level_comes_first(told: Explanation) -> None:
+    numbers = [line for line in told.lines if line.startswith("    ") and ", limit " in line]
+    levels = [line.rsplit(": ", 1)[1] for line in numbers]
+    assert levels == sorted(levels, key=["critical", "warning", "fine"].index)
 
 
 def test_the_output_stays_small_and_says_how_to_see_all(told: Explanation) -> None:
