@@ -146,6 +146,18 @@ def test_a_call_under_the_site_ceiling_is_sent_to_the_ceiling() -> None:
     assert "The site ceiling stood at tag: `enforcer mode ceiling block` or above lets that verdict" in said
 
 
+def test_a_mode_of_one_switch_is_told_apart() -> None:
+    desk = Desk(FEW)
+    act(SetMode(Mode.TAG, switch="pbx1", who="bob"), desk.ledger, Known((), ("pbx1",)), NOW)
+    act(SetMode(Mode.BLOCK, account="acme", rule="few", switch="pbx1"), desk.ledger,
+        Known(("few",), ("pbx1",)), NOW)
+    desk.call(1, None)
+    said = desk.said("acme")
+    assert "mode monitor: default of the configuration" in said
+    assert "On switch pbx1: mode tag: switch pbx1, set by bob" in said
+    assert "On switch pbx1, rule few: mode block: account acme, rule few, switch pbx1" in said
+
+
 def test_an_emergency_call_is_exempt_and_nothing_changes_that() -> None:
     desk = Desk(FEW, Mode.BLOCK)
     third(desk)
