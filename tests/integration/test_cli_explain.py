@@ -189,6 +189,18 @@ def test_check_makes_no_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert not (tmp_path / "var").exists()
 
 
+def test_a_ledger_that_cannot_be_read_keeps_nobody_from_checking_a_pack(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ENFORCER_CONFIG", raising=False)
+    house = House(tmp_path)
+    (tmp_path / "var").mkdir()
+    (tmp_path / "var/enforcer.db").write_bytes(b"this is no database, and long enough to be looked at" * 40)
+    said = house.ok("check")
+    assert "ledger could not be read, so no account was looked at" in said
+    assert "rule asr blocks without notice" in said
+
+
 def test_the_schema_is_printed_without_a_configuration(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "enforcer", "check", "--schema"], cwd=tmp_path, capture_output=True, text=True,
