@@ -268,6 +268,23 @@ def test_what_is_told_is_what_calls_are_judged_by(case: Case) -> None:
             assert (line.value, line.limit) == seat.rule.standing(seat.tally, NOW)
 
 
+def test_a_past_cycle_of_a_customer_is_told_to_its_own_end() -> None:
+    """a, by whom the customer's cycle goes, is settled on the 10th; b on the 1st."""
+    policy = loads([("all.toml", f"{HEAD}[[rule]]\nid = 'r'\nkind = 'distinct_numbers'\nclause = 'c'\n"
+                     "scope = 'customer'\ncritical = { at = 1 }\n")], range(300, 700))
+    ledger = MemoryLedger(lambda number: NumberClass.ORDINARY, lambda: NOW + 60 * DAY)
+    own = Account("b", "both")
+    ledger.put_accounts([Account("a", "both", anchor_day=10), own])
+    ledger.use(policy)
+    for n, day in enumerate((12, 35)):          # the 13th of November, and the 6th of December
+        tell(ledger, Call(f"{n}", account="b", number=f"1212555010{n}", start=START + day * DAY).started())
+    case = Case(ledger, policy, Mode.MONITOR, NOW + 60 * DAY)
+    (line,) = standing(case, case.modes(NOW), own, "2026-11", calls=True).lines
+    assert (line.value, line.level.name) == ("2", "CRITICAL")
+    assert line.evidence is not None
+    assert line.evidence.words == "2 different numbers"
+
+
 def test_a_past_cycle_is_told_as_it_ended(case: Case) -> None:
     later = Case(case.ledger, case.policy, Mode.MONITOR, NOW + 40 * DAY)
     found = standing(later, later.modes(NOW), ACME, "2026-11")
