@@ -22,24 +22,25 @@ from enforcer.domain.registers import OptOut, Registers, Strike
 from enforcer.domain.rules import KINDS, Rule
 from enforcer.domain.rules.seat import File, Seat
 from enforcer.domain.usage import contribute, recount
-from enforcer.packs.kinds import NO_SIGNAL
+from enforcer.packs.kinds import NO_SIGNAL, SHARES
 from tests.support.rules import NOON, record, rule
 
 ACME = Account("acme", "acme")
-LATER = NOON + 30 * 60          # when all is over; the windows are long enough for everything
+START, NOW = NOON, NOON + 3600  # everything begins in one hour, and no call lasts longer than one
 FEW = 40                        # calls that are made; where more is promised, so many are
 
 NUMBERS = st.integers(0, 9).map(lambda n: f"1212555010{n}")
 CLASSES = st.sampled_from([NumberClass.ORDINARY, NumberClass.PREMIUM, NumberClass.TOLL_FREE])
 LEGS = st.sampled_from(["", "PJSIP/a-1", "PJSIP/a-1 PJSIP/b-2", " ".join(f"L-{n:02}" for n in range(64))])
+MEDIUMS = st.sampled_from([Medium.CALL, Medium.CALL, Medium.CALL, Medium.MESSAGE])
 made = st.builds(
-    lambda second, **facts: record(NOON + second, **facts),
-    st.integers(0, 900), number=NUMBERS, caller=NUMBERS, number_class=CLASSES, legs=LEGS,
-    route=st.sampled_from(["a", "b"]), medium=st.sampled_from([Medium.CALL, Medium.CALL, Medium.MESSAGE]),
+    lambda second, **facts: record(START + second, **facts), st.integers(0, 3600), number=NUMBERS,
+    caller=NUMBERS, number_class=CLASSES, legs=LEGS, route=st.sampled_from(["a", "b"]), medium=MEDIUMS,
 )
 # What becomes of a call: it rings or is talked on still, fails, or lasts so many milliseconds.
 RINGING, TALKING, FAILED, LOST = -1, -2, -3, -4
-fates = st.sampled_from([RINGING, TALKING, FAILED, LOST, 0, 0, 5999, 6000, 7000, 60_000, 1_700_000])
+fates = st.sampled_from([RINGING, TALKING, FAILED, LOST, 0, 0, 5999, 6000, 7000, 60_000, 3_590_000])
+moods = st.sampled_from([RINGING, TALKING, FAILED, 0, 7000, 3_590_000])
 
 
 def became(call: CallRecord, fate: int) -> CallRecord:
@@ -60,7 +61,8 @@ def became(call: CallRecord, fate: int) -> CallRecord:
 
 measures = st.builds(
     Measure, st.sampled_from(Scope), st.sampled_from([Window.CYCLE, Window.ROLLING]),
-    seconds=st.just(86_400), routes=st.sampled_from([frozenset(), frozenset("a")]), per_leg=st.booleans(),
+    seconds=st.just(86_400), routes=st.sampled_from([frozenset(), frozenset("a")]),
+    per_leg=st.sampled_from([False, False, True]),
     without=st.sampled_from([frozenset(), frozenset({NumberClass.TOLL_FREE})]),
     mediums=st.sampled_from([frozenset({Medium.CALL}), frozenset(Medium)]),
     marked=st.just(frozenset({NumberClass.PREMIUM})), near_msec=st.just(3000), redial_seconds=st.just(60),
@@ -78,7 +80,9 @@ def some(kind: str) -> st.SearchStrategy[Rule]:
         "asr": st.fractions(1, 8, max_denominator=4), "average_duration": st.integers(1, 120).map(Fraction),
         "minutes": st.integers(1, 3000).map(Fraction), "strikes": st.integers(1, 4).map(Fraction),
         "fair_share": st.sampled_from([Fraction(1), Fraction(2)]), "cps": st.just(Fraction(5)),
-    }.get(kind, st.integers(0, 100).map(Fraction))
+    }.get(kind, st.sampled_from([0, 10, 50, 90, 100]).map(Fraction) | st.integers(0, 120).map(Fraction))
+    if kind in SHARES:
+        at = at.map(lambda percent: min(percent, Fraction(100)))
     first = {       # of durations the shorter are the worse
         "average_duration": [None, Fraction(2), Fraction(11, 10)], "opt_out": [None],
     }.get(kind, [None, Fraction(1, 2), Fraction(9, 10)])
@@ -107,45 +111,60 @@ def filed(window: list[CallRecord], channels: int, strikes: int, opted: bool) ->
     return File(ACME, registers, loads, lambda number: "+" + number)
 
 
+Day = tuple[list[tuple[CallRecord, int, int]], list[tuple[CallRecord, int]]]
+
+
 @st.composite
-def days(draw: st.DrawFn) -> tuple[list[tuple[CallRecord, int, int]], list[tuple[CallRecord, int]]]:
-    """Calls so far, each with what has become of it by noon and what becomes of it later; and more of them,
-    which are often all of the same kind: that is the worst."""
-    so_far = draw(st.lists(st.tuples(made, fates, fates), max_size=25))
-    again = draw(st.booleans())
-    more = draw(st.lists(st.tuples(made, fates), min_size=1, max_size=1 if again else FEW))
-    if again:
-        further = [(call._replace(started_at=call.started_at + n * 7.0), fate) for call, fate in more
-                   for n in range(FEW)]
+def days(draw: st.DrawFn) -> Day:
+    """Calls so far, each with what has become of it by now and what becomes of it later; and more of them.
+
+    Most days have a mood: many calls that are fine, some in progress, and then all that are in progress or
+    still to come go one way, to the same number, through a row of numbers, or to any.
+    """
+    so_far = draw(st.lists(st.tuples(made, fates, fates), max_size=8))
+    if draw(st.integers(0, 4)) == 0:
+        further = draw(st.lists(st.tuples(made, fates), max_size=FEW))
     else:
-        further = more
+        mood, like, row = draw(moods), draw(made), draw(st.booleans())
+        usual = draw(st.sampled_from([60_000, 60_000, mood]))
+        so_far = [] if draw(st.booleans()) else so_far
+        number = draw(st.sampled_from([0, 1, 9, 20, 38]))
+        so_far += [(_nth(like, 2 * n, row), usual, usual) for n in range(number)]
+        live = st.sampled_from([RINGING, TALKING])
+        so_far += [(like, draw(live), mood) for _ in range(draw(st.integers(0, 12)))]
+        further = [(_nth(like, 2 * n + 1, row), mood) for n in range(FEW)]
     return (
         [(call._replace(call_id=f"pbx1/{nth}"), fate, then) for nth, (call, fate, then) in enumerate(so_far)],
         [(call._replace(call_id=f"pbx1/m{nth}"), fate) for nth, (call, fate) in enumerate(further)],
     )
 
 
+def _nth(call: CallRecord, n: int, row: bool) -> CallRecord:
+    """The n-th call like this one. Those with odd numbers stand between two with even ones: in time, and in
+    a row of numbers by their number."""
+    if row:
+        return call._replace(number=f"121255502{n:02}", caller=str(n), started_at=START + n)
+    return call._replace(started_at=START + 45 * n)
+
+
 def reached(one: Rule, after: Seat, call: CallRecord) -> Level:
     """The level as the attempt that was `call` finds it."""
     attempt = CallAttempt(
-        call.call_id, "pbx1", "acme", Direction.OUTBOUND, call.number, call.caller, LATER, "", call.route,
+        call.call_id, "pbx1", "acme", Direction.OUTBOUND, call.number, call.caller, NOW, "", call.route,
     )
     judgement = one.weigh(after, attempt)
     return Level.FINE if judgement is None else judgement.level
 
 
-def check(
-    one: Rule, day: tuple[list[tuple[CallRecord, int, int]], list[tuple[CallRecord, int]]],
-    channels: int, strikes: int, opted: bool,
-) -> None:
+def check(one: Rule, day: Day, channels: int, strikes: int, opted: bool) -> None:
     so_far, further = day
     before = [became(call, fate) for call, fate, _ in so_far]
-    now = seat(one, before, filed(before, channels, strikes, opted), NOON + 900)
-    room = one.room(now, NOON + 900, "pbx1")
+    now = seat(one, before, filed(before, channels, strikes, opted), NOW)
+    room = one.room(now, NOW, "pbx1")
     assert room >= 0
     after = [became(call, _ends(fate, then)) for call, fate, then in so_far]
     file = filed(after, channels, strikes, opted)
-    later = seat(one, after, file, LATER)
+    later = seat(one, after, file, NOW)
     for call, fate in further[:room]:
         told = became(call, fate)
         if told.ended_at is None:
