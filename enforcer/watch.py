@@ -36,9 +36,9 @@ from enforcer.notice_words import Breach
 # Bounds of memory and of the time that one tick may take (some 10 ms): what is left over waits for the next.
 MOST_FOUND = 10_000
 MOST_SEEN = 100_000
-FOUND_AT_ONCE = 500
-LOOKS_AT_ONCE = 200
-NEW_AT_ONCE = 50
+FOUND_AT_ONCE = 200
+LOOKS_AT_ONCE = 100
+NEW_AT_ONCE = 10
 # About a moment, or a number: nothing lasts that one could come back from, or that a look could find.
 PASSING = frozenset({"cps", "opt_out", "fair_share"})
 _LEAST = {Audience.OPS: Mode.MONITOR, Audience.CUSTOMER: Mode.TAG}
@@ -103,13 +103,18 @@ class Watch:
                 continue
             self._found[key] = finding, decision.at
 
+    @property
+    def behind(self) -> bool:
+        """Whether something was found that is not dealt with yet."""
+        return bool(self._found)
+
     def look_again(self) -> None:
         """Modes, accounts or the policy changed: a new round begins as soon as this one is over."""
         self._first = None
         self._next_round = float("-inf")
 
     def tick(self, at: float) -> list[Notice]:
-        """Put on record, durably, what has to be said at `at` (Unix seconds); returns those notices. Raises
+        """Put on record what has to be said at `at` (Unix seconds); returns those notices. Raises
         LedgerError; then what was found is found again."""
         if self._told is None:
             self._told = _told(self._ledger.registers.notices.all())
@@ -134,11 +139,10 @@ class Watch:
                     self._look_at(seat, account, switch, at, new)
             if len(new) >= NEW_AT_ONCE:
                 break
-        if new:
-            self._ledger.put([created(notice) for notice in new.values()])
         for key in done:
             del self._found[key]
         for notice in new.values():
+            self._ledger.note(created(notice))
             _learn(self._told, notice)
         return list(new.values())
 

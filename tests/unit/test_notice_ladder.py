@@ -319,36 +319,35 @@ async def test_a_customers_level_is_one_notice_for_all_accounts() -> None:
     assert "2026-11-15 00:00 CET" in notice.facts["text"]
 
 
-async def test_a_disk_that_refuses_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_disk_that_cannot_be_read_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     house = House(limit(3))
     house.register("acme", "big", MAIL)
     over(house)
-
-    def refuse(entries: object) -> None:
-        raise LedgerError("disk full")
-
     with monkeypatch.context() as broken:
-        broken.setattr(house.ledger, "put", refuse)
+        broken.setattr(house.ledger, "customers", _refuse)
         with pytest.raises(LedgerError):
             house.watch.tick(house.clock.now)
+    assert house.ledger.registers.notices.all() == []
     await house.turn(1)
     assert house.notice().stage is Stage.DELIVERED
 
 
-async def test_without_sent_on_record_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nothing_is_sent_before_that_is_on_record(monkeypatch: pytest.MonkeyPatch) -> None:
     house = House(limit(3))
     house.register("acme", "big", MAIL)
     over(house)
     house.watch.tick(house.clock.now)
-
-    def refuse(entries: object) -> None:
-        raise LedgerError("disk full")
-
     with monkeypatch.context() as broken:
-        broken.setattr(house.ledger, "put", refuse)
+        broken.setattr(house.ledger, "written", _refuse)
         with pytest.raises(LedgerError):
             await house.delivery.round(house.clock)
     assert house.post.sent == []
+    await house.turn(60)
+    assert len(house.post.to(MAIL)) == 1
+
+
+def _refuse() -> None:
+    raise LedgerError("disk full")
 
 
 async def test_a_standing_finding_is_nobodys_level() -> None:
