@@ -2,6 +2,7 @@
 
     admit(attempt)   a switch asks: count, decide, answer
     observe(event)   a switch tells: count, and act where a call went by without asking
+    heard(...)       somebody wrote to an account: STOP and START are taken at their word
     round(switch)    every two seconds: renew leases, words and brakes; end calls that went over
 
 In: attempts and events. Out: decisions and actions. Everything on the way is synchronous, so that
@@ -17,13 +18,16 @@ from itertools import count
 
 from enforcer.domain.account import Standing
 from enforcer.domain.actions import Action, HangUp, LimitDuration
-from enforcer.domain.call import CallAttempt, CallEvent, NumberClass, Phase, Refusal
+from enforcer.domain.call import CallAttempt, CallEvent, Medium, NumberClass, Phase, Refusal
 from enforcer.domain.decide import decide
 from enforcer.domain.decision import Decision, Verdict
 from enforcer.domain.mode import Modes
 from enforcer.domain.numbers import NumberPlan
 from enforcer.domain.policy import Policy
+from enforcer.domain.stop_words import StopWords
+from enforcer.hearing import Heard, Hearing
 from enforcer.ledger.port import Ledger
+from enforcer.message_orders import MessageOrders
 from enforcer.orders import LeaseTerms, Orders
 from enforcer.wire.answer import answer_line, parse_answer
 
@@ -36,6 +40,8 @@ class Terms:
 
     lease: LeaseTerms = field(default_factory=LeaseTerms)
     listener_only: frozenset[str] = frozenset()     # switches whose dialplan does not ask
+    messages: frozenset[str] = frozenset()          # switches that ask about text messages as well
+    words: StopWords = field(default_factory=StopWords.of)
 
 
 class Admission:
@@ -69,10 +75,18 @@ class Admission:
         self.deaf = 0               # times that an observer failed
         self._ending: set[str] = set()      # calls we told a switch to end, until it says they did
         self.orders = Orders(self._terms.lease, ledger.seats, ledger.account)
+        self.messages = MessageOrders(self._terms.messages, ledger.seats, ledger.account)
+        self._hearing = Hearing(ledger, plan, self._terms.words)
+        # Called where a switch should hear of something before its next round; set by whoever has the links.
+        self.hurry: Callable[[], object] = lambda: None
+        self.on_wish: Callable[[Heard], None] = lambda heard: None
+        self._look_for_stopped()
 
     def admit(self, attempt: CallAttempt) -> Decision:
-        """Count the attempt (once, however often it is asked about) and decide on it."""
-        self._ledger.apply(CallEvent(Phase.STARTED, attempt, attempt.at))
+        """Count the attempt (once, however often it is asked about) and decide on it. A message is over
+        as it begins."""
+        phase = Phase.ENDED if attempt.medium is Medium.MESSAGE else Phase.STARTED
+        self._ledger.apply(CallEvent(phase, attempt, attempt.at))
         decision = self._decide(attempt)
         if decision.refused:
             self._refuse(attempt.call_id, decision)
@@ -91,14 +105,32 @@ class Admission:
             return self._act_from_events(attempt)
         return self.orders.called(attempt.switch, record.account, attempt.at)
 
+    def heard(self, attempt: CallAttempt, words: str, at: float) -> None:
+        """An account was sent these words. STOP and START are on record from `at` on (Unix seconds, the
+        clock of the attempt), and the accounts in question ask about their next call."""
+        heard = self._hearing.take(attempt, words, at)
+        if heard is None:
+            return
+        accounts = {account.id for account in self._ledger.accounts(heard.account.customer)}
+        self.orders.reconsider(accounts | {heard.account.id}, at)
+        self.hurry()
+        self._later(lambda: self.on_wish(heard))
+
     def round(self, switch: str, at: float) -> list[Action]:
         """Everything due on a switch: orders to renew, and calls to end."""
-        return self.orders.round(switch, at, self._modes) + self._overrun(switch, at)
+        closings = self.messages.round(switch, at, self._modes)
+        return closings + self.orders.round(switch, at, self._modes) + self._overrun(switch, at)
+
+    def urgent(self, switch: str, at: float) -> list[Action]:
+        """What a switch should hear of before its next round."""
+        closings = self.messages.news(switch, at, self._modes)
+        return closings + self.orders.round(switch, at, self._modes)
 
     def everything(self, switch: str, at: float) -> list[Action]:
         """All standing orders of a switch again, after a (re)connect."""
         registered = (account.id for account in self._ledger.accounts())
-        return self.orders.everything(switch, at, self._modes, registered)
+        closed = self.messages.everything(switch, at, self._modes)
+        return closed + self.orders.everything(switch, at, self._modes, registered)
 
     def use(self, policy: Policy, at: float) -> None:
         """A new policy is in force. Raises LedgerError; then the old one stays."""
@@ -107,10 +139,10 @@ class Admission:
         self.orders.look_again(at)
 
     def steer(self, modes: Modes, at: float) -> None:
-        """People changed modes or accounts; in force from the next call on."""
+        """People changed modes or accounts, or put something on record; in force from the next call on."""
         self._modes = modes
-        stopped = [a.id for a in self._ledger.accounts() if a.standing is not Standing.ACTIVE]
-        self.orders.look_again(at, stopped)
+        self.orders.look_again(at, self._look_for_stopped())
+        self.hurry()
 
     @property
     def policy(self) -> Policy:
@@ -130,6 +162,12 @@ class Admission:
             self._ledger.degraded,
         )
 
+    def _look_for_stopped(self) -> list[str]:
+        """The accounts that people stopped."""
+        stopped = [a.id for a in self._ledger.accounts() if a.standing is not Standing.ACTIVE]
+        self.messages.stopped(stopped)
+        return stopped
+
     def _refuse(self, call_id: str, decision: Decision) -> None:
         refused = Refusal.BLOCKED if decision.verdict is Verdict.BLOCK else Refusal.SHED
         self._ledger.refuse(call_id, refused)
@@ -137,13 +175,24 @@ class Admission:
     def _after(self, decision: Decision) -> None:
         """What can wait until the answer is on its way."""
         self._ledger.keep(decision)
-        if decision.account:
+        if decision.medium == Medium.MESSAGE:
+            self._after_message(decision)
+        elif decision.account:
             self.orders.decided(decision)
         for observer in self._observers:
             try:
                 observer(decision)
             except Exception:       # the next decision, and the next observer, must not suffer from it
                 self.deaf += 1
+
+    def _after_message(self, decision: Decision) -> None:
+        """Leases, words and brakes are for calls; but a rule may count both."""
+        if not decision.account:
+            return
+        self.orders.reconsider((decision.account,), decision.at)
+        if decision.verdict is Verdict.BLOCK and self._terms.messages:
+            self.messages.refused(decision.account)
+            self.hurry()
 
     def _act_from_events(self, attempt: CallAttempt) -> list[Action]:
         """Where the dialplan does not ask, the first event of a call stands for the question."""

@@ -12,14 +12,16 @@ import contextlib
 import secrets
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from enforcer import packs
+from enforcer import history, packs
 from enforcer.admission import Admission, Terms
 from enforcer.bureau import Bureau
+from enforcer.closing import Closing, in_a_process
 from enforcer.domain.mode import Modes
-from enforcer.errors import EnforcerError, LedgerError, LinkError
+from enforcer.errors import BadInput, EnforcerError, LedgerError, LinkError
+from enforcer.headlog import log_head, log_heads
 from enforcer.ledger.port import Ledger
 from enforcer.ledger.sqlite import SqliteLedger
 from enforcer.ledger.store import alone
@@ -28,6 +30,8 @@ from enforcer.settings import Settings, SwitchSettings
 from enforcer.switch.agi import AgiDoor
 from enforcer.switch.ami import AmiLink, Deadlines
 from enforcer.switch.ami_session import Peer
+from enforcer.switch.door import Door
+from enforcer.switch.message_door import MessageDoor
 from enforcer.telemetry import Telemetry
 from enforcer.wire.answer import SIP_CODES
 from enforcer.wire.channel import Identity
@@ -48,7 +52,7 @@ class House:
     ledger: Ledger
     admission: Admission
     links: tuple[AmiLink, ...]
-    doors: tuple[AgiDoor, ...]
+    doors: tuple[Door, ...]
     telemetry: Telemetry
     bureau: Bureau
 
@@ -63,8 +67,14 @@ def build(
     policy = packs.load(settings.pack_paths, SIP_CODES)
     secrets_of = {switch.name: switch.secret() for switch in settings.switches}
     plan = settings.numbers.plan()
-    ledger = SqliteLedger(settings.ledger_path, plan.classify, clock, LEDGER_PATIENCE)
+    ledger = SqliteLedger(
+        settings.ledger_path, plan.classify, clock, LEDGER_PATIENCE, plan.canonical, settings.channels
+    )
+    news = history.news(ledger, policy, clock(), settings.pack_paths)
+    news += history.unrecorded(ledger, clock())
     ledger.use(policy)
+    for entry in news:
+        ledger.note(entry)
     bureau = Bureau(settings, ledger, telemetry, lambda: admission, clock)
     admission = Admission(
         ledger, plan, policy, Modes(ledger.modes(), settings.policy.default_mode),
@@ -72,6 +82,8 @@ def build(
         terms=Terms(
             LeaseTerms(settings.lease.seconds, settings.lease.headroom),
             frozenset(switch.name for switch in settings.switches if switch.listener_only),
+            frozenset(switch.name for switch in settings.switches if switch.messages),
+            settings.messages.words,
         ),
         observers=(telemetry.decision, bureau.decision),
     )
@@ -79,8 +91,17 @@ def build(
     for switch, link in zip(settings.switches, links, strict=True):
         for record in ledger.live(switch.name):     # calls that were going on when we were last here
             link.book.restore(record.attempt(), record.answered_at)
+    admission.hurry = lambda: _hurry(links)
+    admission.on_wish = lambda heard: telemetry.wish(
+        heard.wish, heard.seconds, heard.account.customer, heard.account.id
+    )
     doors = _doors(settings, admission, telemetry, clock)
     return House(settings, ledger, admission, links, doors, telemetry, bureau)
+
+
+def _hurry(links: Iterable[AmiLink]) -> None:
+    for link in links:
+        link.hurry()
 
 
 def _link(switch: SwitchSettings, secret: str, admission: Admission, clock: Callable[[], float]) -> AmiLink:
@@ -92,23 +113,31 @@ def _link(switch: SwitchSettings, secret: str, admission: Admission, clock: Call
         login=switch.login_deadline, pong=switch.ping_deadline, action=switch.action_deadline
     )
     peer = Peer(switch.host, switch.port, switch.username, secret)
-    return AmiLink(peer, identity, admission, deadlines=deadlines, clock=clock)
+    messages = switch.message_contexts if switch.messages else None
+    return AmiLink(peer, identity, admission, deadlines=deadlines, messages=messages, clock=clock)
 
 
 def _doors(
     settings: Settings, admission: Admission, telemetry: Telemetry, clock: Callable[[], float]
-) -> tuple[AgiDoor, ...]:
+) -> tuple[Door, ...]:
     """The FastAGI door belongs to the first switch: a question does not say which one it comes from."""
+    def could_not(problem: Exception) -> None:
+        telemetry.fault("door could not decide", problem=repr(problem))
+
+    doors: list[Door] = []
     door = settings.door.agi
-    if not door.enabled or not settings.switches:
-        return ()
-    return (
-        AgiDoor(
+    if door.enabled and settings.switches:
+        doors.append(AgiDoor(
             admission, settings.switches[0].name, clock=clock, host=door.host, port=door.port,
-            peers=door.allow, deadline=door.read_deadline, most=door.max_connections,
-            on_fault=lambda problem: telemetry.fault("door could not decide", problem=repr(problem)),
-        ),
-    )
+            peers=door.allow, deadline=door.read_deadline, most=door.max_connections, on_fault=could_not,
+        ))
+    door = settings.door.messages
+    if door.enabled:
+        doors.append(MessageDoor(
+            admission, clock=clock, host=door.host, port=door.port, peers=door.allow,
+            deadline=door.read_deadline, most=door.max_connections, on_fault=could_not,
+        ))
+    return tuple(doors)
 
 
 async def serve(house: House, stop: asyncio.Event) -> None:
@@ -124,6 +153,8 @@ async def serve(house: House, stop: asyncio.Event) -> None:
             ]
             running.append(tasks.create_task(_take_over(house), name="take over changes"))
             running.append(tasks.create_task(_watch(house), name="watch"))
+            running.append(tasks.create_task(_closing(house).run(), name="settle closed cycles"))
+            running.append(tasks.create_task(log_heads(house.ledger, telemetry), name="log heads"))
             running.append(tasks.create_task(house.bureau.run(), name="notices"))
             telemetry.note(
                 "running", site=house.settings.site, switches=[s.name for s in house.settings.switches],
@@ -137,6 +168,7 @@ async def serve(house: House, stop: asyncio.Event) -> None:
     finally:
         for door in house.doors:
             await door.stop()
+        log_head(house.ledger, telemetry, last=True)
         try:
             house.ledger.close()
         except LedgerError as problem:
@@ -144,15 +176,30 @@ async def serve(house: House, stop: asyncio.Event) -> None:
         telemetry.note("stopped", site=house.settings.site)
 
 
-def reload(house: House) -> None:
-    """Read the packs again, all or nothing: a pack that is wrong leaves the old policy in force."""
+def reload(house: House) -> str:
+    """Read the packs again, all or nothing: a pack that is wrong leaves the old policy in force. What is
+    wrong, "" where all is well."""
+    paths, now = house.settings.pack_paths, time.time()
     try:
-        house.admission.use(packs.load(house.settings.pack_paths, SIP_CODES), time.time())
+        policy = packs.load(paths, SIP_CODES)
+        news = history.news(house.ledger, policy, now, paths)
+        house.admission.use(policy, now)
     except EnforcerError as problem:
         house.telemetry.fault("policy not reloaded", problem=str(problem))
-    else:
-        house.bureau.look_again()
-        house.telemetry.note("policy reloaded", policy=house.admission.policy.label)
+        return str(problem)
+    for entry in news:
+        house.ledger.note(entry)
+    house.bureau.look_again()
+    house.telemetry.note("policy reloaded", policy=house.admission.policy.label)
+    return ""
+
+
+def _answer(house: House) -> None:
+    """Do what people asked for on the command line, and say what came of it. Only the packs can be asked for;
+    a request of before we ran is answered by what was loaded at our start, or by loading it again."""
+    for request in house.ledger.registers.requests.pending():
+        problem = reload(house)
+        house.ledger.note(history.answer(request, house.admission.policy.label, problem, time.time()))
 
 
 async def _take_over(house: House) -> None:
@@ -165,8 +212,16 @@ async def _take_over(house: House) -> None:
                 house.admission.steer(modes, time.time())
                 house.bureau.look_again()
                 house.telemetry.note("took over changes")
+            _answer(house)
         except EnforcerError as problem:
             house.telemetry.fault("ledger", problem=str(problem))
+
+
+def _closing(house: House) -> Closing:
+    return Closing(
+        house.settings.settle.after, house.ledger.accounts, lambda: in_a_process(house.settings.path),
+        house.telemetry, time.time,
+    )
 
 
 async def _watch(house: House) -> None:
@@ -180,7 +235,7 @@ async def _watch(house: House) -> None:
             telemetry.lag.labels(switch.name).set(max(0.0, state.lag))
         for door in house.doors:
             for outcome, times in door.counts.items():
-                telemetry.door.labels("agi", outcome).set(times)
+                telemetry.door.labels(door.label, outcome).set(times)
         now_degraded = house.ledger.degraded
         telemetry.degraded.set(bool(now_degraded))
         if now_degraded != degraded:
@@ -189,6 +244,7 @@ async def _watch(house: House) -> None:
                 telemetry.fault("ledger degraded", problem=degraded)
             else:
                 telemetry.note("ledger is well again")
+        house.ledger.tidy()
         if house.admission.deaf > deaf:
             telemetry.fault("telemetry failed", decisions=house.admission.deaf - deaf)
             deaf = house.admission.deaf
@@ -198,6 +254,12 @@ async def _watch(house: House) -> None:
 def run(settings: Settings) -> int:
     """Run until SIGINT or SIGTERM; SIGHUP reloads the packs. Raises EnforcerError where something a
     person set is wrong, or another enforcer runs on the same ledger."""
+    for switch in settings.switches:
+        if switch.kind != "asterisk":
+            raise BadInput(
+                f"switch {switch.name}", f"there is no live link to a {switch.kind} yet: import its CDRs "
+                "with `enforcer cdr import`, and run with a configuration that leaves it out",
+            )
     with alone(settings.ledger_path):
         return _run_alone(settings)
 

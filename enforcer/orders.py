@@ -36,10 +36,15 @@ STANDING_WORD = "block:21:0:0:standing:"
 @dataclass(frozen=True, slots=True)
 class LeaseTerms:
     """When an account may call unasked: for `seconds` at a time, and only while at least `headroom`
-    further attempts surely stay below every warning level. `seconds` 0 grants none."""
+    further attempts surely stay below every warning level. `seconds` 0 grants none.
+
+    Indicators, which never do more than tag, need only `closest` of them: many an indicator's level lies
+    below fifty calls, and then nobody would ever hold a lease. What it costs is a tag that comes a call late.
+    """
 
     seconds: int = 60
     headroom: int = 50
+    closest: int = 5
     word_seconds: int = 900
     brake_seconds: int = 86_400
 
@@ -101,10 +106,12 @@ class Orders:
 
     def leasable(self, account_id: str, at: float, switch: str) -> bool:
         """Whether the account is far from every limit, and no rule needs to see each call."""
-        if self._terms.seconds <= 0 or self._stopped(account_id):
+        terms = self._terms
+        if terms.seconds <= 0 or self._stopped(account_id):
             return False
         return not any(
-            seat.rule.per_call or seat.rule.room(seat, at, switch) < self._terms.headroom
+            seat.rule.per_call
+            or seat.rule.room(seat, at, switch) < (terms.headroom if seat.rule.acts else terms.closest)
             for seat in self._seats(account_id, at)
         )
 
@@ -157,6 +164,14 @@ class Orders:
                     self._open(switch, account_id)
         for place in self._posts:
             self._look_at(at, *place)
+
+    def reconsider(self, accounts: Iterable[str], at: float) -> None:
+        """The leases of those that are near a limit by now end with the next round."""
+        for account_id in accounts:
+            for switch in self._switches:
+                post = self._posts.get((switch, account_id))
+                if post is not None and post.lease > at and not self.leasable(account_id, at, switch):
+                    self._look_at(at, switch, account_id)
 
     def _open(self, switch: str, account_id: str) -> None:
         """A post for an account that has not called yet."""

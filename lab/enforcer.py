@@ -10,7 +10,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -26,7 +26,7 @@ site = "lab"
 url = "sqlite:///enforcer.db"
 
 [policy]
-packs = ["policy.toml"]
+packs = [{packs}]
 mode = "{mode}"
 
 [[switch]]
@@ -40,17 +40,23 @@ secret_env = "{secret}"
 
 class Enforcer:
     """One enforcer in `directory`. `async with`, or start() and stop() by hand, also repeatedly: the ledger
-    stays. `policy` is the text of a pack, `accounts` CSV rows under the importing header, `more` TOML that
-    follows the [[switch]] table, `end` TOML at the end of the file."""
+    stays. `policy` is the text of a pack, or of several, `accounts` CSV rows under the importing header,
+    `more` TOML that follows the [[switch]] table."""
 
     def __init__(
-        self, directory: Path, switch: Asterisk, policy: str, *, accounts: str = "", mode: str = "block",
-        more: str = "", env: Mapping[str, str] | None = None,
+        self, directory: Path, switch: Asterisk, policy: str | Sequence[str], *, accounts: str = "",
+        mode: str = "block", more: str = "", env: Mapping[str, str] | None = None,
     ) -> None:
         self.directory = directory
         self.config = directory / "enforcer.toml"
-        self.config.write_text(_CONFIG.format(mode=mode, port=switch.ami_port, secret=SECRET, more=more))
-        (directory / "policy.toml").write_text(policy)
+        packs = []
+        for number, text in enumerate([policy] if isinstance(policy, str) else policy, 1):
+            packs.append("policy.toml" if number == 1 else f"policy{number}.toml")
+            (directory / packs[-1]).write_text(text)
+        self.config.write_text(_CONFIG.format(
+            packs=", ".join(f'"{name}"' for name in packs), mode=mode, port=switch.ami_port, secret=SECRET,
+            more=more,
+        ))
         self._accounts = accounts
         self._env = {**os.environ, **(env or {}), SECRET: switch.secret, "PYTHONUNBUFFERED": "1"}
         self._log = directory / "enforcer.log"

@@ -6,6 +6,7 @@ import os
 from collections.abc import Generator, Iterator, Mapping
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from lab.asterisk import Asterisk
 from lab.process import run_apart
@@ -14,6 +15,11 @@ from lab.sipp import Callee
 
 NO_SKIP = os.environ.get("ENFORCER_NO_SKIP") == "1"
 """Set by .ci/run: what would be skipped elsewhere fails there."""
+
+# How fast examples are drawn depends on what else the machine does, and says nothing about the code.
+settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("steady")
+
 
 @pytest.fixture(scope="session")
 def lab_parts() -> Mapping[str, Provisioned]:

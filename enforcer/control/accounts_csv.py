@@ -6,11 +6,11 @@ Refuses to know: which accounts are registered already.
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from enforcer.control.csv_rows import read_rows
 from enforcer.domain.account import Account, AccountType
 from enforcer.errors import BadInput
 from enforcer.toml_models import meant, one_of
@@ -38,63 +38,13 @@ def read_accounts(path: Path) -> tuple[Account, ...]:
     Columns may stand in any order. Raises BadInput for the first row that cannot be used.
     """
     accounts: dict[str, tuple[Account, int]] = {}
-    for line, fields in _rows(path):
+    for line, fields in read_rows(path, FIELDS):
         where = f"{path}:{line}"
         account = account_of(fields, where)
         if account.id in accounts:
             raise BadInput(where, f"account {account.id!r} is in line {accounts[account.id][1]} already")
         accounts[account.id] = account, line
     return tuple(account for account, _ in accounts.values())
-
-
-def _rows(path: Path) -> Iterable[tuple[int, dict[str, str]]]:
-    """The rows with the lines they begin in."""
-    header: list[str] | None = None
-    before = 0
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:      # spreadsheets write a BOM
-            reader = csv.reader(file, strict=True)
-            for row in reader:
-                line, before = before + 1, reader.line_num
-                if not any(cell.strip() for cell in row):
-                    continue
-                if header is None:
-                    header = _header(f"{path}:{line}", row)
-                    continue
-                if len(row) != len(header):
-                    raise BadInput(f"{path}:{line}", f"{len(row)} fields, the header has {len(header)}")
-                yield line, dict(zip(header, row, strict=True))
-    except OSError as error:
-        raise BadInput(str(path), f"cannot be read: {error.strerror or error}") from None
-    except UnicodeDecodeError:
-        raise BadInput(f"{path}:{_line_of_bad_text(path)}", "is not UTF-8 text") from None
-    except csv.Error as error:
-        raise BadInput(f"{path}:{before + 1}", f"not CSV: {error}") from None
-    if header is None:
-        raise BadInput(f"{path}:1", f"is empty; it begins with the header {','.join(FIELDS)}")
-
-
-def _line_of_bad_text(path: Path) -> int:
-    """Where the text stops being UTF-8; the file is read in blocks, so the reader cannot tell."""
-    for number, line in enumerate(path.read_bytes().split(b"\n"), 1):
-        try:
-            line.decode()
-        except UnicodeDecodeError:
-            return number
-    return 1
-
-
-def _header(where: str, row: list[str]) -> list[str]:
-    names = [name.strip() for name in row]
-    for name in names:
-        if name not in FIELDS:
-            hint = meant(name, FIELDS)
-            raise BadInput(where, f"unknown column {name!r}{hint}; the header is {','.join(FIELDS)}")
-    missing = [name for name in FIELDS if name not in names]
-    if missing or len(names) != len(FIELDS):
-        problem = f"column {missing[0]!r} is missing" if missing else "a column stands twice"
-        raise BadInput(where, f"{problem}; the header is {','.join(FIELDS)}")
-    return names
 
 
 def _account(fields: Mapping[str, str]) -> Account:

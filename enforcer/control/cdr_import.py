@@ -6,7 +6,7 @@ Refuses to know: what a CDR means (`wire`), how calls are kept (`ledger`), and t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -15,9 +15,13 @@ from enforcer.domain.call import CallEvent
 from enforcer.errors import BadInput
 from enforcer.ledger.port import Ledger
 from enforcer.settings import SwitchSettings
-from enforcer.wire.cdr_csv import read_rows
+from enforcer.wire import cdr_csv, cdr_csv_freeswitch
+from enforcer.wire.cdr_csv_kin import Kin
+from enforcer.wire.cdr_csv_rows import LONGEST_ROW
 from enforcer.wire.channel import Identity
 
+TOLD_AT_ONCE = 1 << 16              # bytes of progress, some hundred rows
+LONGEST_LINE = 4 * LONGEST_ROW      # bytes of a line that are read; a character has up to four
 BATCH = 5_000       # rows written at once: some megabytes in memory, a few commits a second
 
 
@@ -51,18 +55,30 @@ class Import:
                     file.read(1)
             except OSError as error:
                 raise BadInput(str(path), f"cannot be read: {error.strerror or error}") from None
+        rows = self._rows(paths)
         for path in paths:
-            self._file(path)
+            self._file(rows(self._lines(path, self.progress), str(path)))
         return self.total
 
-    def _file(self, path: Path) -> None:
+    def _rows(self, paths: list[Path]) -> Callable[[Iterable[str], str], Iterator[CallEvent | BadInput]]:
+        """What reads the rows of one file, as this kind of switch writes them."""
         switch = self.switch
         identity = Identity(
             switch.name, switch.outbound_contexts, switch.inbound_contexts, switch.internal_contexts,
             switch.account_from,
         )
+        zone = ZoneInfo(switch.timezone)
+        if switch.kind == "asterisk":
+            return lambda lines, name: cdr_csv.read_rows(lines, identity, zone, name)
+        kin = Kin()
+        for path in paths:
+            kin.learn(self._lines(path, lambda read: None))
+        kin.done()
+        return lambda lines, name: cdr_csv_freeswitch.read_rows(lines, identity, zone, name, kin)
+
+    def _file(self, rows: Iterable[CallEvent | BadInput]) -> None:
         batch: list[CallEvent] = []
-        for row in read_rows(self._lines(path), identity, ZoneInfo(switch.timezone), str(path)):
+        for row in rows:
             if isinstance(row, BadInput):
                 self.total.bad += 1
                 self.complain(row)
@@ -73,12 +89,22 @@ class Import:
                 batch = []
         self._absorb(batch)
 
-    def _lines(self, path: Path) -> Iterator[str]:
-        """Lines as the switch ended them. What is not UTF-8 becomes U+FFFD, as Asterisk itself does it."""
+    def _lines(self, path: Path, progress: Callable[[int], None]) -> Iterator[str]:
+        """Lines as the switch ended them, cut where they are too long to be any. What is not UTF-8 becomes
+        U+FFFD, as Asterisk itself does it."""
+        read = 0
         with path.open("rb") as file:
-            for line in file:
-                self.progress(len(line))
+            while line := file.readline(LONGEST_LINE):
+                read += len(line)
+                rest = line
+                while len(rest) == LONGEST_LINE and not rest.endswith(b"\n"):
+                    rest = file.readline(LONGEST_LINE)
+                    read += len(rest)
+                if read >= TOLD_AT_ONCE:
+                    progress(read)
+                    read = 0
                 yield line.decode("utf-8", "replace")
+        progress(read)
 
     def _absorb(self, batch: list[CallEvent]) -> None:
         if batch:

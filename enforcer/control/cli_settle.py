@@ -12,16 +12,18 @@ from __future__ import annotations
 import csv
 import sys
 import time
-from decimal import Decimal
 from fractions import Fraction
 from typing import Annotated, Any
 
 import typer
 
 from enforcer.control.cli_terminal import CONFIG, FOUND, Config, Json, complain, emit, say, table
-from enforcer.control.settlement import Row, settlement
+from enforcer.control.due import settle_due
+from enforcer.control.rows import Row, money
+from enforcer.control.settlement import Settlement, settlement
 from enforcer.control.site import Site
 from enforcer.domain.charge import Entry, exact
+from enforcer.domain.journal import JournalEntry, Kind
 from enforcer.domain.rules.average_minutes import Share
 from enforcer.domain.rules.base import plain
 from enforcer.errors import BadInput
@@ -38,26 +40,53 @@ def settle(
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, for spreadsheets.")] = False,
     config: Config = CONFIG, as_json: Json = False,
 ) -> None:
-    """Settle a billing cycle that is over: ratios, averages, charges. Settling it again changes nothing.
-    Customers whose own cycle of that name is still open are named and left out, and exit 1."""
+    """Settle a billing cycle that is over: ratios, averages, charges, strikes. Settling it again changes
+    nothing. Customers whose own cycle of that name is still open are named and left out, and exit 1."""
     if as_csv and as_json:
         raise BadInput("--csv", "either CSV or JSON, not both")
     site = Site(config)
-    policy = site.policy
+    now = time.time()
     with site.ledger() as ledger:
-        rows, written, notes, unsettled = settlement(ledger, policy, cycle, time.time(), customer)
-    for note in (*unsettled, *notes):
+        revisions = site.revisions(ledger, now)
+        done = settlement(ledger, revisions, cycle, now, [customer] if customer else ())
+    for note in (*done.unsettled, *done.notes):
         complain(note)
     if as_json:
-        emit([facts(row) for row in rows])
+        emit([facts(row) for row in done.rows])
     elif as_csv:
         sheet = csv.DictWriter(sys.stdout, FIELDS, lineterminator="\n")
         sheet.writeheader()
-        sheet.writerows(facts(row) | {"breached": str(row.settled.breached).lower()} for row in rows)
+        sheet.writerows(facts(row) | {"breached": str(row.settled.breached).lower()} for row in done.rows)
     else:
-        _show(rows, written)
-    if unsettled:
+        _show(done)
+    if done.unsettled:
         raise typer.Exit(FOUND)
+
+
+def due(config: Config = CONFIG, as_json: Json = False) -> None:
+    """Settle every billing cycle that closed a while ago and was not settled yet, as [settle] in the
+    configuration says: what a running enforcer does by itself."""
+    site = Site(config)
+    terms, now = site.settings.settle, time.time()
+    with site.ledger() as ledger:
+        revisions = site.revisions(ledger, now, compare=False)
+        found = list(settle_due(ledger, revisions, now, terms.after, terms.auto))
+    if as_json:
+        emit([done.facts() for done in found])
+        return
+    for done in found:
+        told = done.facts()
+        owed = told["owed"]
+        charges = f"{_many(told['entries'], 'charge')} written" if done.charging else (
+            f"{_many(owed, 'charge')} {'waits' if owed == 1 else 'wait'} for "
+            f"`enforcer settle --cycle {done.cycle}`"
+        )
+        say(f"{done.cycle}: customers {', '.join(done.customers[:10])}"
+            + (f" and {len(done.customers) - 10} more" if len(done.customers) > 10 else "")
+            + f": {_many(told['breaches'], 'breach', 'es')}, {_many(told['strikes'], 'strike')} written or "
+            f"withdrawn, {charges}")
+    if not found:
+        say("nothing is due")
 
 
 def facts(row: Row) -> dict[str, Any]:
@@ -73,22 +102,11 @@ def facts(row: Row) -> dict[str, Any]:
     ), strict=True))  # fmt: skip
 
 
-def money(amount: Decimal) -> str:
-    """An amount, exact, with two places at least.
-
-    >>> money(Decimal("0.5")), money(Decimal("20.005")), money(Decimal(0))
-    ('0.50', '20.005', '0.00')
-    """
-    text = f"{amount:f}"
-    whole, _, places = text.partition(".")
-    return f"{whole}.{places:0<2}"
-
-
 def _decimal(number: Fraction) -> str:
     return f"{exact(number):f}"
 
 
-def _show(rows: list[Row], written: list[Entry]) -> None:
+def _show(done: Settlement) -> None:
     table(
         ("customer", "account", "type", "rule", "value", "limit", "breached", "attempts", "completed",
          "short", "minutes", "charge"),
@@ -97,16 +115,27 @@ def _show(rows: list[Row], written: list[Entry]) -> None:
              row.rule.spec.id, _value(row), plain(row.settled.limit), "yes" if row.settled.breached else "no",
              row.settled.attempts, row.settled.completed, row.settled.short,
              f"{row.settled.msec / 60_000:.1f}", f"{money(row.charge)} {row.currency}")
-            for row in rows
+            for row in done.rows
         ),
     )
-    for row in rows:
-        if over := row.pulling_up:
-            say(f"{row.customer}, {row.rule.spec.id}: pulled up by {', '.join(_share(s) for s in over[:10])}"
-                + (f" and {len(over) - 10} more" if len(over) > 10 else ""))
-    for entry in written:
-        whom = f"{entry.customer}/{entry.account}" if entry.account else entry.customer
-        say(f"written: {whom}, {entry.rule}: {money(entry.amount)} {entry.currency} ({entry.words})")
+    for row in done.rows:
+        for words, shares in (("pulled up by", row.pulling_up), ("diluted by", row.idle)):
+            if shares:
+                say(f"{row.customer}, {row.rule.spec.id}: {words} {', '.join(_share(s) for s in shares[:10])}"
+                    + (f" and {len(shares) - 10} more" if len(shares) > 10 else ""))
+    for entry in done.written:
+        say(f"written: {_whom(entry)}, {entry.rule}: {money(entry.amount)} {entry.currency} ({entry.words})")
+    for one in done.struck:
+        what = f"strike {one.ref}" if one.kind is Kind.STRIKE else f"strike {one.ref} withdrawn"
+        say(f"written: {_whom(one)}, {what}: {one.body['why']}")
+
+
+def _many(number: int, noun: str, plural: str = "s") -> str:
+    return f"{number} {noun}{'' if number == 1 else plural}"
+
+
+def _whom(entry: Entry | JournalEntry) -> str:
+    return f"{entry.customer}/{entry.account}" if entry.account else entry.customer
 
 
 def _share(share: Share) -> str:

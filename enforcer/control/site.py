@@ -13,13 +13,15 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
-from enforcer import packs, settings
+from enforcer import history, packs, settings
 from enforcer.control.commands import Known
 from enforcer.domain.mode import Modes
 from enforcer.domain.numbers import NumberPlan
 from enforcer.domain.policy import Policy
+from enforcer.history import Revisions
 from enforcer.ledger.port import Ledger
 from enforcer.ledger.sqlite import SqliteLedger
+from enforcer.ledger.store import holder
 from enforcer.wire.answer import SIP_CODES
 
 
@@ -50,13 +52,39 @@ class Site:
     @contextmanager
     def ledger(self, policy: Policy | None = None) -> Iterator[Ledger]:
         """The ledger, closed afterwards; with a policy its counters are ready. Raises LedgerError."""
-        ledger = SqliteLedger(self.settings.ledger_path, self.plan.classify, time.time)
+        ledger = SqliteLedger(
+            self.settings.ledger_path, self.plan.classify, time.time,
+            canonical=self.plan.canonical, channels=self.settings.channels,
+        )
         try:
             if policy is not None:
                 ledger.use(policy)
             yield ledger
         finally:
             ledger.close()
+
+    def unchanged(self) -> None:
+        """Compare the packs with what is on record; a ledger that is not there yet has nothing to say. Raises
+        BadInput for a pack that changed under its old label, LedgerError."""
+        if self.settings.ledger_path.exists():
+            with self.ledger() as ledger:
+                history.news(ledger, self.policy, time.time(), self.settings.pack_paths)
+
+    def revisions(self, ledger: Ledger, at: float, *, compare: bool = True) -> Revisions:
+        """The policy of every moment. Where no enforcer runs on the ledger, what the configuration names now
+        comes into force by this. Without `compare` the packs are not looked at where one runs. Raises
+        BadInput for a pack that is wrong, or changed under its old label, LedgerError."""
+        found = history.revisions(ledger)
+        loaded = bool(holder(self.settings.ledger_path) and found.current)
+        if loaded and not compare:
+            return found
+        entries = history.news(ledger, self.policy, at, self.settings.pack_paths)
+        if not loaded:
+            entries += history.unrecorded(ledger, at)
+            if entries:
+                ledger.put(entries)
+                found = history.revisions(ledger)
+        return found
 
     def modes(self, ledger: Ledger) -> Modes:
         """The settings of modes in force."""

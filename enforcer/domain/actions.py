@@ -2,7 +2,8 @@
 
 In: decisions of `admission`. Out: values that a link in `switch` turns into its protocol.
 Everything written on a switch carries the moment it expires, so that a dead enforcer can
-neither bless nor block an account for ever.
+neither bless nor block an account for ever; only closed messages have to be opened again, by the
+next enforcer or by a reload of the switch's dialplan.
 """
 
 from __future__ import annotations
@@ -65,4 +66,20 @@ class LimitDuration:
     seconds: int
 
 
-Action = GrantLease | WithdrawLease | RememberWord | SetBrake | HangUp | LimitDuration
+@dataclass(frozen=True, slots=True)
+class CloseMessages:
+    """The account's text messages are turned away as they come, without asking (404), until it is opened."""
+
+    account: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenMessages:
+    """The account's text messages are taken and asked about again."""
+
+    account: str
+
+
+Order = GrantLease | WithdrawLease | RememberWord | SetBrake | HangUp | LimitDuration
+MessageOrder = CloseMessages | OpenMessages
+Action = Order | MessageOrder

@@ -1,8 +1,8 @@
 """The chain that makes a record of what happened tamper-evident: each link seals itself and all before it.
 
-In: what is to be recorded, and the seal before it. Out: its seal. Whoever changes, removes or inserts a
-link later has to make every seal after it anew, and the last one was told to others by then (it stands in
-evidence bundles and in the log).
+In: what is to be recorded, and the seal before it. Out: its seal; and of a whole chain the first link that
+does not fit, and in what way. Whoever changes, removes or inserts a link later has to make every seal after
+it anew, and the last one was told to others by then (it stands in evidence bundles and in the log).
 Refuses to know: where links are kept.
 """
 
@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable, Iterable, Iterator
+from enum import StrEnum
 from typing import NamedTuple
 
 BEGINNING = "0" * 64        # the seal before the first link
@@ -21,11 +23,142 @@ class Head(NamedTuple):
     link: int = 0
     seal: str = BEGINNING
 
+    @property
+    def words(self) -> str:
+        """As it is logged, and given to `enforcer verify --head`: "LINK:SEAL"."""
+        return f"{self.link}:{self.seal}"
+
+
+class Link(NamedTuple):
+    """One link as it is kept: its number, its seal, what that seal stands for, and what it is about."""
+
+    number: int
+    seal: str
+    parts: tuple[object, ...]
+    kind: str                   # "decision", or the kind of a journal entry
+    at: float                   # Unix seconds
+    ref: str
+
+    @property
+    def words(self) -> str:
+        """What people call it."""
+        return f"link {self.number} ({self.kind} {self.ref})"
+
+
+class What(StrEnum):
+    """In what way something does not fit."""
+
+    ALTERED = "content altered"
+    SEAL = "seal altered"
+    MISSING = "missing"
+    ORDER = "order"
+    HEAD = "head"
+    TABLE = "table"             # a table says otherwise than the chain
+
+
+class Fault(NamedTuple):
+    """Something that does not fit: a link, or with `link` 0 a row that no link stands for. Of a link that is
+    missing nothing more is known than its number."""
+
+    what: What
+    words: str
+    link: int = 0
+    kind: str = ""
+    at: float | None = None
+    ref: str = ""
+
 
 def seal(before: str, *parts: object) -> str:
     """The seal (SHA-256, hex) of a link with these parts, which stands after the seal `before`.
 
     Numbers are sealed as Python writes them: exact, and the same on every machine.
     """
-    text = json.dumps([before, *parts], ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(sealed_text(before, *parts).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def sealed_text(before: str, *parts: object) -> str:
+    """The text whose SHA-256 is the seal: a JSON list without blanks, the seal before it first."""
+    return json.dumps([before, *parts], ensure_ascii=False, separators=(",", ":"))
+
+
+def follow(
+    links: Callable[[], Iterable[Link]], end: Head, noted: Head | None = None
+) -> tuple[int, Fault | None]:
+    """Follow a chain from its beginning to its `end`: how many links are sound, and what is wrong after them.
+
+    `links` gives all links by number, as often as it is asked. `noted` is an end that was noted earlier, and
+    has to lie on the chain. Memory stays flat.
+    """
+    last, expected = BEGINNING, 1
+    if noted is not None and noted.link == 0 and noted.seal != BEGINNING:
+        return 0, Fault(What.HEAD, "no chain begins with the seal that was noted")
+    for link, after in _pairs(links()):
+        if link.number != expected:
+            return expected - 1, _gap(link, expected)
+        if seal(last, *link.parts) != link.seal:
+            return expected - 1, _unfit(links, link, last, after)
+        last = link.seal
+        if noted is not None and link.number == noted.link and link.seal != noted.seal:
+            words = f"link {link.number} had another seal when it was noted: the chain was made anew"
+            return expected - 1, _fault(What.HEAD, words, link)
+        expected += 1
+    there = expected - 1
+    if end.link > there:
+        return there, Fault(
+            What.MISSING, f"{_numbers(expected, end.link)} missing: the chain went to link {end.link}",
+            expected,
+        )
+    if end != (there, last):
+        words = f"the head says that the chain ends at link {end.link}, and it goes to link {there}"
+        if end.link == there:
+            words = f"the head has another seal than link {there}"
+        return there, Fault(What.HEAD, words, end.link)
+    if noted is not None and noted.link > there:
+        words = f"{_numbers(expected, noted.link)} missing: link {noted.link} was noted as the head"
+        return there, Fault(What.MISSING, words, expected)
+    return there, None
+
+
+def _pairs(links: Iterable[Link]) -> Iterator[tuple[Link, Link | None]]:
+    """Each link with the one that follows it."""
+    before = None
+    for link in links:
+        if before is not None:
+            yield before, link
+        before = link
+    if before is not None:
+        yield before, None
+
+
+def _fault(what: What, words: str, link: Link) -> Fault:
+    return Fault(what, words, link.number, link.kind, link.at, link.ref)
+
+
+def _gap(link: Link, expected: int) -> Fault:
+    if link.number < expected:
+        return _fault(What.ORDER, f"{link.words} stands in a place that is taken", link)
+    return Fault(
+        What.MISSING, f"{_numbers(expected, link.number - 1)} missing: the next one is {link.words}", expected
+    )
+
+
+def _numbers(first: int, last: int) -> str:
+    return f"link {first} is" if first == last else f"links {first} to {last} are"
+
+
+def _unfit(links: Callable[[], Iterable[Link]], link: Link, last: str, after: Link | None) -> Fault:
+    """Why a link does not fit its seal."""
+    own = seal(last, *link.parts)
+    if after is not None and seal(own, *after.parts) == after.seal:
+        return _fault(What.SEAL, f"the seal of {link.words} was altered", link)
+    before = BEGINNING
+    for other in links():
+        found = seal(before, *link.parts)
+        if found == link.seal or (found == other.seal and other.number != link.number):
+            words = f"{link.words} belongs in another place, that of link {other.number}"
+            return _fault(What.ORDER, words, link)
+        before = other.seal
+    return _fault(
+        What.ALTERED, f"the content of {link.words} was altered, or that of the link before it, which was "
+        "then sealed anew", link,
+    )

@@ -16,7 +16,7 @@ from enforcer.domain.call import CallAttempt, CallEvent, CallRecord, Phase, Refu
 MOST_LEGS = 64
 
 # Who called whom and how: words that a source tells, or leaves empty.
-_WORDS = ("account", "number", "caller", "route", "channel")
+_WORDS = ("account", "number", "caller", "route", "channel", "direction")
 _words: Callable[[CallAttempt | CallRecord], tuple[str, ...]] = attrgetter(*_WORDS)
 
 
@@ -26,14 +26,16 @@ def merged(record: CallRecord, event: CallEvent) -> CallRecord:
     Each fact is joined on its own, commutatively and idempotently: what events told stands
     over what CDRs told; within one source the earliest start and answer and the longest
     ending stand; a refusal once known stays. Who called whom is told alike, or not at all, by
-    everything that comes from one source. Where the account changes, `customer` becomes "".
+    events; where the rows of one call differ, the lesser in the alphabet stand, as in `joined`. Where the
+    account changes, `customer` becomes "".
     """
     changes: dict[str, Any] = {}
     attempt, source = event.attempt, event.source
     if (all_told := _words(attempt)) != (all_known := _words(record)):
         better = source > record.started_by
+        row = source is Source.CDR and record.started_by is Source.CDR
         for name, told, known in zip(_WORDS, all_told, all_known, strict=True):
-            if told and told != known and (better or not known):
+            if told and told != known and (better or not known or (row and told < known)):
                 changes[name] = told
                 if name == "account":
                     changes["customer"] = ""
@@ -59,7 +61,8 @@ def merged(record: CallRecord, event: CallEvent) -> CallRecord:
 
 
 # What goes together in a record; the first of each group is what was told.
-_TEXTS = (("account", "customer"), ("number", "number_class"), ("caller",), ("route",), ("channel",))
+_TEXTS = (("account", "customer"), ("number", "number_class"), ("caller",), ("route",), ("channel",),
+          ("direction",))
 
 
 def joined(record: CallRecord, other: CallRecord) -> CallRecord:

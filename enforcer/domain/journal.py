@@ -27,7 +27,8 @@ class Kind(StrEnum):
     PARDON = "pardon"           # a strike was withdrawn; ref: the strike
     NOTICE = "notice"           # a step in the life of a notice; ref: the notice
     CHARGE = "charge"           # an entry in the book of charges; ref: rule and cycle
-    REQUEST = "request"         # somebody asked a running enforcer to do something; ref: what
+    SETTLEMENT = "settlement"   # a closed cycle was settled for the first time; ref: the cycle
+    REQUEST = "request"         # somebody asked a running enforcer to do something; ref: the request
 
 
 class JournalEntry(NamedTuple):

@@ -141,6 +141,17 @@ class NumberPlan:
             self._canonical[number] = found
         return found
 
+    def telephone(self, number: str) -> str | None:
+        """The same where it can be somebody's telephone number, by its length at least; else None."""
+        found = self.canonical(number)
+        if not found.startswith("+"):
+            return None
+        try:
+            parsed = phonenumbers.parse(found)
+        except phonenumbers.NumberParseException:
+            return None
+        return found if phonenumbers.is_possible_number(parsed) else None
+
     def _e164(self, number: str) -> str:
         dialled = bare(number)
         if not dialled.lstrip("+").isdecimal() or len(dialled) <= LONGEST_EMERGENCY:

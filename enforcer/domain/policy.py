@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 from enforcer.domain.account import Account
 from enforcer.domain.measure import Calendar, Measure, Scope, Window
@@ -41,8 +42,8 @@ class Policy:
 
     `measures[scope]` are the distinct measures of a scope, each once; a rule's tally is found by
     its place in that list, so that rules which count the same calls share one tally, whatever each of them
-    remembers of single calls. `calendars[scope]` are the distinct calendars of their cycles. Rules that only
-    settlement asks are among `rules`, and have neither measure nor seat.
+    counts apart or remembers of single calls. `calendars[scope]` are the distinct calendars of their cycles.
+    Rules that only settlement asks are among `rules`, and have neither measure nor seat.
     """
 
     def __init__(self, rules: Iterable[Rule] = (), packs: Iterable[Pack] = ()) -> None:
@@ -54,16 +55,21 @@ class Policy:
             raise ValueError(f"two rules of the id {next(one for one in ids if ids.count(one) > 1)!r}")
         self._live = tuple(rule for rule in self.rules if not rule.settled_only)
         counting = [rule for rule in _with_signals(self._live) if rule.counting]
-        found: dict[Scope, dict[Measure, Measure]] = {scope: {} for scope in Scope}
+        found: dict[Scope, list[Measure]] = {scope: [] for scope in Scope}
+        self._place: dict[Rule, int] = {}
         for rule in counting:
             measure = rule.spec.measure
-            same = found[measure.scope]
-            key = _bare(measure)
-            known = same.get(key)
-            same[key] = measure if known is None else replace(known, details=known.details | measure.details)
-        self.measures = {scope: tuple(same.values()) for scope, same in found.items()}
-        places = {scope: {key: place for place, key in enumerate(same)} for scope, same in found.items()}
-        self._place = {rule: places[m.scope][_bare(m)] for rule in counting for m in (rule.spec.measure,)}
+            there = found[measure.scope]
+            for place, known in enumerate(there):
+                shared = _both(known, measure)
+                if shared is not None:
+                    there[place] = shared
+                    break
+            else:
+                place = len(there)
+                there.append(measure)
+            self._place[rule] = place
+        self.measures = {scope: tuple(there) for scope, there in found.items()}
         self.calendars: dict[Scope, tuple[Calendar, ...]] = {
             scope: tuple(dict.fromkeys(
                 measure.calendar for measure in measures if measure.window is Window.CYCLE
@@ -94,6 +100,21 @@ def _with_signals(rules: Iterable[Rule]) -> Iterator[Rule]:
         yield from rule.spec.also
 
 
-def _bare(measure: Measure) -> Measure:
-    """The measure, apart from what is remembered of single calls."""
-    return replace(measure, details=frozenset())
+def _both(some: Measure, other: Measure) -> Measure | None:
+    """The measure that serves both: the same calls, and whatever either counts apart or remembers of them.
+    None where they count different calls, or look at the same ones in two ways."""
+    if replace(some, **_APART) != replace(other, **_APART):
+        return None
+    shared: dict[str, Any] = {"details": some.details | other.details}
+    for name, nothing in _APART.items():
+        ours, theirs = getattr(some, name), getattr(other, name)
+        if name == "details":
+            continue
+        if ours != theirs and nothing not in (ours, theirs):
+            return None
+        shared[name] = ours or theirs
+    return replace(some, **shared)
+
+
+# What a measure may ask for besides the sums, and what asks for nothing.
+_APART: dict[str, Any] = {"details": frozenset(), "marked": frozenset(), "near_msec": 0, "redial_seconds": 0}

@@ -19,10 +19,12 @@ class OptOut(NamedTuple):
     number: str                 # E.164
     customer: str
     account: str
-    at: float                   # Unix seconds
+    at: float                   # when they said so, Unix seconds
     source: str                 # "message", "import", or "" by hand
     who: str = ""
     why: str = ""
+    entered: float = 0.0        # since when it is on record, and so in force
+    honoured_in: float | None = None    # seconds from the message that said so; None where none did
 
 
 class OptOuts:
@@ -61,6 +63,10 @@ class OptOuts:
         """The first that stands against any of the customer's senders."""
         there = self._by_customer.get(customer, {}).get(number, ())
         return there[0] if there else None
+
+    def of(self, number: str, customer: str) -> tuple[OptOut, ...]:
+        """All that one person said to one customer, each about another sender, or about all."""
+        return self._by_customer.get(customer, {}).get(number, ())
 
     def any_of(self, customer: str) -> bool:
         """Whether anybody opted out of anything of this customer's."""
@@ -115,6 +121,10 @@ class Strikes:
     def get(self, strike_id: str) -> Strike | None:
         """The strike of that id."""
         return self._by_id.get(strike_id)
+
+    def any_of(self, customer: str) -> bool:
+        """Whether the customer or any of its accounts ever had one: most never do, and every call asks."""
+        return customer in self._by_customer
 
     def of(self, customer: str, account: str, kinds: frozenset[str], since: float) -> list[Strike]:
         """Those that count since then, oldest first: of an account and of its customer as a whole, or with no
@@ -189,6 +199,23 @@ class Notices:
         return sorted(some, key=lambda n: (n.at, n.id))
 
 
+class Requests:
+    """What a running enforcer was asked to do, and has not answered yet. A request and its answer have one
+    name; the second entry of that name is the answer."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, JournalEntry] = {}
+
+    def take(self, entry: JournalEntry) -> None:
+        """A request, or the answer to one."""
+        if self._open.pop(entry.ref, None) is None and "answer" not in entry.body:
+            self._open[entry.ref] = entry
+
+    def pending(self) -> list[JournalEntry]:
+        """Those without an answer, oldest first."""
+        return list(self._open.values())
+
+
 class Registers:
     """Everything that follows from the journal. Entries come in order, each once."""
 
@@ -196,6 +223,7 @@ class Registers:
         self.opt_outs = OptOuts()
         self.strikes = Strikes()
         self.notices = Notices()
+        self.requests = Requests()
 
     def fold(self, entries: Iterable[JournalEntry]) -> None:
         """Learn what these entries say."""
@@ -204,8 +232,9 @@ class Registers:
                 case Kind.OPT_OUT:
                     body = entry.body
                     self.opt_outs.put(OptOut(
-                        entry.ref, entry.customer, entry.account, entry.at, body.get("source", ""),
-                        body.get("who", ""), body.get("why", ""),
+                        entry.ref, entry.customer, entry.account, body.get("at", entry.at),
+                        body.get("source", ""), body.get("who", ""), body.get("why", ""), entry.at,
+                        body.get("honoured_in"),
                     ))
                 case Kind.OPT_IN:
                     self.opt_outs.drop(entry.ref, entry.customer, entry.account)
@@ -219,8 +248,10 @@ class Registers:
                     self.strikes.pardon(entry.ref, entry.body.get("why", ""))
                 case Kind.NOTICE:
                     self.notices.take(entry)
+                case Kind.REQUEST:
+                    self.requests.take(entry)
                 case _:
                     pass            # on record, and nothing that a call would have to know
 
 
-FOLDED = frozenset({Kind.OPT_OUT, Kind.OPT_IN, Kind.STRIKE, Kind.PARDON, Kind.NOTICE})
+FOLDED = frozenset({Kind.OPT_OUT, Kind.OPT_IN, Kind.STRIKE, Kind.PARDON, Kind.NOTICE, Kind.REQUEST})

@@ -10,13 +10,17 @@ is not held against anybody: it is settled again, and corrected, once it has end
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from typing import NamedTuple
 
 from enforcer.domain.charge import On, Per
+from enforcer.domain.cycle import Span
+from enforcer.domain.notice import Notice
 from enforcer.domain.rules import Rule
+from enforcer.domain.rules.average_minutes import Share
+from enforcer.domain.rules.diluted_average import DilutedAverage, spread
 from enforcer.domain.usage import Tally
 
 
@@ -36,6 +40,25 @@ class Settled(NamedTuple):
     msec: int
     units: Fraction         # of what the rule charges for; 0 where it charges nothing
     owed: Decimal
+
+
+# Breached, and then the record was put right: what a strike of that cycle is withdrawn with.
+CORRECTED = "its cycle was settled anew, and is no breach any more"
+
+
+def why_not_owed(notices: Iterable[Notice], span: Span) -> str:
+    """Why the charge of a rule that acts only on notice is not owed for a cycle, given the notices about that
+    rule and subject; "" where it is: one was delivered, and its time of grace ended before the cycle did."""
+    given = list(notices)
+    told = [one for one in given if one.told_at is not None and one.told_at < span.end]
+    held = [one for one in told if one.acts_until > span.start]
+    if any(one.acts_from < span.end for one in held):
+        return ""
+    if held:
+        return "the time of grace had not ended"
+    if told:
+        return "its notice no longer held"
+    return "its notice was not delivered before the cycle was over" if given else "no notice was given"
 
 
 def settles(rule: Rule) -> bool:
@@ -73,3 +96,31 @@ def settle(rule: Rule, tally: Tally, divisor: int = 1, signals: Sequence[Tally] 
         closed.value, rule.spec.critical.at, breached, closed.attempts, closed.completed, tally.short,
         tally.msec, units, owed,
     )
+
+
+def settle_average(rule: Rule, parts: Sequence[tuple[Share, Tally]]) -> Settled | None:
+    """Settle an average over accounts, each with what it stands for and its tally.
+
+    A diluted one is the average of the accounts in use: breached where it is over the limit, accounts are not
+    in use, and the average of all does not show it. None where no account is left to settle.
+    """
+    if not parts:
+        return None
+    all_of = _settled_over(rule, parts)
+    if not isinstance(rule, DilutedAverage):
+        return all_of
+    found = spread((share for share, _ in parts), rule.spec.critical.at)
+    used = {share.account for share in found.used}
+    if not used:
+        return _settled_over(rule, parts)._replace(breached=False)
+    in_use = _settled_over(rule, [one for one in parts if one[0].account in used])
+    return in_use._replace(breached=in_use.breached and found.diluted and not all_of.breached)
+
+
+def _settled_over(rule: Rule, parts: Sequence[tuple[Share, Tally]]) -> Settled:
+    total = Tally()
+    for _, tally in parts:
+        total.add(tally)
+    settled = settle(rule, total, sum(share.units for share, _ in parts))
+    assert settled is not None
+    return settled

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from operator import attrgetter
 
-from enforcer.domain.account import Account, unregistered
+from enforcer.domain.account import Account
 from enforcer.domain.call import CallEvent, CallRecord, Direction, Medium, NumberClass, Phase, Refusal
-from enforcer.domain.cycle import BillingCycle, Span
+from enforcer.domain.cycle import Span
 from enforcer.domain.joining import joined, merged
 from enforcer.domain.load import Loads
 from enforcer.domain.measure import Measure, Scope, Window
@@ -21,15 +20,11 @@ from enforcer.domain.policy import Policy
 from enforcer.domain.registers import Registers
 from enforcer.domain.rules import Rule
 from enforcer.domain.usage import Tally, contribute, tally_for
+from enforcer.ledger.at_hand import AtHand
 from enforcer.ledger.book import Book, Columns, columns
 from enforcer.ledger.desks import Desks
+from enforcer.ledger.roll import Roll
 
-# So many calls that are over are remembered, to know repeats of their events at once (about 35 MB;
-# 8 minutes at 100 calls a second). An event about an older call is looked up in the store.
-REMEMBER_CALLS = 50_000
-# Two sources may disagree on a start by this much (seconds) and mean the same call: CDRs have whole
-# seconds, and a switch that is asked for its calls rounds differently from one that tells them.
-SAME_START = 60.0
 # A switch's clock may close a billing cycle this long (seconds) before ours does. Clocks kept by NTP
 # agree to milliseconds; a CDR in the wrong time zone, or from 2099, must not close anything.
 CLOCKS_DIFFER = 300.0
@@ -61,21 +56,21 @@ class Books:
         self._clock = clock
         self.registers = Registers()
         self.loads = Loads(channels)
+        self._roll = Roll()
+        self.account = self._roll.account
+        self.cycle = self._roll.cycle
+        self._calls = AtHand(self.loads)
+        self.live = self._calls.live
+        self.known = self._calls.known
         self._desks = Desks(self, canonical, clock)
         self.seats = self._desks.seats
         self.policy = Policy()
         self.columns = self._singles = columns(self.policy)
         self._rolling: deque[tuple[Book, Scope]] = deque()
-        self.accounts: dict[str, Account] = {}
-        self._first_account: dict[str, Account] = {}    # of each customer: its cycle is the customer's
         self._books: dict[Scope, dict[str, Book]] = {scope: {} for scope in Scope}
-        self._live: dict[str, CallRecord] = {}
-        self._over: dict[str, CallRecord] = {}          # ended or refused, lately
-        self._oldest_over: deque[str] = deque()
         # Books that begin with more than nothing; what they count is wrong until `refresh`.
         self.stale: set[tuple[Scope, str]] = set()
         self._rolls = dict.fromkeys(Scope, False)
-        self._forgotten_until = float("inf")    # an unknown call that began by then may be in the store
 
     def begin(self, policy: Policy, accounts: Iterable[Account], forgotten_until: float) -> None:
         """Start anew for a policy and a register; `install` and `adopt` follow.
@@ -84,8 +79,7 @@ class Books:
         the store. What pacers have let through stays known where the pace stays.
         """
         self.policy = policy
-        self.accounts = {account.id: account for account in accounts}
-        self._rank_customers()
+        self._roll.begin(accounts)
         self.columns = columns(policy)
         self._singles = columns(policy, lambda measure: not measure.summed)
         self._books = {scope: {} for scope in Scope}
@@ -94,12 +88,8 @@ class Books:
             scope: any(m.window is Window.ROLLING for m in some) for scope, some in policy.measures.items()
         }
         self._desks.unseat()
-        self._live = {}
-        self.loads.clear()
-        self._over = {}
-        self._oldest_over.clear()
+        self._calls.clear(forgotten_until)
         self.stale.clear()
-        self._forgotten_until = forgotten_until
 
     def install(self, scope: Scope, key: str, place: int, tally: Tally) -> None:
         """Put in a tally of the current cycle that an adapter derived from its records."""
@@ -108,18 +98,17 @@ class Books:
     def adopt(self, record: CallRecord) -> None:
         """Take in a call from the store; it adds to the tallies already installed. A call of a cycle
         to come is not added: its cycle, when it comes, is derived from the store."""
-        self.put_live(record)
+        self._calls.put_live(record)
         self._add(record, 1, closing=False)
 
     def adopt_single(self, record: CallRecord) -> None:
         """Take in a call from the store that is over, for tallies that no sum tells; the others have it."""
         self._add(record, 1, closing=False, by=self._singles)
 
-    def put_live(self, record: CallRecord) -> None:
-        """Remember a call in progress that is counted already; nothing of one that is over."""
-        if record.live:
-            self._live[record.call_id] = record
-            self._load(record, 1)
+    @property
+    def accounts(self) -> dict[str, Account]:
+        """The registered accounts, by id."""
+        return self._roll.accounts
 
     def register(self, accounts: Iterable[Account]) -> list[Account]:
         """Enter accounts that are new or changed; returns those. Books whose calendar changes with
@@ -128,8 +117,7 @@ class Books:
         if not changed:
             return changed
         opened = [(scope, key, self.cycle(scope, key)) for scope in Scope for key in self._books[scope]]
-        self.accounts.update((account.id, account) for account in changed)
-        self._rank_customers()
+        self._roll.enter(changed)
         for scope, key, cycle in opened:
             if self.cycle(scope, key) != cycle:
                 del self._books[scope][key]
@@ -148,18 +136,6 @@ class Books:
             for measure, tally in zip(self.policy.measures[scope], book.tallies, strict=True):
                 tally.become(self._derive(scope, key, measure, self.span(scope, book, measure)))
             self.stale.discard((scope, key))
-
-    def account(self, account_id: str) -> Account:
-        """The registered account, or one made up for a caller nobody registered."""
-        return self.accounts.get(account_id) or unregistered(account_id)
-
-    def cycle(self, scope: Scope, key: str) -> BillingCycle:
-        """The calendar of an account, or of a customer: that of its first account by name."""
-        if scope is Scope.ACCOUNT:
-            account = self.account(key)
-        else:
-            account = self._first_account.get(key) or unregistered(key)
-        return BillingCycle(account.anchor_day, account.timezone)
 
     def book(self, scope: Scope, key: str) -> Book:
         """The book of an account or customer, opened in the cycle of today where there was none."""
@@ -219,24 +195,11 @@ class Books:
             until = book.spans[which].end
         return book.tallies[self.policy.place(rule)], until
 
-    def _rank_customers(self) -> None:
-        self._first_account = {}
-        for account in sorted(self.accounts.values(), key=attrgetter("id")):
-            self._first_account.setdefault(account.customer, account)
-
-    def live(self, switch: str = "") -> list[CallRecord]:
-        """Calls in progress, of one switch or of all."""
-        return [record for record in self._live.values() if not switch or record.switch == switch]
-
-    def known(self, call_id: str) -> CallRecord | None:
-        """The record of a call in progress or lately over."""
-        return self._live.get(call_id) or self._over.get(call_id)
-
     def apply(self, event: CallEvent) -> CallRecord | None:
         """Count what an event adds. The changed record, or None where it told nothing new."""
         call_id = event.attempt.call_id
-        known = self._live.get(call_id) or self._over.get(call_id)
-        if known is None and event.attempt.at <= self._forgotten_until + SAME_START:
+        known = self.known(call_id)
+        if known is None and self._calls.forgotten(event.attempt.at):
             known = self._recall(call_id)
         record = self.told(known, event)
         if record == known:
@@ -291,19 +254,7 @@ class Books:
         if known is not None:
             self._add(known, -1)
         self._add(record, 1)
-        call_id = record.call_id
-        was = self._live.pop(call_id, None)
-        if was is not None:
-            self._load(was, -1)
-        if record.live:
-            self.put_live(record)
-            return record
-        if call_id not in self._over:
-            self._oldest_over.append(call_id)
-        self._over[call_id] = record
-        if len(self._over) > REMEMBER_CALLS:
-            gone = self._over.pop(self._oldest_over.popleft())
-            self._forgotten_until = max(self._forgotten_until, gone.started_at)
+        self._calls.keep(record)
         return record
 
     def _add(
@@ -333,11 +284,6 @@ class Books:
                 for place, measure in placed:
                     if not measure.routes or route in measure.routes:
                         contribute(tallies[place], record, measure, sign)
-
-    def _load(self, record: CallRecord, by: int) -> None:
-        """A call in progress that began or ended, on its switch."""
-        shares = record.number_class is not NumberClass.EMERGENCY
-        self.loads.of(record.switch).change(record.account if shares else "", by)
 
     def _close_cycle(self, book: Book, scope: Scope, key: str, which: int, at: float) -> None:
         """Begin the cycle of a calendar that holds `at`, unless that is too far ahead to be believed."""

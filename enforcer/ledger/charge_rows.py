@@ -20,9 +20,12 @@ from enforcer.ledger.tables import CHARGE
 _COLUMNS = [CHARGE.c[name] for name in Entry._fields]
 
 
-def find(connection: sa.Connection, customer: str = "", cycle: str = "") -> list[Entry]:
-    """Entries in the order they were written; of one customer and one cycle where given."""
-    query = sa.select(*_COLUMNS).order_by(CHARGE.c.change)
+def find(
+    connection: sa.Connection, customer: str = "", cycle: str = "", since: int = 0
+) -> list[Entry]:
+    """Entries in the order they were written; of one customer and one cycle, and since a change, where
+    given."""
+    query = sa.select(*_COLUMNS).where(CHARGE.c.change > since).order_by(CHARGE.c.change)
     if customer:
         query = query.where(CHARGE.c.customer == customer)
     if cycle:

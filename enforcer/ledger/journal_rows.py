@@ -1,7 +1,7 @@
 """Links of the chain as rows: journal entries and decisions, sealed as they are written, and proved.
 
-In: entries and decisions, and a connection that alone may write. Out: rows; entries back from rows; the first
-row that does not fit. Refuses to know: what entries mean, and when they are written.
+In: entries and decisions, and a connection that alone may write. Out: rows; entries and links back from rows.
+Refuses to know: what entries mean, and when they are written.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from enforcer.domain.chain import BEGINNING, Head, seal
+from enforcer.domain.chain import Head, Link, follow, seal
 from enforcer.domain.decision import Decision
 from enforcer.domain.journal import JournalEntry, Kind
+from enforcer.errors import LedgerError
 from enforcer.ledger.port import Proof
 from enforcer.ledger.tables import CHAIN, DECISION, JOURNAL, row_of_decision
 
@@ -66,9 +67,13 @@ def row_of(entry: JournalEntry, writer: int) -> dict[str, Any]:
 
 
 def entry_of(row: Any) -> JournalEntry:
-    """An entry from the columns of its row, in the order of its fields."""
+    """An entry from the columns of its row, in the order of its fields. Raises LedgerError where somebody
+    made that impossible."""
     kind, at, ref, customer, account, body, link, sealed = row
-    return JournalEntry(Kind(kind), at, ref, customer, account, json.loads(body), link, sealed)
+    try:
+        return JournalEntry(Kind(kind), at, ref, customer, account, json.loads(body), link, sealed)
+    except (ValueError, TypeError):
+        raise LedgerError(f"link {link} of the journal cannot be read: see `enforcer verify`") from None
 
 
 def find(
@@ -86,37 +91,28 @@ def find(
         yield entry_of(row)
 
 
-def prove(connection: sa.Connection) -> Proof:
-    """Follow the whole chain: every link there, every seal right, the last one the end. Memory stays flat."""
-    end = head(connection)
-    last, expected = BEGINNING, 1
-    for link, sealed, parts, name in _links(connection):
-        if link != expected:
-            return Proof(expected - 1, end, f"link {expected} is missing: after it comes {name}")
-        last = seal(last, *parts)
-        if last != sealed:
-            return Proof(expected - 1, end, f"link {link}, {name}, does not fit its seal")
-        expected += 1
-    if (expected - 1, last) != end:
-        problem = "its end is not what was written last"
-        if expected <= end.link:
-            problem = f"link {expected} is missing: the chain goes to link {end.link}"
-        return Proof(expected - 1, end, problem)
-    return Proof(end.link, end, "")
-
-
-def _links(connection: sa.Connection) -> Iterator[tuple[int, str, tuple[object, ...], str]]:
-    """All links in order: number, seal, what it seals, and what people call it."""
+def links(connection: sa.Connection) -> Iterator[Link]:
+    """All links in order, as they are kept: nothing is read that may have been made unreadable."""
     streamed = connection.execution_options(yield_per=ROWS_AT_ONCE)
     decisions = streamed.execute(
         sa.select(DECISION).where(DECISION.c.link != 0).order_by(DECISION.c.link)
     ).mappings()
     journal = streamed.execute(sa.select(JOURNAL).order_by(JOURNAL.c.link)).mappings()
     return merge(
-        ((row["link"], row["seal"], decision_parts(row), f"decision {row['decision_id']}")
+        (Link(row["link"], row["seal"], decision_parts(row), "decision", row["at"], row["decision_id"])
          for row in decisions),
-        ((row["link"], row["seal"],
-          (row["kind"], row["at"], row["ref"], row["customer"], row["account"], row["body"]),
-          f"{row['kind']} {row['ref']}") for row in journal),
-        key=lambda one: one[0],
+        (Link(row["link"], row["seal"], _entry_parts(row), row["kind"], row["at"], row["ref"])
+         for row in journal),
+        key=lambda link: link.number,
     )
+
+
+def _entry_parts(row: Any) -> tuple[object, ...]:
+    return row["kind"], row["at"], row["ref"], row["customer"], row["account"], row["body"]
+
+
+def prove(connection: sa.Connection, noted: Head | None) -> Proof:
+    """Follow the whole chain: every link there, every seal right, the last one the end. Memory stays flat."""
+    end = head(connection)
+    sound, fault = follow(lambda: links(connection), end, noted)
+    return Proof(sound, end, fault)

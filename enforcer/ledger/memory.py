@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 
 from enforcer.domain.account import Account, Customer
 from enforcer.domain.call import CallEvent, CallRecord, NumberClass, Refusal
-from enforcer.domain.chain import BEGINNING, Head, seal
+from enforcer.domain.chain import BEGINNING, Fault, Head, Link, follow, seal
 from enforcer.domain.charge import Claim, Entry, missing
 from enforcer.domain.cycle import Span
 from enforcer.domain.decision import Decision
@@ -23,6 +23,7 @@ from enforcer.domain.usage import Tally, recount
 from enforcer.ledger.books import Books
 from enforcer.ledger.charge_rows import charge_entry
 from enforcer.ledger.journal_rows import decision_parts
+from enforcer.ledger.mirrors import MIRRORED, Tables, contradictions
 from enforcer.ledger.port import Absorbed, Mismatch, Proof
 from enforcer.ledger.register_rows import account_entry, customer_entry, mode_entry
 from enforcer.ledger.tables import row_of_decision
@@ -219,16 +220,27 @@ class MemoryLedger:
             if all(not want or want == has for want, has in wanted):
                 yield entry._replace(link=link, seal=sealed)
 
-    def prove(self) -> Proof:
+    def head(self) -> Head:
+        """The end of the chain."""
+        return Head(len(self._seals), self._seals[-1]) if self._seals else Head()
+
+    def chain(self) -> Iterator[Link]:
+        """All links in their order."""
+        for number, (entry, sealed) in enumerate(zip(self._chain, self._seals, strict=True), 1):
+            kind, ref = ("decision", entry.decision_id) if isinstance(entry, Decision) else (
+                entry.kind.value, entry.ref,
+            )
+            yield Link(number, sealed, _parts(entry), kind, entry.at, ref)
+
+    def prove(self, noted: Head | None = None) -> Proof:
         """Follow the chain from its beginning to its end."""
-        last = BEGINNING
-        for link, (entry, sealed) in enumerate(zip(self._chain, self._seals, strict=True), 1):
-            last = seal(last, *_parts(entry))
-            if last != sealed:
-                head = Head(len(self._seals), self._seals[-1])
-                return Proof(link - 1, head, f"link {link} does not fit its seal")
-        head = Head(len(self._seals), last)
-        return Proof(head.link, head, "")
+        sound, fault = follow(self.chain, self.head(), noted)
+        return Proof(sound, self.head(), fault)
+
+    def contradictions(self) -> list[Fault]:
+        """Where accounts, customers, modes or charges say otherwise than the journal does."""
+        tables = Tables(self.accounts(), self.customers(), self._modes, self._charges)
+        return contradictions(self.journal(MIRRORED), tables)
 
     def _seal(self, entry: JournalEntry | Decision) -> int:
         """Put a link onto the chain; its number."""

@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 
 from enforcer.domain.account import Account, Customer
 from enforcer.domain.call import CallEvent, CallRecord, Refusal
-from enforcer.domain.chain import Head
+from enforcer.domain.chain import Fault, Head, Link
 from enforcer.domain.charge import Claim, Entry
 from enforcer.domain.cycle import Span
 from enforcer.domain.decision import Decision
@@ -149,7 +149,12 @@ class Proof(NamedTuple):
 
     links: int
     head: Head
-    broken: str             # "" nothing
+    fault: Fault | None = None
+
+    @property
+    def broken(self) -> str:
+        """The fault in words, "" where there is none."""
+        return "" if self.fault is None else self.fault.words
 
 
 class Journal(Protocol):
@@ -175,8 +180,18 @@ class Journal(Protocol):
     ) -> Iterator[JournalEntry]:
         """Entries in their order: of these kinds, of one customer, account or thing, where given."""
 
-    def prove(self) -> Proof:
-        """Follow the chain from its beginning to its end. Raises LedgerError where it can't be read."""
+    def head(self) -> Head:
+        """The end of the chain as far as it is written. Raises LedgerError."""
+
+    def chain(self) -> Iterator[Link]:
+        """All links in their order: decisions and journal entries, each with its seal."""
+
+    def prove(self, noted: Head | None = None) -> Proof:
+        """Follow the chain from its beginning to its end, on which an end `noted` earlier has to lie. Raises
+        LedgerError where it can't be read."""
+
+    def contradictions(self) -> list[Fault]:
+        """Where accounts, customers, modes, charges or decisions say otherwise than the journal does."""
 
 
 class Ledger(Counting, Register, Archive, Charges, Journal, Protocol):

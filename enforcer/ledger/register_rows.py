@@ -28,10 +28,10 @@ from enforcer.ledger.tables import (
 )
 
 
-def put_accounts(connection: sa.Connection, accounts: Sequence[Account], writer: int, at: float) -> None:
+def put_accounts(connection: sa.Connection, some: Sequence[Account], writer: int, at: float) -> None:
     """Write accounts; what was there already and says the same is left alone."""
-    there = {row["id"]: account_of_row(row) for row in connection.execute(sa.select(ACCOUNT)).mappings()}
-    changed = [account for account in accounts if there.get(account.id) != account]
+    there = {account.id: account for account in accounts(connection)}
+    changed = [account for account in some if there.get(account.id) != account]
     if not changed:
         return
     change = take_marks(connection, "account", 1)
@@ -44,6 +44,12 @@ def account_entry(account: Account, at: float) -> JournalEntry:
     return JournalEntry(
         Kind.ACCOUNT, at, account.id, account.customer, account.id, row_of_account(account),
     )
+
+
+def accounts(connection: sa.Connection) -> list[Account]:
+    """All registered accounts, by id."""
+    rows = connection.execute(sa.select(ACCOUNT).order_by(ACCOUNT.c.id)).mappings()
+    return [account_of_row(row) for row in rows]
 
 
 def customers(connection: sa.Connection) -> list[Customer]:
@@ -73,9 +79,10 @@ def customer_entry(customer: Customer, at: float) -> JournalEntry:
     )
 
 
-def modes(connection: sa.Connection) -> list[ModeSetting]:
-    """Every mode setting ever made, the oldest first."""
-    rows = connection.execute(sa.select(MODE_SETTING).order_by(MODE_SETTING.c.change)).mappings()
+def modes(connection: sa.Connection, since: int = 0) -> list[ModeSetting]:
+    """Every mode setting ever made, or those since a change, the oldest first."""
+    query = sa.select(MODE_SETTING).where(MODE_SETTING.c.change > since).order_by(MODE_SETTING.c.change)
+    rows = connection.execute(query).mappings()
     return [mode_of_row(row) for row in rows]
 
 

@@ -1,14 +1,15 @@
 """The ledger on a disk: SQLite, one file, many processes.
 
 In: events and what people enter. Out: every answer the port promises; the hot path from memory, the
-rest from rows. What another process writes (the command line, beside the daemon) is taken over.
+rest from rows (`past`, `record`). What another process writes (the command line, beside the daemon) is taken
+over.
 Refuses to know: how rows are written (`writer`, `*_rows`), and how the database adds up (`adding`).
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,22 +17,22 @@ import sqlalchemy as sa
 
 from enforcer.domain.account import Account, Customer
 from enforcer.domain.call import CallEvent, CallRecord, NumberClass, Refusal
-from enforcer.domain.charge import Claim, Entry
 from enforcer.domain.cycle import Span
 from enforcer.domain.decision import Decision
-from enforcer.domain.journal import JournalEntry, Kind
 from enforcer.domain.measure import Measure, Scope
 from enforcer.domain.mode import ModeSetting
 from enforcer.domain.policy import Policy
 from enforcer.domain.registers import Registers
 from enforcer.domain.usage import Tally
 from enforcer.errors import LedgerError
-from enforcer.ledger import archive_rows, charge_rows, journal_rows, register_rows
-from enforcer.ledger.adding import derived, derived_of_all, load
+from enforcer.ledger import register_rows
+from enforcer.ledger.adding import derived, load
 from enforcer.ledger.books import Books
 from enforcer.ledger.call_rows import find, write
 from enforcer.ledger.foreign import Foreign
-from enforcer.ledger.port import Absorbed, Mismatch, Proof
+from enforcer.ledger.past import Past
+from enforcer.ledger.port import Absorbed, Mismatch
+from enforcer.ledger.record import Record
 from enforcer.ledger.store import Store, statement
 from enforcer.ledger.tables import record_of_row
 from enforcer.ledger.verifying import differences
@@ -67,11 +68,23 @@ class SqliteLedger:
         self._still: sa.Connection | None = None
         self._lost = 0
         self._in_use = False        # until then nobody asks for counters, and nobody keeps them
-        self._learned = False       # whether the journal was read
         self.account = self._books.account
         self.live = self._books.live
         self.seats = self._books.seats
         self.tidy = self._books.tidy
+        past = Past(self._settled, clock)
+        self.calls, self.call = past.calls, past.call
+        self.decisions, self.decisions_in, self.decision = past.decisions, past.decisions_in, past.decision
+        self.derive, self.derive_all, self.callers = past.derive, past.derive_all, past.callers
+        record = self._record = Record(
+            self._store, self._settled, self._writing, self._writer, self._foreign, self._books.registers,
+            self._lot,
+        )
+        self.charges, self.charge = record.charges, record.charge
+        self.note, self.put, self.journal = record.note, record.put, record.journal
+        self.written = record.written
+        self.head, self.chain, self.prove = record.head, record.chain, record.prove
+        self.contradictions = record.contradictions
         with self._store.reading() as connection:
             self._foreign.begin(connection)
 
@@ -157,52 +170,6 @@ class SqliteLedger:
 
     # Archive -------------------------------------------------------------------------------------
 
-    def calls(
-        self, account_id: str = "", span: Span | None = None, customer: str = ""
-    ) -> Iterator[CallRecord]:
-        """Records by start time: of one account, one customer and one cycle, where given."""
-        self._settle()
-        with self._store.reading() as connection:
-            yield from archive_rows.calls(connection, account_id, customer, span)
-
-    def call(self, call_id: str) -> CallRecord | None:
-        """One record; the id may come without its "<switch>/" where that is unambiguous."""
-        with self._settled() as connection:
-            return archive_rows.call(connection, call_id)
-
-    def decisions(self, account_id: str = "", call_id: str = "", limit: int = 50) -> list[Decision]:
-        """Decisions, the newest first."""
-        with self._settled() as connection:
-            return list(archive_rows.decisions(connection, account_id, call_id, limit=limit))
-
-    def decisions_in(self, span: Span, account_id: str = "") -> Iterator[Decision]:
-        """All decisions in a stretch of time, the oldest first."""
-        self._settle()
-        with self._store.reading() as connection:
-            yield from archive_rows.decisions(connection, account_id, span=span)
-
-    def decision(self, decision_id: str) -> Decision | None:
-        """One decision."""
-        if not decision_id:
-            return None
-        with self._settled() as connection:
-            return next(archive_rows.decisions(connection, decision_id=decision_id), None)
-
-    def derive(self, scope: Scope, key: str, measure: Measure, span: Span) -> Tally:
-        """The tally of one account or customer in any cycle, from nothing but its records."""
-        with self._settled() as connection:
-            return derived(connection, scope, key, measure, span, self._clock())
-
-    def derive_all(self, scope: Scope, measure: Measure, span: Span) -> dict[str, Tally]:
-        """The same for every account or customer that has calls there: one question for all of them."""
-        with self._settled() as connection:
-            return derived_of_all(connection, scope, measure, span, self._clock())
-
-    def callers(self, span: Span) -> list[tuple[str, str]]:
-        """Each account with a call that started in a cycle, and the customer it was counted for then."""
-        with self._settled() as connection:
-            return archive_rows.callers(connection, span)
-
     def absorb(self, events: Sequence[CallEvent]) -> Absorbed:
         """Take in many events at once, straight to the store. Raises LedgerError; then none was taken."""
         books = self._books
@@ -234,62 +201,10 @@ class SqliteLedger:
         with self._caught_up() as connection:
             return differences(connection, self._books, self._clock())
 
-    # Charges -------------------------------------------------------------------------------------
-
-    def charges(self, customer: str = "", cycle: str = "") -> list[Entry]:
-        """Entries in the order they were written; of one customer and one cycle where given."""
-        with self._store.reading() as connection:
-            return charge_rows.find(connection, customer, cycle)
-
-    def charge(self, claims: Sequence[Claim], at: float) -> list[Entry]:
-        """Write what is missing for the entries to add up to these claims. Raises LedgerError."""
-        with self._writing() as connection:
-            return charge_rows.write(connection, claims, self._lot, at)
-
-    # Journal -------------------------------------------------------------------------------------
-
     @property
     def registers(self) -> Registers:
         """What follows from the journal, as it stands now."""
-        self._learn()
-        return self._books.registers
-
-    def note(self, entry: JournalEntry) -> None:
-        """Put on record: known at once, written later."""
-        self.registers.fold([entry])
-        self._writer.note(entry)
-
-    def written(self) -> None:
-        """Wait until everything noted so far is durable; any thread may. Raises LedgerError."""
-        self._writer.flush()
-
-    def put(self, entries: Sequence[JournalEntry]) -> list[JournalEntry]:
-        """Put on record, durable when this returns. Raises LedgerError; then nothing was taken."""
-        self._learn()
-        with self._writing() as connection:
-            written = journal_rows.append(connection, entries, self._lot)
-        self._books.registers.fold(written)
-        return written
-
-    def journal(
-        self, kinds: Collection[Kind] = (), customer: str = "", account: str = "", ref: str = ""
-    ) -> Iterator[JournalEntry]:
-        """Entries in their order: of these kinds, of one customer, account or thing, where given."""
-        self._settle()
-        with self._store.reading() as connection:
-            yield from journal_rows.find(connection, kinds, customer, account, ref)
-
-    def prove(self) -> Proof:
-        """Follow the chain from its beginning to its end. Raises LedgerError where it can't be read."""
-        with self._settled() as connection:
-            return journal_rows.prove(connection)
-
-    def _learn(self) -> None:
-        """The journal is read when somebody first wants to know what follows from it."""
-        if not self._learned:
-            self._learned = True
-            with self._store.reading() as connection:
-                self._foreign.learn(connection)
+        return self._record.registers
 
     # Beginning and end ---------------------------------------------------------------------------
 
@@ -297,7 +212,7 @@ class SqliteLedger:
         """Count for this policy from now on; tallies are derived anew from the records. Raises
         LedgerError; while the disk refuses what waits, the policy before stays in force."""
         self.flush()
-        self._learn()
+        self._record.learn()
         with self._store.reading() as connection:
             self._foreign.begin(connection)
             load(connection, self._books, policy, self._clock())

@@ -7,6 +7,7 @@ anything is written. The tables themselves are made by `sql/*.sql`; a test holds
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import fields
 from operator import attrgetter
 from typing import Any
@@ -142,7 +143,7 @@ def row_of_account(account: Account) -> dict[str, Any]:
     return {field.name: getattr(account, field.name) for field in fields(Account)}
 
 
-def account_of_row(row: sa.RowMapping) -> Account:
+def account_of_row(row: Mapping[Any, Any]) -> Account:
     """An account from its row."""
     return Account(
         row["id"], row["customer"], None if row["type"] is None else AccountType(row["type"]),

@@ -5,11 +5,11 @@ names file, line and key. Refuses to know: which switch, whose calls, and how a 
 
     tables      what may be said        kinds       to which kind it means something
     checks      what goes together      build       a table becomes a rule
+    json_schema what editors are told
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
@@ -18,9 +18,12 @@ from enforcer.domain.rules import Rule
 from enforcer.errors import BadInput
 from enforcer.packs.build import built
 from enforcer.packs.checks import Page, check
+from enforcer.packs.json_schema import schema
 from enforcer.packs.tables import PackFile
 from enforcer.toml_lines import Document, parse, read
 from enforcer.toml_models import validated
+
+__all__ = ["load", "loads", "schema"]
 
 
 def load(paths: Iterable[Path], sip_codes: Collection[int]) -> Policy:
@@ -34,14 +37,6 @@ def load(paths: Iterable[Path], sip_codes: Collection[int]) -> Policy:
 def loads(texts: Iterable[tuple[str, str]], sip_codes: Collection[int]) -> Policy:
     """The same of packs that are at hand as (name, text). Raises BadInput."""
     return _policy((parse(Path(name), text) for name, text in texts), sip_codes)
-
-
-def schema() -> str:
-    """The JSON Schema of a pack, for editors: generated from the tables, and so never behind them."""
-    found = PackFile.model_json_schema(by_alias=True)
-    found["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    found["title"] = "enforcer policy pack"
-    return json.dumps(found, indent=2, sort_keys=True) + "\n"
 
 
 def _policy(documents: Iterable[Document], sip_codes: Collection[int]) -> Policy:

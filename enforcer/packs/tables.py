@@ -14,11 +14,13 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     BeforeValidator,
     Field,
+    GetJsonSchemaHandler,
     StrictBool,
     StrictInt,
     StringConstraints,
     WithJsonSchema,
 )
+from pydantic_core import CoreSchema
 
 from enforcer.domain.account import AccountType
 from enforcer.domain.call import Direction, NumberClass
@@ -26,6 +28,7 @@ from enforcer.domain.charge import On, Per
 from enforcer.domain.cycle import Period
 from enforcer.domain.decision import OnFailure
 from enforcer.domain.measure import Scope
+from enforcer.domain.rules import KINDS
 from enforcer.settings_fields import Zone
 from enforcer.spans import LONGEST_SPAN, seconds_of
 from enforcer.toml_models import Table, Wrong
@@ -103,6 +106,21 @@ Span = Annotated[
 ]
 
 
+class Or:
+    """In the JSON Schema: this, or what the type itself says."""
+
+    def __init__(self, other: dict[str, Any]) -> None:
+        self._other = other
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """See the class."""
+        return {"anyOf": [self._other, handler(core)]}
+
+
+# Any name is read, so that a kind that there is not is answered with what was probably meant.
+KindName = Annotated[Name, WithJsonSchema({"type": "string", "enum": sorted(KINDS)})]
+
+
 class StepTable(Table):
     """`warning` and `critical`: where a level begins, and what it asks for."""
 
@@ -149,9 +167,7 @@ class WindowTable(Table):
 
 Window = Annotated[
     WindowTable, BeforeValidator(_window),
-    WithJsonSchema({"anyOf": [
-        {"type": "string", "examples": ["cycle", "day", "week", "24h"]}, {"$ref": "#/$defs/WindowTable"},
-    ]}),
+    Or({"type": "string", "examples": ["cycle", "day", "week", "24h"]}),
 ]
 
 
@@ -181,7 +197,7 @@ class SignalTable(CountedTable):
     """One more thing that has to be there before the rule speaks. What it does not say of what it counts, it
     has from its rule."""
 
-    kind: Name
+    kind: KindName
     at: Number
 
 
@@ -189,7 +205,7 @@ class RuleTable(CountedTable):
     """One clause as a rule."""
 
     id: RuleId
-    kind: Name
+    kind: KindName
     clause: Name
     text: str = ""
     scope: Scope = Scope.ACCOUNT
@@ -204,10 +220,7 @@ class RuleTable(CountedTable):
     customers: frozenset[Name] = frozenset()
     accounts: frozenset[Name] = frozenset()
     charge: ChargeTable | None = None
-    notice: Annotated[
-        NoticeTable | None, BeforeValidator(_no_notice),
-        WithJsonSchema({"anyOf": [{"const": "none"}, {"$ref": "#/$defs/NoticeTable"}]}),
-    ] = None
+    notice: Annotated[NoticeTable | None, BeforeValidator(_no_notice), Or({"const": "none"})] = None
     strike: StrictBool = False
     strikes: frozenset[Name] = frozenset()
     propose: Literal["suspend", "terminate"] | None = None

@@ -21,15 +21,18 @@ from collections.abc import Awaitable, Callable, Iterable
 
 import structlog
 
-from enforcer.domain.actions import Action, HangUp
+from enforcer.domain.actions import Action, CloseMessages, HangUp, OpenMessages
 from enforcer.domain.call import CallEvent
 from enforcer.errors import LinkError, WireError
-from enforcer.switch.ami_session import Peer, Session, open_session
+from enforcer.switch.ami_level import Boots, Soon, clock_ahead, forget_brakes, select
+from enforcer.switch.ami_messages import MessageDesk
+from enforcer.switch.ami_session import Peer, Session, open_session, until_lost
 from enforcer.switch.link import Deadlines, Judge, LinkState
 from enforcer.wire.ami import Message
-from enforcer.wire.ami_actions import FAMILY, Command, answer, command_for, heartbeat, server_filters
+from enforcer.wire.ami_actions import FAMILY, Command, answer, command_for, heartbeat
 from enforcer.wire.answer import answer_line
 from enforcer.wire.asterisk import CallBook, Question, SwitchNews
+from enforcer.wire.asterisk_messages import is_message
 from enforcer.wire.asterisk_status import STATUS_HEADERS, resync
 from enforcer.wire.channel import Identity
 
@@ -45,6 +48,7 @@ BATCH = 200                 # actions written before others get a turn: about 20
 class AmiLink:
     """See the module. `await link.run()` until cancelled; `link.act(...)` at any time.
 
+    `messages` is how the contexts of accounts' text messages begin; None where none are asked about.
     `clock` is Unix seconds; `sleep` and `jitter` (0 to 1) are given so that tests wait for nothing.
     """
 
@@ -55,6 +59,7 @@ class AmiLink:
         judge: Judge,
         *,
         deadlines: Deadlines | None = None,
+        messages: str | None = None,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
@@ -64,20 +69,22 @@ class AmiLink:
         self._switch = identity.switch
         self._judge = judge
         self._deadlines = deadlines or Deadlines()
+        self._messages: MessageDesk | None = None
+        if messages is not None:
+            self._messages = MessageDesk(self._switch, messages, judge, self._deadlines.action)
+        self.hurry = Soon(self._hurried)        # something has to be written before the next round
         self._clock = clock
         self._sleep = sleep
         self._jitter = jitter
         self._session: Session | None = None
         self._heard_at: float | None = None     # on an earlier connection, the switch's time
-        self._booted_at = ""                    # the switch's own start, to tell a restart
+        self._boots = Boots(self._switch)
         self._filtered = False
         self._level = False
         self._problem = "not connected yet"
         self._lag = self._offset = 0.0
-        self._connects = self._restarts = self._answers = self._malformed = 0
+        self._connects = self._answers = self._malformed = 0
         self._past_faults = self._past_refused = self._past_dropped = 0
-
-    # --- for others
 
     def act(self, actions: Iterable[Action]) -> None:
         """Do these on the switch now, without waiting. Raises LinkError at once while the link is down:
@@ -85,8 +92,7 @@ class AmiLink:
         session = self._session
         if session is None:
             raise LinkError(f"{self._peer}: {self._problem}")
-        for action in actions:
-            session.post(*command_for(action))
+        self._do(session, actions)
 
     def now(self) -> float:
         """The switch's time, as far as we know its clock. Unix seconds."""
@@ -102,9 +108,9 @@ class AmiLink:
             lag=self._lag,
             clock_offset=self._offset,
             connects=self._connects,
-            restarts=self._restarts,
+            restarts=self._boots.restarts,
             live_calls=self.book.live_calls,
-            answers=self._answers,
+            answers=self._answers + (self._messages.answers if self._messages else 0),
             malformed=self._malformed,
             faults=self._past_faults + (session.faults if session else 0),
             refused_actions=self._past_refused + (session.refused if session else 0),
@@ -125,13 +131,7 @@ class AmiLink:
                 self._problem = str(problem)
                 log.warning("link down", switch=self._switch, problem=str(problem))
             self._level = False
-            await self._sleep(self._pause(failures))
-
-    def _pause(self, failures: int) -> float:
-        """Doubling, and never in step with other enforcers: between half and all of it."""
-        longest = self._deadlines.longest_retry
-        pause = min(longest, self._deadlines.first_retry * 2.0 ** min(failures, 16))
-        return pause * (0.5 + 0.5 * self._jitter())
+            await self._sleep(self._deadlines.pause(failures, self._jitter()))
 
     async def _once(self) -> None:
         """One connection, from its login to its end. Raises LinkError with the reason."""
@@ -144,7 +144,9 @@ class AmiLink:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._serve(session), name=f"ami {self._switch}: serve")
-                tasks.create_task(_until_lost(session), name=f"ami {self._switch}: watch")
+                tasks.create_task(until_lost(session), name=f"ami {self._switch}: watch")
+                if self._messages is not None:
+                    tasks.create_task(self._messages.run(session), name=f"ami {self._switch}: messages")
         except ExceptionGroup as group:
             expected, others = group.split((LinkError, WireError))
             if others is not None:          # a bug of ours: worth a new connection, not a dead enforcer
@@ -176,22 +178,18 @@ class AmiLink:
             await self._tune(session)
             await self._beat(session)
             for _ in range(ROUNDS_A_BEAT):
-                due = self._due()
+                due = self._due(self._judge.round)
                 await self._push(session, due)
                 if not due:
                     break
                 await asyncio.sleep(0)
-            self._select(session)
+            if session.decoder.events_dropped and not self._filtered:
+                self._filtered = True
+                select(session, self._switch)
 
     async def _tune(self, session: Session) -> None:
-        """A Ping: the proof that somebody is there, and what time it is over there."""
-        asked_at = self._clock()
-        pong = await session.ask("Ping", within=self._deadlines.pong)
-        try:
-            theirs = float(pong.get("Timestamp") or "")
-        except ValueError:
-            return
-        self._offset = theirs - (asked_at + self._clock()) / 2
+        ahead = await clock_ahead(session, self._clock, self._deadlines.pong)
+        self._offset = self._offset if ahead is None else ahead
 
     async def _beat(self, session: Session) -> None:
         """The heartbeat, in the switch's own time: its dialplan compares it with its own clock."""
@@ -214,13 +212,7 @@ class AmiLink:
     async def _catch_up(self, session: Session) -> None:
         """After every connect: was it restarted, which calls live, and all standing orders again
         (AstDB reaches the disk a second late, so a switch may have lost what it confirmed)."""
-        status = await self._ask(session, ("CoreStatus", ()))
-        if status is not None:
-            booted_at = f"{status.get('CoreStartupDate')} {status.get('CoreStartupTime')}"
-            if self._booted_at and booted_at != self._booted_at:
-                self._restarts += 1
-                log.warning("the switch was restarted", switch=self._switch, at=booted_at)
-            self._booted_at = booted_at
+        self._boots.look(await self._ask(session, ("CoreStatus", ())))
         known_before = self.book.known_legs()
         lost_at = self._heard_at if self._heard_at is not None else self.now()
         listing = await session.listing("Status", STATUS_HEADERS, within=self._deadlines.listing)
@@ -229,20 +221,17 @@ class AmiLink:
             self._do(session, self._judge.observe(event))
         log.info("level with the switch", switch=self._switch, live=self.book.live_calls, missed=len(missed))
         if self._connects == 1:
-            # An enforcer before us may have left brakes that no mode allows any more; those that we
-            # want follow at once. Its words end by themselves soon, and may be all that is known.
-            brakes = (("Family", FAMILY), ("Key", "brake"))
-            try:
-                await session.ask("DBDelTree", brakes, within=self._deadlines.action)
-            except LinkError:
-                if session.lost.done():
-                    raise       # else there were none, which Asterisk calls an error
+            await forget_brakes(session, self._deadlines.action)
+        if self._messages is not None:
+            await self._messages.catch_up(session)
         await self._push(session, self._judge.everything(self._switch, self.now()))
+        if self._messages is not None:
+            self._messages.begin()
 
-    def _due(self) -> list[Action]:
+    def _due(self, ask: Callable[[str, float], list[Action]]) -> list[Action]:
         """What is due now. A bug in there must not cost us the link, by which calls are answered."""
         try:
-            return self._judge.round(self._switch, self.now())
+            return ask(self._switch, self.now())
         except Exception:
             self._past_faults += 1
             log.exception("a round failed", switch=self._switch)
@@ -255,21 +244,15 @@ class AmiLink:
             await session.drained(within=self._deadlines.action)
             await asyncio.sleep(0)
 
-    def _select(self, session: Session) -> None:
-        """Where the user's manager.conf filters nothing, ask the server to send less."""
-        if self._filtered or not session.decoder.events_dropped:
-            return
-        self._filtered = True
-        log.info("asking the switch for fewer events", switch=self._switch)
-        for command in server_filters():
-            self._send(session, command)
-
     # --- the hot path
 
     def _happened(self, session: Session, message: Message) -> None:
         """One event. Called from the socket; everything here is synchronous and short."""
         now = self._clock() + self._offset
         try:
+            if self._messages is not None and is_message(message):
+                self._messages.happened(session, message, now)
+                return
             facts = self.book.read(message, now)
         except WireError as problem:
             self._malformed += 1
@@ -288,8 +271,16 @@ class AmiLink:
             elif fact is SwitchNews.SHUTDOWN:
                 log.warning("the switch is shutting down", switch=self._switch)
 
+    def _hurried(self) -> None:
+        if self._session is not None:
+            self._do(self._session, self._due(self._judge.urgent))
+
     def _do(self, session: Session, actions: Iterable[Action]) -> None:
         for action in actions:
+            if isinstance(action, CloseMessages | OpenMessages):
+                if self._messages is not None:
+                    self._messages.want([action])
+                continue
             if isinstance(action, HangUp) and self.book.moved(action.call_id):
                 # Nobody told us where to: it may be an emergency call by now.
                 log.warning("not hung up: the call dialled again", switch=self._switch, call=action.call_id)
@@ -305,8 +296,3 @@ class AmiLink:
         except WireError as problem:
             self._malformed += 1
             log.error("not sent", switch=self._switch, problem=str(problem))
-
-
-async def _until_lost(session: Session) -> None:
-    await asyncio.wait((session.lost,))
-    raise session.lost.result()

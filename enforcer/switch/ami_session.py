@@ -24,7 +24,7 @@ from enforcer.wire.asterisk import WANTED_EVENTS
 log = structlog.get_logger("ami")
 
 # Entries of a list that we ask for, and the event that closes it.
-LISTED = frozenset({"Status", "StatusComplete"})
+LISTED = frozenset({"Status", "StatusComplete", "DBGetTreeResponse", "DBGetTreeComplete"})
 # Unread answers of ours. A switch that lets this much pile up (some 10,000 answers) reads nothing any more.
 MOST_UNSENT = 1 << 20
 MOST_ENTRIES = 200_000      # of one list: every channel of the largest switch we are built for, twice
@@ -256,3 +256,9 @@ async def open_session(
             raise LinkError(f"{peer}: {problem}") from None
         raise
     return session
+
+
+async def until_lost(session: Session) -> None:
+    """Raises LinkError, with the reason, when the connection is over."""
+    await asyncio.wait((session.lost,))
+    raise session.lost.result()

@@ -29,6 +29,12 @@ class Judge(Protocol):
     def everything(self, switch: str, at: float) -> list[Action]:
         """All that a switch should hold, again."""
 
+    def urgent(self, switch: str, at: float) -> list[Action]:
+        """What cannot wait for the next round."""
+
+    def heard(self, attempt: CallAttempt, words: str, at: float) -> None:
+        """Somebody wrote these words to an account."""
+
 
 @dataclass(frozen=True, slots=True)
 class Deadlines:
@@ -40,6 +46,12 @@ class Deadlines:
     listing: float = 20.0       # a Status entry is about 1 KB: 5,000 channels are 5 MB to be written and read
     first_retry: float = 0.25
     longest_retry: float = 15.0
+
+    def pause(self, failures: int, jitter: float) -> float:
+        """Before the next try: doubling, and never in step with other enforcers, between half and all of it.
+        `jitter` is 0 to 1."""
+        pause = min(self.longest_retry, self.first_retry * 2.0 ** min(failures, 16))
+        return pause * (0.5 + 0.5 * jitter)
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,7 +147,8 @@ def _fields(block: bytes) -> dict[str, str]:
 def attempt_of(request: AgiRequest, switch: str, at: float) -> CallAttempt:
     """The attempt that a request of our dialplan asks about; `at` is Unix seconds.
 
-    Arguments are account, direction, number and linked id, in this order (`dialplan/asterisk/enforcer.conf`).
+    Arguments are account, direction, number, linked id and, where one is set, the route, in this order
+    (`dialplan/asterisk/enforcer.conf`).
     Raises WireError where one is missing or the direction is none.
     """
     direction = direction_of(request["arg_2"])
@@ -163,6 +164,7 @@ def attempt_of(request: AgiRequest, switch: str, at: float) -> CallAttempt:
         caller="" if caller == _UNKNOWN else caller,
         at=at,
         channel=request["channel"],
+        route=account_name(request.get("arg_5")),
     )
 
 

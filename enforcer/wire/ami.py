@@ -120,9 +120,11 @@ class Decoder:
         rest = self._rest
         searched = len(rest)
         rest += data
-        if self.banner is None and not self._greeted():
-            return []
-        end = rest.rfind(_END, max(0, min(searched, len(rest)) - 3))
+        if self.banner is None:
+            if not self._greeted():
+                return []
+            searched = 0            # what was searched then was the banner
+        end = rest.rfind(_END, max(0, searched - 3))
         if end < 0:
             if len(rest) > self._largest:
                 raise WireError(f"a message of more than {self._largest} bytes")

@@ -1,6 +1,6 @@
 """What the enforcer wants done on an Asterisk, as AMI actions.
 
-In: an answer to a question, or an `Action` of the domain. Out: the action's name and headers.
+In: an answer to a question, or an `Order` of the domain. Out: the action's name and headers.
 Refuses to know: the connection, and whether anybody listens.
 
 AstDB, family "enforcer" (the dialplan reads the same keys, see `dialplan/README.md`):
@@ -14,10 +14,10 @@ AstDB, family "enforcer" (the dialplan reads the same keys, see `dialplan/README
 from __future__ import annotations
 
 from enforcer.domain.actions import (
-    Action,
     GrantLease,
     HangUp,
     LimitDuration,
+    Order,
     RememberWord,
     SetBrake,
     WithdrawLease,
@@ -59,7 +59,7 @@ def server_filters() -> list[Command]:
     ]
 
 
-def command_for(action: Action) -> Command:
+def command_for(action: Order) -> Command:
     """The AMI action that does what the domain wants."""
     match action:
         case GrantLease(account, until):

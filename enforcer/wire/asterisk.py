@@ -50,6 +50,7 @@ from enforcer.wire.channel import (
     event_time,
     number_in,
     refusal_of,
+    route_asked,
     started_by_serial,
     whole,
 )
@@ -59,6 +60,7 @@ ASK_EVENT = "EnfAsk"
 
 # Legs remembered at once. 50,000 live calls are what the ledger is built for, each with two legs.
 MOST_LEGS = 100_000
+MOST_LEGS_OF_A_CALL = 50    # remembered by name; nobody forks wider, and a loop of redirects ends sooner
 MOST_UNLISTED = 100         # contexts remembered by name for `enforcer doctor`; more is a mistake anyway
 
 UP = "6"                   # ChannelState of an answered channel
@@ -85,13 +87,14 @@ Fact = CallEvent | Question | SwitchNews
 class _Call:
     """A call in progress, by its leading leg. `alias` is the Linkedid of a call that another leg leads."""
 
-    __slots__ = ("alias", "answered_at", "attempt", "moved", "trunk_account")
+    __slots__ = ("alias", "answered_at", "attempt", "legs", "moved", "trunk_account")
 
     def __init__(self, attempt: CallAttempt, answered_at: float | None, trunk_account: str = "") -> None:
         self.attempt = attempt
         self.answered_at = answered_at
         self.trunk_account = trunk_account
         self.alias = ""
+        self.legs: list[str] = []   # that were dialled for it
         self.moved = False          # it dialled again after its answer: transferred, perhaps to 911
 
 
@@ -189,6 +192,8 @@ class CallBook:
 
     def _dialled(self, call: _Call, message: Message, channel: str) -> None:
         """The first leg dialled names the carrier of an outbound call, the account of an inbound one."""
+        if len(call.legs) < MOST_LEGS_OF_A_CALL:
+            call.legs.append(channel.replace(" ", "_"))
         attempt = call.attempt
         if attempt.direction is not Direction.INBOUND:
             if not attempt.route:
@@ -255,6 +260,8 @@ class CallBook:
             )
         elif account and not call.attempt.account:
             call.attempt = replace(call.attempt, account=account)
+        if not call.attempt.route and (route := route_asked(message)):
+            call.attempt = replace(call.attempt, route=route)
         # A transferred or forwarded leg asks about another number and is answered on its own channel.
         attempt = call.attempt
         if attempt.channel != channel or (number and attempt.number != number):
@@ -272,7 +279,7 @@ class CallBook:
         if call is not None:
             self._leg_of.pop(call.alias, None)
             self._named(call, message)
-            return [self._ending(message, call.attempt, call.answered_at, at)]
+            return [self._ending(message, call.attempt, call.answered_at, at, " ".join(call.legs))]
         if self._leg_of.pop(uniqueid, None) is not None:
             return []
         channel = message["Channel"]
@@ -294,15 +301,19 @@ class CallBook:
         return facts
 
     @staticmethod
-    def _ending(message: Message, attempt: CallAttempt, answered_at: float | None, at: float) -> CallEvent:
+    def _ending(
+        message: Message, attempt: CallAttempt, answered_at: float | None, at: float, legs: str = ""
+    ) -> CallEvent:
         cause = number_in(message.get("Cause"))
         if answered_at is not None or message.get("ChannelState") == UP:
             # TechCause would be the cause in SIP's words here, not what the caller was answered with.
-            return CallEvent(Phase.ENDED, attempt, at, answered_at=answered_at, hangup_cause=cause)
+            return CallEvent(
+                Phase.ENDED, attempt, at, answered_at=answered_at, hangup_cause=cause, legs=legs
+            )
         sip_code = number_in(message.get("TechCause"))
         refusal = refusal_of(message.variable("ENF_VERDICT"), cause)
         return CallEvent(
-            Phase.ENDED, attempt, at, hangup_cause=cause, sip_code=sip_code, refusal=refusal
+            Phase.ENDED, attempt, at, hangup_cause=cause, sip_code=sip_code, refusal=refusal, legs=legs
         )
 
     def restore(self, attempt: CallAttempt, answered_at: float | None) -> None:

@@ -6,8 +6,8 @@ Refuses to know: where the file is, the ledger, and what events have already tol
 
 One call may leave several rows (transfers, forks, busy and hang-up). They all carry the call's
 Linkedid where the switch writes it, and so become one attempt: the ledger joins them and keeps the
-longest. Columns, as cdr_csv writes them (the last ones depend on cdr.conf: `loguniqueid`,
-`loguserfield`, `newcdrcolumns`, in this order):
+longest; each names the leg that it is about. Columns, as cdr_csv writes them (the last ones depend on
+cdr.conf: `loguniqueid`, `loguserfield`, `newcdrcolumns`, in this order):
 
     accountcode src dst dcontext clid channel dstchannel lastapp lastdata start answer end
     duration billsec disposition amaflags [uniqueid] [userfield] [peeraccount linkedid sequence]
@@ -17,18 +17,16 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Iterator
-from datetime import datetime, tzinfo
-from functools import lru_cache
+from datetime import tzinfo
 
 from enforcer.domain.call import CallAttempt, CallEvent, Direction, Phase, Refusal, Source
 from enforcer.errors import BadInput
 from enforcer.wire.answer import parse_userfield
+from enforcer.wire.cdr_csv_clock import WallClock
+from enforcer.wire.cdr_csv_rows import read
 from enforcer.wire.channel import Identity, account_name, endpoint_of
 
 FEWEST_COLUMNS = 16
-# cdr_csv.c builds a row in a buffer of 1024 bytes and writes none that is longer; the rest is slack for
-# sites that compiled it with a larger one.
-LONGEST_LINE = 8192
 
 # A CDR tells how a call went in words; these are the Q.850 causes of the same meaning. ANSWERED is a
 # normal clearing; "NO ANSWER" covers everything from ringing out to being blocked.
@@ -44,28 +42,24 @@ def read_rows(
     Streams: holds one row at a time, apart from the seconds it converted last.
     """
     directions = identity.directions()
-    epoch = _Epoch(zone)
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            event = _event(line, identity, directions, epoch)
-        except ValueError as problem:
-            yield BadInput(f"{name}:{number}", str(problem))
-            continue
-        if event is not None:
-            yield event
+    clock = WallClock(zone)
+    return read(lines, lambda text: _event(text, identity, directions, clock), _unfinished, name)
+
+
+def _unfinished(text: str) -> bool:
+    """Quotes are doubled within quotes: an odd number of them has one open."""
+    return text.count('"') % 2 == 1
 
 
 def _event(
-    line: str, identity: Identity, directions: dict[str, Direction], epoch: _Epoch
+    text: str, identity: Identity, directions: dict[str, Direction], clock: WallClock
 ) -> CallEvent | None:
-    if len(line) > LONGEST_LINE:
-        raise ValueError(f"a row of more than {LONGEST_LINE} characters")
     try:
-        row = next(csv.reader((line,), strict=True))
+        row, *more = csv.reader([f"{line}\n" for line in text.split("\n")], strict=True)
     except csv.Error as problem:
         raise ValueError(f"not CSV: {problem}") from None
+    if more:
+        raise ValueError("more than one row")
     if len(row) < FEWEST_COLUMNS + 1:
         raise ValueError(f"{len(row)} columns, a row with uniqueid has at least {FEWEST_COLUMNS + 1}")
     channel = row[5]
@@ -75,13 +69,15 @@ def _event(
     if direction is None:
         return None
     uniqueid, userfield, peer, linkedid = _ids(row)
+    # What a transferred leg dials, under its own name, is not what was dialled when the call began.
+    leads = linkedid in ("", uniqueid)
     disposition = row[14]
     cause = CAUSE_OF_DISPOSITION.get(disposition)
     if cause is None and disposition != "FAILED":
         raise ValueError(f"unknown disposition {disposition[:20]!r}")
-    started, ended = epoch(row[9]), epoch(row[11])
-    answered = epoch(row[10]) if row[10] and disposition == "ANSWERED" else None
-    billsec = _seconds(row[13])
+    duration, billsec = _seconds(row[12]), _seconds(row[13])
+    answered_text = row[10] if disposition == "ANSWERED" else ""
+    started, answered, ended = clock.times(row[9], answered_text, row[11], duration, billsec)
     if ended < started:
         raise ValueError(f"ends ({row[11]}) before it starts ({row[9]})")
     answer = parse_userfield(userfield) if userfield else None
@@ -94,10 +90,10 @@ def _event(
         switch=identity.switch,
         account=_account(row, identity, inbound, peer),
         direction=direction,
-        number=row[2],
-        caller=row[1],
+        number=row[2] if leads else "",
+        caller=row[1] if leads else "",
         at=started,
-        channel=channel,
+        channel=channel if leads else "",
         route=endpoint_of(channel if inbound else row[6]),
     )
     return CallEvent(
@@ -109,7 +105,13 @@ def _event(
         hangup_cause=cause,
         refusal=refusal,
         source=Source.CDR,
+        legs=_leg(row[6]),
     )
+
+
+def _leg(channel: str) -> str:
+    """The leg that was dialled, where it is one: Local channels are a way to dial, and dialled nobody."""
+    return "" if channel.startswith("Local/") or " " in channel else channel
 
 
 def _account(row: list[str], identity: Identity, inbound: bool, peer: str) -> str:
@@ -141,24 +143,3 @@ def _seconds(text: str) -> float:
     if not text.isascii() or not text.isdigit() or len(text) > 9:
         raise ValueError(f"not a number of seconds: {text[:20]!r}")
     return float(text)
-
-
-class _Epoch:
-    """Wall-clock text to Unix seconds. Of the hour that a clock repeats, the first is taken."""
-
-    def __init__(self, zone: tzinfo) -> None:
-        self._minute = lru_cache(maxsize=4096)(self._minute_of)
-        self._zone = zone
-
-    def __call__(self, text: str) -> float:
-        second = text[17:]
-        if len(text) != 19 or not second.isdigit() or not second.isascii() or second > "60":
-            raise ValueError(f"not a time: {text[:30]!r}")
-        return self._minute(text[:16]) + int(second)
-
-    def _minute_of(self, text: str) -> float:
-        try:
-            return datetime.strptime(text, "%Y-%m-%d %H:%M").replace(tzinfo=self._zone).timestamp()
-        except ValueError:
-            raise ValueError(f"not a time: {text!r}") from None
-

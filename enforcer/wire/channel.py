@@ -36,7 +36,7 @@ def whole(message: Message, once: tuple[str, ...] = CHANNEL_ONCE) -> None:
     """Raises WireError where the event has not exactly one of each header: a caller wrote into it."""
     raw = message.raw
     for name in once:
-        times = raw.count(_LINES[name])
+        times = raw.count(_LINES.get(name) or f"\r\n{name}: ".encode())
         if times != 1:
             raise WireError(f"{message.name} with {name} {times} times")
 
@@ -109,6 +109,13 @@ def endpoint_of(channel: str) -> str:
     """
     match = _ENDPOINT.fullmatch(channel)
     return match[1] if match else ""
+
+
+def route_asked(message: Message) -> str:
+    """The carrier or trunk that a question names; "" where it names none, or more than one: we write one."""
+    if message.raw.count(b"\r\nRoute: ") != 1:
+        return ""
+    return account_name(message.get("Route"))
 
 
 def event_time(message: Message, received_at: float) -> float:

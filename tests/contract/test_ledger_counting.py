@@ -11,7 +11,7 @@ from enforcer.domain.call import Direction, Refusal
 from enforcer.domain.measure import Measure, Scope
 from enforcer.domain.policy import Policy
 from enforcer.domain.usage import Usage
-from enforcer.ledger import books
+from enforcer.ledger import at_hand
 from enforcer.ledger.port import Ledger
 from tests.support.ledgers import CYCLE, DAY, POLICY, Call, Clock, derived, talked, tell, usage
 from tests.support.rules import NOON, rule
@@ -108,7 +108,7 @@ def test_a_customer_has_the_sum_of_its_accounts(ledger: Ledger) -> None:
 def test_a_late_event_about_a_forgotten_call_does_not_count_it_again(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(books, "REMEMBER_CALLS", 2)
+    monkeypatch.setattr(at_hand, "REMEMBER_CALLS", 2)
     calls = [Call(str(n), start=NOON + 100 * n) for n in range(6)]
     for call in calls:
         tell(ledger, *talked(call, 10))
@@ -119,7 +119,7 @@ def test_a_late_event_about_a_forgotten_call_does_not_count_it_again(
 def test_a_cdr_in_whole_seconds_is_known_to_be_the_call_that_events_told(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(books, "REMEMBER_CALLS", 1)
+    monkeypatch.setattr(at_hand, "REMEMBER_CALLS", 1)
     for n in range(3):
         tell(ledger, Call(str(n), start=NOON + n + 0.7).cdr(10))
     for n in range(3):

@@ -25,7 +25,7 @@ from enforcer.domain.decision import Decision, Verdict
 from enforcer.domain.mode import Mode, ModeSetting
 from enforcer.domain.usage import Usage
 from enforcer.errors import LedgerError
-from enforcer.ledger import books, foreign, store, tables, writer
+from enforcer.ledger import at_hand, foreign, store, tables, writer
 from enforcer.ledger.port import Absorbed
 from enforcer.ledger.sqlite import SqliteLedger
 from tests.support.ledger_process import call as numbered
@@ -386,7 +386,7 @@ def test_an_import_beside_the_daemon_reaches_its_counters(
 def test_a_late_fact_about_a_forgotten_call_is_taken_over_exactly(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(books, "REMEMBER_CALLS", 1)
+    monkeypatch.setattr(at_hand, "REMEMBER_CALLS", 1)
     daemon, cli = site.open(), site.open(counting=False)
     tell(daemon, *(Call(str(n), start=NOON + n).cdr(10) for n in range(5)))
     daemon.flush()
@@ -400,7 +400,7 @@ def test_a_late_fact_about_a_forgotten_call_is_taken_over_exactly(
 def test_of_our_own_late_facts_the_last_is_what_another_hand_replaces(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(books, "REMEMBER_CALLS", 1)
+    monkeypatch.setattr(at_hand, "REMEMBER_CALLS", 1)
     daemon, cli = site.open(), site.open(counting=False)
     for billsec in (10, 20, 30):
         tell(daemon, Call("0").cdr(billsec), Call("1").cdr(billsec))

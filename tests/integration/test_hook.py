@@ -570,10 +570,21 @@ async def test_emergency_call_passes_whatever_was_ordered(hook: Hook) -> None:
 async def test_caller_who_hangs_up_while_we_ask_is_gone_at_once(hook: Hook, way: str) -> None:
     await hook.settings(ENF_MAXWAIT="30")
     number = f"70{next(serials)}"
-    async with odd_door(hook, silent), Phone("acme", hook.switch.sip_address) as phone:
+    asked = asyncio.Event()
+
+    async def silent_once_asked(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\n\n")
+        asked.set()
+        await reader.read()
+
+    async with odd_door(hook, silent_once_asked), Phone("acme", hook.switch.sip_address) as phone:
         await hook.settings(ENF_ASK=way)
         phone.invite(number)
-        await hook.ami.event("Newchannel", Exten=number)
+        # Only now is the switch waiting for us; a caller who was gone before that never asked.
+        if way == "agi":
+            await asyncio.wait_for(asked.wait(), 10)
+        else:
+            await hook.ami.event("UserEvent", UserEvent="EnfAsk", Number=number)
         assert await phone.cancel() == 487
         assert (await hook.ended(number))["Cause"] == "127"
     assert (await hook.cdr(number))[2:4] == [number, "from-accounts"]

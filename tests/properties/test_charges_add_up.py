@@ -12,6 +12,7 @@ from enforcer.domain.charge import Charge, Claim, Entry, On, Per, missing, net, 
 from enforcer.domain.measure import Measure, Scope
 from enforcer.domain.numbers import NumberPlan
 from enforcer.domain.policy import Policy
+from enforcer.history import Revisions
 from enforcer.ledger.memory import MemoryLedger
 from tests.support.ledgers import DAY, Call
 from tests.support.rules import NOON, rule
@@ -27,6 +28,7 @@ POLICY = Policy([
     rule("attempts", 3, charge=Charge(Decimal("0.1"), Per.ATTEMPT, On.EXCESS)),
     rule("minutes", 1, charge=Charge(Decimal("0.07"), Per.MINUTE)),
 ])
+REVISIONS = Revisions.fixed(POLICY)
 
 
 @given(st.lists(st.lists(claims, max_size=3, unique_by=subject), max_size=8))
@@ -53,14 +55,14 @@ def test_late_and_corrected_cdrs_lead_to_what_a_fresh_settlement_says(
     ledger = MemoryLedger(NumberPlan("US").classify, lambda: NOON)
     for batch in batches:
         ledger.absorb([Call(str(n), start=OCTOBER + n).cdr(seconds) for n, seconds in batch])
-        settlement(ledger, POLICY, "2026-10", NOON)
-    assert settlement(ledger, POLICY, "2026-10", NOON).written == []
+        settlement(ledger, REVISIONS, "2026-10", NOON)
+    assert settlement(ledger, REVISIONS, "2026-10", NOON).written == []
     fresh = MemoryLedger(NumberPlan("US").classify, lambda: NOON)
     fresh.absorb([
         Call(one.call_id.removeprefix("pbx1/"), start=one.started_at).cdr(one.billmsec // 1000)
         for one in ledger.calls()
     ])
-    rows = settlement(fresh, POLICY, "2026-10", NOON).rows
+    rows = settlement(fresh, REVISIONS, "2026-10", NOON).rows
     owed = sum(row.settled.owed for row in rows)
     assert net(ledger.charges(), "USD") == net(fresh.charges(), "USD") == owed
     assert all(entry.reverses == 0 for entry in fresh.charges())

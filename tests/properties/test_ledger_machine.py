@@ -22,7 +22,7 @@ from enforcer.domain.cycle import BillingCycle, Period
 from enforcer.domain.measure import Calendar, Measure, Scope, Window
 from enforcer.domain.policy import Policy
 from enforcer.domain.usage import recount
-from enforcer.ledger import books, foreign
+from enforcer.ledger import at_hand, foreign
 from enforcer.ledger.memory import MemoryLedger
 from enforcer.ledger.sqlite import SqliteLedger
 from tests.support import rules
@@ -102,8 +102,8 @@ class LedgerMachine(RuleBasedStateMachine):
         super().__init__()
         self.stack = ExitStack()
         self.path = Path(self.stack.enter_context(tempfile.TemporaryDirectory())) / "ledger.db"
-        self.remembered = books.REMEMBER_CALLS, foreign.CALLS_AT_ONCE
-        books.REMEMBER_CALLS, foreign.CALLS_AT_ONCE = 3, 2      # so that little is needed to forget
+        self.remembered = at_hand.REMEMBER_CALLS, foreign.CALLS_AT_ONCE
+        at_hand.REMEMBER_CALLS, foreign.CALLS_AT_ONCE = 3, 2      # so that little is needed to forget
         self.clock = Clock()
         self.policy = POLICY
         self.memory = MemoryLedger(classify, self.clock)
@@ -218,7 +218,7 @@ class LedgerMachine(RuleBasedStateMachine):
             assert ours == theirs
 
     def teardown(self) -> None:
-        books.REMEMBER_CALLS, foreign.CALLS_AT_ONCE = self.remembered
+        at_hand.REMEMBER_CALLS, foreign.CALLS_AT_ONCE = self.remembered
         self.sqlite.close()
         self.stack.close()
 

@@ -51,6 +51,7 @@ TORN = st.lists(
 
 @given(TORN, st.lists(st.integers(0, 200), max_size=10), st.booleans())
 @example(b"\r\n\r\n\r\nEvent: A\r\n\r\n", [1, 3], True)
+@example(b"Event: \r\n\r\n", [11], True)     # the first message came with the end of a torn banner
 def test_garbage_is_messages_or_a_wire_error_however_it_is_cut(
     data: bytes, at: list[int], greeted: bool
 ) -> None:

@@ -70,6 +70,13 @@ def test_request_becomes_the_attempt_it_asks_about() -> None:
     assert attempt.at == 1795384058.5
 
 
+def test_request_names_the_carrier_that_the_call_will_take() -> None:
+    last = b"agi_arg_4: lab-1795384058.5\n"
+    request = asked(REQUEST.replace(last, last + b"agi_arg_5: carrier-a\n"))
+    assert attempt_of(request, "pbx1", 0.0).route == "carrier-a"
+    assert attempt_of(asked(), "pbx1", 0.0).route == ""
+
+
 def test_values_are_decoded_after_the_lines_are_split() -> None:
     request = asked(with_line(b"agi_calleridname", b"a\xe2\x80\xa8agi_arg_1: other\xff\r"))
     assert request["calleridname"] == "a\u2028agi_arg_1: other\ufffd\r"

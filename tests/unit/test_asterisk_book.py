@@ -80,6 +80,33 @@ def inbound(name: str = "Newchannel", **headers: str) -> Message:
 # --- questions
 
 
+def test_question_names_the_carrier_that_the_call_will_take() -> None:
+    book = CallBook(IDENTITY)
+    book.read(event("Newchannel", "pbx-100.1"), 0.0)
+    (question,) = book.read(asked(Route="carrier-a"), 0.0)
+    assert isinstance(question, Question)
+    assert question.attempt.route == "carrier-a"
+
+
+def test_a_route_that_came_twice_is_none() -> None:
+    book = CallBook(IDENTITY)
+    book.read(event("Newchannel", "pbx-100.1"), 0.0)
+    forged = asked(Route="carrier-a")
+    (question,) = book.read(Message("UserEvent", forged.raw + b"\r\nRoute: cheap"), 0.0)
+    assert isinstance(question, Question)
+    assert question.attempt.route == ""
+
+
+def test_ending_names_the_legs_that_were_dialled() -> None:
+    book = CallBook(IDENTITY)
+    book.read(event("Newchannel", "pbx-100.1"), 0.0)
+    book.read(leg("pbx-100.2"), 0.0)
+    book.read(leg("pbx-100.3", Channel="PJSIP/other-00000003"), 0.0)
+    (ended,) = book.read(hangup(), 0.0)
+    assert isinstance(ended, CallEvent)
+    assert ended.legs == "PJSIP/carrier-00000002 PJSIP/other-00000003"
+
+
 def test_a_question_names_the_call_it_is_about_and_the_channel_that_waits() -> None:
     facts = told(event("Newchannel"), asked())
     (question,) = questions(facts)

@@ -71,6 +71,14 @@ def test_account_near_a_limit_gets_no_lease() -> None:
     assert exchange.orders.round("pbx1", NOON, BLOCKING) == []
 
 
+def test_an_indicator_that_only_tags_leaves_the_lease_until_it_is_close() -> None:
+    cls = KINDS["attempts"]
+    spec = RuleSpec("i", "attempts", "clause", cls.measured(Measure()), Step(Fraction(20), Verdict.TAG))
+    far, close = Seat(cls(spec), Tally(attempts=15)), Seat(cls(spec), Tally(attempts=16))
+    assert Exchange(far).orders.leasable("acme", NOON, "pbx1")
+    assert not Exchange(close).orders.leasable("acme", NOON, "pbx1")
+
+
 def test_per_call_rule_allows_no_lease_but_leaves_a_brake() -> None:
     exchange = Exchange(rule_seat("cps", 5), rule_seat("concurrent_calls", 3))
     exchange.orders.decided(exchange.decision())

@@ -50,19 +50,35 @@ def test_ip2call_says_what_its_clause_says() -> None:
     assert spec.measure.directions == {Direction.OUTBOUND}
     assert spec.measure.short(5999)
     assert not spec.measure.short(6000)
-    assert spec.policy == policy.label == "ip2call@2026.1"
+    assert spec.policy == policy.label == "ip2call@2026.2"
 
 
-def test_247voip_never_refuses_for_a_clause_that_promises_notice() -> None:
+def test_247voip_neither_limits_nor_charges_without_notice_where_its_clause_promises_one() -> None:
     policy = load([ROOT / "policies/247voip.toml"], SIP_CODES)
-    for rule in policy.rules:
-        if rule.spec.clause.startswith("1."):
-            assert rule.spec.critical.verdict is Verdict.TAG
+    fair_use = [rule for rule in policy.rules if rule.spec.clause == "1. Fair Use"]
+    assert {rule.spec.critical.verdict for rule in fair_use} >= {Verdict.THROTTLE, Verdict.BLOCK}
+    for rule in fair_use:
+        if rule.acts or rule.spec.charge is not None:
+            assert rule.spec.notice is not None
+
+
+def test_indicators_of_ip2call_only_tag() -> None:
+    policy = load([ROOT / "policies/ip2call.toml"], SIP_CODES)
+    assert [rule.spec.id for rule in policy.rules if rule.acts] == ["asr"]
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "policies/examples").glob("*.toml")), ids=lambda path: path.stem
+)
+def test_example_is_a_pack_that_goes_with_the_shipped_ones(path: Path) -> None:
+    policy = load([ROOT / "policies/ip2call.toml", ROOT / "policies/247voip.toml", path], SIP_CODES)
+    assert len(policy.packs) == 3
+    assert all(describe(rule) for rule in policy.rules)
 
 
 def test_both_shipped_packs_go_together() -> None:
     policy = load([ROOT / "policies/ip2call.toml", ROOT / "policies/247voip.toml"], SIP_CODES)
-    assert policy.label == "ip2call@2026.1+247voip@2026.1"
+    assert policy.label == "ip2call@2026.2+247voip@2026.2"
     assert {rule.spec.kind for rule in policy.rules} == set(KINDS)
 
 
@@ -297,11 +313,12 @@ SENTENCES = {
     "s, then "
     "refused with 503). Completed calls were answered and lasted at least 6 s. Nothing is judged below "
     "100 attempts. A cycle that closes in breach costs 0.005 USD for each attempt, completed or not. It acts "
-    "without notice.",
+    "without notice. A cycle that closes in breach is a strike.",
     "excessive.trunk": "Over the billing cycle of a customer, outbound and inbound calls without those to "
     "directory assistance numbers nor inbound ones to toll free numbers of all accounts of type trunk "
     "and on plan flat, flat-rate or flat_rate: more than 2000 minutes on average for each channel is a "
-    "breach. It is settled when the cycle is over; no call is touched.",
+    "breach. It is settled when the cycle is over; no call is touched. A cycle that closes in breach is a "
+    "strike.",
     "fraud.costly-numbers": "Over the billing cycle of an account, outbound calls to high risk or premium "
     "numbers "
     "only: over 25 attempts, calls are tagged, and over 100 attempts, calls are tagged.",
@@ -310,7 +327,11 @@ SENTENCES = {
     "calls: over 3 calls, calls are tagged, and over 4 calls, calls are tagged.",
     "fair-use.trunk-minutes": "Over the billing cycle of an account of type trunk, outbound and inbound "
     "calls: once "
-    "24000 minutes are used, calls are tagged, and once 30000 minutes are used, calls are tagged.",
+    "24000 minutes are used, calls are tagged, and once 30000 minutes are used, calls are let through at 1 a "
+    "second (held up to 2 s, then refused with 503). A cycle that closes in breach costs 0.02 USD for each "
+    "minute beyond the limit. The customer is told first: it acts no earlier than 7 days after the notice "
+    "was delivered, and for 90 days after that a further breach needs no new one. A cycle that closes in "
+    "breach is a strike.",
     "shared.cps": "In any second, over all calls of an account, outbound calls: over 3 calls/s, calls are "
     "tagged, "
     "and over 5 calls/s, calls are let through at 5 a second (held up to 2 s, then refused with 503). "

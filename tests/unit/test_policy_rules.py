@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from enforcer.domain.account import Account, AccountType
+from enforcer.domain.call import NumberClass
 from enforcer.domain.decision import Verdict
-from enforcer.domain.measure import Measure, Scope, Window
+from enforcer.domain.measure import Detail, Measure, Scope, Window
 from enforcer.domain.policy import Pack, Policy, Seat
 from enforcer.domain.usage import Tally
 from tests.support.rules import rule
@@ -22,6 +25,20 @@ def test_rules_that_count_the_same_calls_share_a_tally() -> None:
     assert policy.measures[Scope.ACCOUNT] == (Measure(), Measure(window=Window.LIVE))
     assert policy.measures[Scope.CUSTOMER] == (CUSTOMER,)
     assert [policy.place(one) for one in policy.rules] == [0, 0, 1, 0]
+
+
+def test_what_a_rule_counts_apart_needs_no_tally_of_its_own() -> None:
+    marked = replace(Measure(), marked=frozenset({NumberClass.PREMIUM}))
+    near, other = replace(Measure(), near_msec=3000), replace(Measure(), near_msec=5000)
+    rules = [
+        rule("asr", 4), rule("class_share", 20, measure=marked), rule("duration_cliff", 50, measure=near),
+        rule("duration_cliff", 50, name="wider", measure=other), rule("redials", 5),
+    ]
+    policy = Policy(rules)
+    assert [policy.place(one) for one in rules] == [0, 0, 0, 1, 0]
+    shared, apart = policy.measures[Scope.ACCOUNT]
+    assert (shared.marked, shared.near_msec, shared.details) == (marked.marked, 3000, {Detail.REDIALS})
+    assert (apart.near_msec, apart.details) == (5000, frozenset())
 
 
 def test_an_account_has_the_rules_that_cover_it_in_the_order_of_the_packs() -> None:

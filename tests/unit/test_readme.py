@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from enforcer.domain.decision import Level
-from enforcer.domain.rules import Rule
+from enforcer.domain.rules import KINDS, Rule
 from enforcer.domain.usage import Tally
 from enforcer.packs import load
+from enforcer.packs.tables import RuleTable
 from enforcer.wire.answer import SIP_CODES
 from tests.support.rules import NOON
 
@@ -48,3 +49,30 @@ def test_links_lead_to_files_that_are_there(page: str) -> None:
     text = (ROOT / page).read_text("utf-8")
     for target in re.findall(r"\]\(([^)#:]+)\)", text):
         assert (ROOT / page).parent.joinpath(target).exists(), target
+
+
+def section(title: str) -> str:
+    """The text under a heading."""
+    return README.split(f"\n## {title}\n", 1)[1].split("\n## ", 1)[0]
+
+
+def test_every_rule_of_both_packs_serves_a_clause_of_the_table() -> None:
+    policy = load([ROOT / "policies/ip2call.toml", ROOT / "policies/247voip.toml"], SIP_CODES)
+    told = set(re.findall(r"`([A-Za-z0-9_.-]+)`", section("Both AUPs, clause by clause")))
+    ids = {rule.spec.id for rule in policy.rules}
+    assert ids <= told
+    families = {one.partition(".")[0] for one in ids if "." in one}
+    assert {one for one in told if one.partition(".")[0] in families} <= ids
+
+
+def test_table_has_a_row_for_each_clause() -> None:
+    rows = [line for line in section("Both AUPs, clause by clause").splitlines() if line.startswith("| ")]
+    assert len([row for row in rows if not row.startswith("| clause")]) >= 40
+    assert {row.count("|") for row in rows} == {8}
+
+
+def test_every_kind_and_key_of_a_rule_is_told() -> None:
+    told = set(re.findall(r"`([a-z_]+)`", section("Writing a policy")))
+    assert set(KINDS) <= told
+    keys = {field.alias or name for name, field in RuleTable.model_fields.items()}
+    assert keys <= told

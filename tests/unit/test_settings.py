@@ -157,7 +157,11 @@ WRONG = [
     (SITE + SWITCH + "port = 0\n", 5, "switch.port must be at least 1"),
     (SITE + SWITCH + 'port = "5038"\n', 5, "switch.port must be a whole number"),
     (SITE + SWITCH + "port = 5038.5\n", 5, "switch.port must be a whole number"),
-    (SITE + SWITCH + 'kind = "freeswich"\n', 5, "switch.kind must be asterisk"),
+    (
+        SITE + SWITCH + 'kind = "freeswich"\n',
+        5,
+        "switch.kind must be asterisk or freeswitch; did you mean 'freeswitch'?",
+    ),
     (
         SITE + SWITCH + 'timezone = "Europe/Belin"\n',
         5,

@@ -6,6 +6,7 @@ who are repeat infringers"; CallTrackingMetrics: two months in any six, then thi
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from enforcer.domain.call import CallAttempt
@@ -22,6 +23,9 @@ from enforcer.domain.usage import Tally
 class RepeatInfringer(Rule):
     """Levels are numbers of strikes: a level is reached with as many as `at`, in so many billing cycles (this
     one included), or in a rolling window. `spec.strikes` names the kinds that count; none named, all do.
+
+    Of the strikes that settlements found, those of one cycle are one: what is repeated is a cycle in breach,
+    whatever was wrong with it, and with however many accounts. Each that people entered is one.
 
     An account has its own strikes and those of its customer as a whole; with the scope of a customer, those
     of all its accounts are added up.
@@ -60,7 +64,7 @@ class RepeatInfringer(Rule):
 
     def look(self, seat: Seat, at: float) -> Judgement | None:
         """The level that the strikes on record have reached."""
-        number = len(self.found(seat, at))
+        number = number_of(self.found(seat, at))
         step, level = self.spec.critical, Level.CRITICAL
         if number < step.at:
             if self.spec.warning is None or number < self.spec.warning.at:
@@ -76,6 +80,8 @@ class RepeatInfringer(Rule):
         """The strikes that count at `at`, oldest first."""
         file, spec = seat.on_file(), self.spec
         account = file.account
+        if not file.registers.strikes.any_of(account.customer):
+            return []
         whose = "" if spec.measure.scope is Scope.CUSTOMER else account.id
         calendar = BillingCycle(account.anchor_day, account.timezone)
         return file.registers.strikes.of(account.customer, whose, spec.strikes, self.since(calendar, at))
@@ -89,12 +95,30 @@ class RepeatInfringer(Rule):
             start = calendar.at(start - 1).start
         return start
 
+    def until(self, calendar: BillingCycle, strike: Strike) -> float:
+        """The last moment at which a strike counts; with cycles, the first at which it does not."""
+        if not self.spec.cycles:
+            return strike.at + self.spec.measure.seconds
+        end = calendar.at(strike.at).end
+        for _ in range(self.spec.cycles - 1):
+            end = calendar.at(end).end
+        return end
+
     @property
     def window(self) -> str:
         """The window in words."""
         if self.spec.cycles:
             return f"{self.spec.cycles} cycles" if self.spec.cycles > 1 else "this cycle"
         return f"{plain_days(self.spec.measure.seconds)} days"
+
+
+def number_of(strikes: Iterable[Strike]) -> int:
+    """As how many they count.
+
+    >>> number_of(Strike(id, "asr", 0.0, "acme", "", "2026-10") for id in ("s-1", "s-2"))
+    1
+    """
+    return len({strike.cycle or f"#{strike.id}" for strike in strikes})
 
 
 def plain_days(seconds: int) -> str:

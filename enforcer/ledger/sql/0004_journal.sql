@@ -26,6 +26,10 @@ VALUES (0, '0000000000000000000000000000000000000000000000000000000000000000');
 -- Decisions from before there was a chain have no link.
 ALTER TABLE decision ADD COLUMN link BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE decision ADD COLUMN seal TEXT NOT NULL DEFAULT '';
+-- And what was entered before it is not in the journal: up to these numbers, and so many decisions.
+INSERT INTO mark (name, value)
+SELECT name || ' unsealed', value FROM mark WHERE name IN ('account', 'mode', 'charge');
+INSERT INTO mark (name, value) SELECT 'decision unsealed', COUNT(*) FROM decision;
 CREATE UNIQUE INDEX decision_link ON decision (link) WHERE link <> 0;
 
 -- What is known of customers besides their accounts. `contacts` are addresses for notices, a line each.

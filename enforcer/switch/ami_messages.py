@@ -1,0 +1,176 @@
+"""The text messages of one Asterisk: its questions answered, STOP heard, blocked accounts closed.
+
+In: events of a session, `CloseMessages` and `OpenMessages`. Out: attempts to `Admission`, answers and actions
+to the switch.
+Refuses to know: calls, and how the link is kept up.
+
+Closing takes an extension out of the switch's dialplan. A reload of the dialplan brings it back and tells
+nobody, so each beat one closed account is tried again: where that succeeds, all are. What was closed is noted
+in AstDB, so that the next enforcer can open it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import Protocol
+
+import structlog
+
+from enforcer.domain.actions import CloseMessages, MessageOrder, OpenMessages
+from enforcer.domain.call import CallAttempt, CallEvent, Phase
+from enforcer.domain.decision import Decision
+from enforcer.errors import LinkError
+from enforcer.switch.ami_session import Session
+from enforcer.wire.ami import Message
+from enforcer.wire.ami_actions import FAMILY, Command
+from enforcer.wire.answer import answer_line
+from enforcer.wire.asterisk_messages import (
+    account_of_key,
+    closing,
+    message_answer,
+    note_closed,
+    note_opened,
+    opening,
+    read_message,
+)
+
+log = structlog.get_logger("ami")
+
+BEAT = 2.0                  # s between two looks whether the dialplan was reloaded
+
+
+class MessageJudge(Protocol):
+    """`Admission`, as far as messages need it."""
+
+    def admit(self, attempt: CallAttempt) -> Decision:
+        """Count the message and decide on it."""
+
+    def observe(self, event: CallEvent) -> object:
+        """Count what became of a message."""
+
+    def heard(self, attempt: CallAttempt, words: str, at: float) -> None:
+        """Somebody wrote these words to an account."""
+
+
+class MessageDesk:
+    """One a link, for all its connections. `prefix` and an account's name are the name of the context that
+    its messages enter."""
+
+    def __init__(self, switch: str, prefix: str, judge: MessageJudge, deadline: float) -> None:
+        self.answers = 0
+        self._switch = switch
+        self._prefix = prefix
+        self._judge = judge
+        self._deadline = deadline
+        self._closed: dict[str, None] = {}      # what we took away, the one looked at longest ago first
+        self._orders: dict[str, MessageOrder] = {}      # not yet done; the latest for each account
+        self._news = asyncio.Event()
+        self._ready = asyncio.Event()
+        self._problem = ""
+
+    def happened(self, session: Session, message: Message, now: float) -> None:
+        """An event about a message. Raises WireError where it is not one of ours."""
+        fact = read_message(message, self._switch, now)
+        if fact.serial:
+            line = answer_line(self._judge.admit(fact.attempt))
+            try:
+                session.post(*message_answer(fact.serial, line))
+                self.answers += 1
+            except LinkError:
+                pass            # lost: dealt with elsewhere, once
+        else:
+            event = CallEvent(Phase.ENDED, fact.attempt, fact.attempt.at, refusal=fact.refusal)
+            self._judge.observe(event)
+        if fact.text:
+            self._judge.heard(fact.attempt, fact.text, now)
+
+    def want(self, orders: Iterable[MessageOrder]) -> None:
+        """Close and open these, soon and in their order."""
+        for order in orders:
+            self._orders[order.account] = order
+            self._news.set()
+
+    async def catch_up(self, session: Session) -> None:
+        """After a connect: what was closed before, by us or by an enforcer before us, is to be opened, unless
+        it is ordered closed again before `begin`. Raises LinkError where the connection is lost."""
+        self._ready.clear()
+        self._orders.clear()
+        headers = (("Family", FAMILY), ("Key", "closed"))
+        try:
+            listing = await session.listing("DBGetTree", headers, within=self._deadline)
+        except LinkError:
+            if session.lost.done():
+                raise
+            listing = []        # a switch that has no such family says so with an error
+        for entry in listing:
+            if account := account_of_key(entry.get("Key") or ""):
+                self._closed.setdefault(account)
+        for account in self._closed:
+            self._orders[account] = OpenMessages(account)
+
+    def begin(self) -> None:
+        """All standing orders are here: do them."""
+        self._ready.set()
+        self._news.set()
+
+    async def run(self, session: Session) -> None:
+        """Do what is wanted, until the connection is lost (raises LinkError)."""
+        self._ready.clear()
+        await self._ready.wait()
+        while True:
+            try:
+                async with asyncio.timeout(BEAT):
+                    await self._news.wait()
+            except TimeoutError:
+                await self._look(session)
+            self._news.clear()
+            while self._orders:
+                account = next(iter(self._orders))
+                order = self._orders.pop(account)
+                if isinstance(order, CloseMessages):
+                    await self._close(session, account)
+                else:
+                    await self._open(session, account)
+
+    async def _close(self, session: Session, account: str) -> None:
+        """An account that has no extension of its own is refused message by message."""
+        if await self._done(session, closing(self._prefix, account)):
+            self._closed[account] = None
+            session.post(*note_closed(account))
+
+    async def _open(self, session: Session, account: str) -> None:
+        if account not in self._closed:
+            return
+        await self._done(session, opening(self._prefix, account))      # refused where a reload was first
+        del self._closed[account]
+        session.post(*note_opened(account))
+
+    async def _look(self, session: Session) -> None:
+        """Try to take one closed account's extension away again. It is there only after a reload."""
+        account = next(iter(self._closed), "")
+        if not account:
+            return
+        self._closed[account] = self._closed.pop(account)
+        if await self._done(session, closing(self._prefix, account)):
+            count = len(self._closed)
+            log.info("the dialplan was reloaded: closing again", switch=self._switch, accounts=count)
+            for other in self._closed:
+                if other != account:
+                    self._orders.setdefault(other, CloseMessages(other))
+
+    async def _done(self, session: Session, command: Command | None) -> bool:
+        """Whether the switch did it. Raises LinkError where the connection is lost."""
+        if command is None:
+            return False
+        name, headers = command
+        try:
+            await session.ask(name, headers, within=self._deadline)
+        except LinkError as problem:
+            if session.lost.done():
+                raise
+            if "Permission" in str(problem) and str(problem) != self._problem:      # said once
+                self._problem = str(problem)
+                log.error("the switch refuses us", switch=self._switch, problem=self._problem)
+            return False
+        return True

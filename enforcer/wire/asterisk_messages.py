@@ -1,0 +1,130 @@
+"""Text messages on an Asterisk: what its dialplan tells about them, and what it is told.
+
+In: `UserEvent(EnfMessage)`s of `dialplan/asterisk/messages.conf`. Out: `MessageFact`s; AMI actions.
+Refuses to know: the connection, what is decided, and how a message is sent on.
+
+All messages of a switch share one channel for its whole life: no Newchannel, Hangup or CDR tells of a single
+one. So the dialplan does, and gives each a serial, the microsecond in which it was routed:
+
+    Serial: 1795646428.021028       Account: acme       Direction: outbound     Number: 12025550142
+    Sender: acme                    Ask: yes | no       Verdict: | allow | block
+    Text: STOP                      of inbound messages only
+
+Ask "yes": it waits for the answer, a global variable that begins with the serial (AMI does not find that
+channel, so it can set none there). Ask "no": it has gone its way without us; `Verdict` says which.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from enforcer.domain.call import CallAttempt, Direction, Medium, Refusal
+from enforcer.domain.stop_words import LONGEST_TEXT
+from enforcer.errors import WireError
+from enforcer.wire.ami import Message
+from enforcer.wire.ami_actions import FAMILY, Command
+from enforcer.wire.channel import account_name, direction_of, event_time, whole
+
+MESSAGE_EVENT = "EnfMessage"
+ANSWER_VARIABLE = "ENF_MESSAGE_ANSWER"
+# The one extension that a per-account context of messages.conf has for everything but emergency numbers.
+EXTENSION = "_[0-9+*#]."
+# What the dialplan writes exactly once; `Text` comes last and holds nothing that could begin a header.
+ONCE = (
+    "Channel", "Uniqueid", "UserEvent", "Serial", "Account", "Direction", "Number", "Sender", "Ask",
+    "Verdict",
+)
+LONGEST_NUMBER = 64
+
+_SERIAL = re.compile(r"[0-9]{9,11}\.[0-9]{6}", re.ASCII)
+_NUMBER = re.compile(r"[0-9+*#]*", re.ASCII)
+_SENDER = re.compile(r"[A-Za-z0-9_.@+*#-]*", re.ASCII)
+
+
+class MessageFact(NamedTuple):
+    """One text message. `serial` is "" where nobody waits for an answer; `refusal` says what became of it
+    then. `text` is that of an inbound message, capped."""
+
+    attempt: CallAttempt
+    serial: str
+    refusal: Refusal
+    text: str
+
+
+def is_message(message: Message) -> bool:
+    """Whether the event is about a text message."""
+    return message.name == "UserEvent" and message.get("UserEvent") == MESSAGE_EVENT
+
+
+def read_message(message: Message, switch: str, received_at: float) -> MessageFact:
+    """What the event says. Raises WireError where it is not what our dialplan writes."""
+    whole(message, ONCE)
+    serial, number, sender = message["Serial"], message["Number"], message["Sender"]
+    direction = direction_of(message["Direction"])
+    if not _SERIAL.fullmatch(serial):
+        raise WireError(f"{MESSAGE_EVENT} with the serial {serial[:40]!r}")
+    if direction is None:
+        raise WireError(f"{MESSAGE_EVENT} in the direction {message['Direction'][:40]!r}")
+    if not _NUMBER.fullmatch(number) or not _SENDER.fullmatch(sender):
+        raise WireError(f"{MESSAGE_EVENT} with an address that is none")
+    asks = message["Ask"] == "yes"
+    attempt = CallAttempt(
+        f"{switch}/message-{serial}", switch, account_name(message["Account"]), direction,
+        number[:LONGEST_NUMBER], sender[:LONGEST_NUMBER], event_time(message, received_at),
+        medium=Medium.MESSAGE,
+    )
+    inbound = direction is Direction.INBOUND
+    refusal = Refusal.NONE
+    if not asks:
+        refusal = Refusal.BLOCKED if message["Verdict"] == "block" else Refusal.WENT
+    return MessageFact(
+        attempt, serial if asks else "", refusal,
+        (message.get("Text") or "")[:LONGEST_TEXT] if inbound else "",
+    )
+
+
+def message_answer(serial: str, line: str) -> Command:
+    """The answer to the message with this serial, where the dialplan waits for it."""
+    return "Setvar", (("Variable", ANSWER_VARIABLE), ("Value", f"{serial}:{line}"))
+
+
+def closing(prefix: str, account: str) -> Command | None:
+    """Takes the account's message extension away: 404. None for a name that no context can have."""
+    if not account_name(account):
+        return None
+    return "DialplanExtensionRemove", (("Context", f"{prefix}{account}"), ("Extension", EXTENSION))
+
+
+def opening(prefix: str, account: str) -> Command | None:
+    """Puts it back as messages.conf has it."""
+    if not account_name(account):
+        return None
+    return "DialplanExtensionAdd", (
+        ("Context", f"{prefix}{account}"), ("Extension", EXTENSION), ("Priority", "1"),
+        ("Application", "Gosub"), ("ApplicationData", f"enforcer-messages,outbound,1({account},${{EXTEN}})"),
+    )
+
+
+def closed_key(account: str) -> str:
+    """The key in AstDB by which the next enforcer knows what this one closed."""
+    return f"closed/{account}"
+
+
+def note_closed(account: str) -> Command:
+    """Leaves word that the account is closed."""
+    return "DBPut", (("Family", FAMILY), ("Key", closed_key(account)), ("Val", "1"))
+
+
+def note_opened(account: str) -> Command:
+    """Takes that back."""
+    return "DBDel", (("Family", FAMILY), ("Key", closed_key(account)))
+
+
+def account_of_key(key: str) -> str:
+    """The account in a key as DBGetTree lists it, "" where it is none of these.
+
+    >>> account_of_key("/enforcer/closed/acme")
+    'acme'
+    """
+    return account_name(key.removeprefix(f"/{FAMILY}/closed/"))
