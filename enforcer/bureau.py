@@ -83,6 +83,7 @@ class Bureau:
         if carry_out(self._ledger, self._stationery, at):
             modes = Modes(self._ledger.modes(), self._settings.policy.default_mode)
             self._admission().steer(modes, at)
+            self._telemetry.note("accounts stopped as announced")
         if self._watch.missed > self._missed:
             self._telemetry.fault("notices missed", findings=self._watch.missed - self._missed)
             self._missed = self._watch.missed
