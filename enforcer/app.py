@@ -17,6 +17,8 @@ from dataclasses import dataclass
 
 from enforcer import history, packs
 from enforcer.admission import Admission, Terms
+from enforcer.bureau import Bureau
+from enforcer.closing import Closing, in_a_process
 from enforcer.domain.mode import Modes
 from enforcer.errors import BadInput, EnforcerError, LedgerError, LinkError
 from enforcer.headlog import log_head, log_heads
@@ -52,6 +54,7 @@ class House:
     links: tuple[AmiLink, ...]
     doors: tuple[Door, ...]
     telemetry: Telemetry
+    bureau: Bureau
 
 
 def build(
@@ -72,6 +75,7 @@ def build(
     ledger.use(policy)
     for entry in news:
         ledger.note(entry)
+    bureau = Bureau(settings, ledger, telemetry, lambda: admission, clock)
     admission = Admission(
         ledger, plan, policy, Modes(ledger.modes(), settings.policy.default_mode),
         prefix=secrets.token_hex(3), later=later,
@@ -81,7 +85,7 @@ def build(
             frozenset(switch.name for switch in settings.switches if switch.messages),
             settings.messages.words,
         ),
-        observers=(telemetry.decision,),
+        observers=(telemetry.decision, bureau.decision),
     )
     links = tuple(_link(switch, secrets_of[switch.name], admission, clock) for switch in settings.switches)
     for switch, link in zip(settings.switches, links, strict=True):
@@ -91,7 +95,8 @@ def build(
     admission.on_wish = lambda heard: telemetry.wish(
         heard.wish, heard.seconds, heard.account.customer, heard.account.id
     )
-    return House(settings, ledger, admission, links, _doors(settings, admission, telemetry, clock), telemetry)
+    doors = _doors(settings, admission, telemetry, clock)
+    return House(settings, ledger, admission, links, doors, telemetry, bureau)
 
 
 def _hurry(links: Iterable[AmiLink]) -> None:
@@ -148,7 +153,9 @@ async def serve(house: House, stop: asyncio.Event) -> None:
             ]
             running.append(tasks.create_task(_take_over(house), name="take over changes"))
             running.append(tasks.create_task(_watch(house), name="watch"))
+            running.append(tasks.create_task(_closing(house).run(), name="settle closed cycles"))
             running.append(tasks.create_task(log_heads(house.ledger, telemetry), name="log heads"))
+            running.append(tasks.create_task(house.bureau.run(), name="notices"))
             telemetry.note(
                 "running", site=house.settings.site, switches=[s.name for s in house.settings.switches],
                 policy=house.admission.policy.label, mode=house.settings.policy.mode,
@@ -182,8 +189,17 @@ def reload(house: House) -> str:
         return str(problem)
     for entry in news:
         house.ledger.note(entry)
+    house.bureau.look_again()
     house.telemetry.note("policy reloaded", policy=house.admission.policy.label)
     return ""
+
+
+def _answer(house: House) -> None:
+    """Do what people asked for on the command line, and say what came of it. Only the packs can be asked for;
+    a request of before we ran is answered by what was loaded at our start, or by loading it again."""
+    for request in house.ledger.registers.requests.pending():
+        problem = reload(house)
+        house.ledger.note(history.answer(request, house.admission.policy.label, problem, time.time()))
 
 
 async def _take_over(house: House) -> None:
@@ -194,9 +210,18 @@ async def _take_over(house: House) -> None:
             if house.ledger.changed_elsewhere():
                 modes = Modes(house.ledger.modes(), house.settings.policy.default_mode)
                 house.admission.steer(modes, time.time())
+                house.bureau.look_again()
                 house.telemetry.note("took over changes")
+            _answer(house)
         except EnforcerError as problem:
             house.telemetry.fault("ledger", problem=str(problem))
+
+
+def _closing(house: House) -> Closing:
+    return Closing(
+        house.settings.settle.after, house.ledger.accounts, lambda: in_a_process(house.settings.path),
+        house.telemetry, time.time,
+    )
 
 
 async def _watch(house: House) -> None:

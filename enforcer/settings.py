@@ -31,6 +31,7 @@ from enforcer.errors import BadInput
 from enforcer.settings_doors import DoorSettings, MessageSettings
 from enforcer.settings_fields import Context, Listen, Name, Port, Seconds, Zone
 from enforcer.settings_notices import NoticesSettings
+from enforcer.settings_settle import SettleSettings
 from enforcer.toml_lines import read
 from enforcer.toml_models import Table, Wrong, meant, one_of, validated
 
@@ -213,6 +214,7 @@ class Settings(Table):
     lease: LeaseSettings = Field(default_factory=LeaseSettings)
     door: DoorSettings = Field(default_factory=DoorSettings)
     messages: MessageSettings = Field(default_factory=MessageSettings)
+    settle: SettleSettings = Field(default_factory=SettleSettings)
     notices: NoticesSettings = Field(default_factory=NoticesSettings)
     log: LogSettings = Field(default_factory=LogSettings)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
