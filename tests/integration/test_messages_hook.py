@@ -16,7 +16,7 @@ from lab.asterisk import Asterisk
 from lab.enforcer import Enforcer
 from lab.process import freeze, run_apart, thaw
 from lab.provision import Provisioned
-from tests.support.texter import Texter
+from lab.texter import Texter
 
 POLICY = """
 [pack]
@@ -70,8 +70,6 @@ message_context = messages-from-accounts
 aors = shared
 [shared](phone)
 contact = sip:shared@127.0.0.1:9
-[12025550177](account)
-message_context = messages-from-trunk
 [12025550178](account)
 message_context = messages-from-trunk
 """
