@@ -194,7 +194,7 @@ def test_what_closed_is_settled_once_without_a_person_and_money_waits_for_one(ho
     house.told(cdrs("acme", 0, 0).replace("2026-10", cycle))
     done = house.run("settle-due")
     assert done.stdout == (
-        f"{cycle}: customers acme-inc: 1 breach, 0 strikes written or withdrawn, "
+        f"{cycle}: customers acme-inc: 1 breach, 1 strike written or withdrawn, "
         f"1 charge waits for `enforcer settle --cycle {cycle}`\n"
     )
     assert house.run("settle-due").stdout == "nothing is due\n"
