@@ -64,4 +64,5 @@ Seconds = Annotated[
 Span = Annotated[StrictInt, BeforeValidator(_span), Field(ge=0, le=LONGEST_SPAN)]
 Zone = Annotated[str, AfterValidator(_zone)]
 Network = Annotated[str, AfterValidator(_network)]
+Context = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,60}$")]
 Listen = Annotated[str, AfterValidator(_listen)]

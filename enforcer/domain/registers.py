@@ -24,11 +24,7 @@ class OptOut(NamedTuple):
     who: str = ""
     why: str = ""
     entered: float = 0.0        # since when it is on record, and so in force
-
-    @property
-    def honoured_after(self) -> float | None:
-        """Seconds from the message that said so until it was in force; None for those told otherwise."""
-        return max(0.0, self.entered - self.at) if self.source == "message" else None
+    honoured_in: float | None = None    # seconds from the message that said so; None where none did
 
 
 class OptOuts:
@@ -238,6 +234,7 @@ class Registers:
                     self.opt_outs.put(OptOut(
                         entry.ref, entry.customer, entry.account, body.get("at", entry.at),
                         body.get("source", ""), body.get("who", ""), body.get("why", ""), entry.at,
+                        body.get("honoured_in"),
                     ))
                 case Kind.OPT_IN:
                     self.opt_outs.drop(entry.ref, entry.customer, entry.account)
