@@ -20,6 +20,7 @@ import typer
 from enforcer.control.cli_terminal import CONFIG, FOUND, Config, Json, complain, emit, say, table
 from enforcer.control.due import settle_due
 from enforcer.control.rows import Row, money
+from enforcer.control.settled_notices import tell
 from enforcer.control.settlement import Settlement, settlement
 from enforcer.control.site import Site
 from enforcer.domain.charge import Entry, exact
@@ -27,6 +28,7 @@ from enforcer.domain.journal import JournalEntry, Kind
 from enforcer.domain.rules.average_minutes import Share
 from enforcer.domain.rules.base import plain
 from enforcer.errors import BadInput
+from enforcer.notice_text import stationery_of
 
 FIELDS = (
     "customer", "account", "account_type", "rule", "clause", "metric", "value", "limit", "breached",
@@ -48,7 +50,9 @@ def settle(
     now = time.time()
     with site.ledger() as ledger:
         revisions = site.revisions(ledger, now)
+        stationery = stationery_of(site.settings)
         done = settlement(ledger, revisions, cycle, now, [customer] if customer else ())
+        told = tell(ledger, done.rows, stationery, site.modes(ledger), now)
     for note in (*done.unsettled, *done.notes):
         complain(note)
     if as_json:
@@ -59,6 +63,8 @@ def settle(
         sheet.writerows(facts(row) | {"breached": str(row.settled.breached).lower()} for row in done.rows)
     else:
         _show(done)
+        for notice in told:
+            say(f"written: notice {notice.id} to {notice.audience}: {notice.facts['subject']}")
     if done.unsettled:
         raise typer.Exit(FOUND)
 
@@ -70,7 +76,11 @@ def due(config: Config = CONFIG, as_json: Json = False) -> None:
     terms, now = site.settings.settle, time.time()
     with site.ledger() as ledger:
         revisions = site.revisions(ledger, now, compare=False)
-        found = list(settle_due(ledger, revisions, now, terms.after, terms.auto))
+        stationery = stationery_of(site.settings)
+        found = []
+        for done in settle_due(ledger, revisions, now, terms.after, terms.auto):
+            tell(ledger, done.outcome.rows, stationery, site.modes(ledger), now)
+            found.append(done)
     if as_json:
         emit([done.facts() for done in found])
         return
