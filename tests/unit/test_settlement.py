@@ -488,12 +488,25 @@ def test_an_account_registered_after_a_cycle_was_over_is_no_part_of_it(house: Ho
 def test_what_is_registered_on_the_first_day_counts_from_the_beginning(house: House) -> None:
     house.has(flat("a"))
     house.called("a", 1500 * 60)
-    house.clock.now += DAY
+    house.has(flat("a", plan="flat-rate"))
+    house.has(flat("a"))                    # put right
+    house.clock.now += DAY - 1
     house.has(flat("b"))
     house.clock.now += 1
     house.has(flat("c"))
     (row,) = found(house.settled(now=house.clock.now).rows, "excessive.pbx")
     assert [share.account for share in row.shares] == ["a", "b"]
+
+
+def test_channels_that_become_known_are_told_of_a_cycle_that_could_not_be_judged(house: House) -> None:
+    house.has(flat("t", TRUNK))
+    house.called("t", 60 * 60)
+    assert house.row("excessive.trunk").settled.value is None
+    house.clock.now += 10 * DAY
+    house.has(flat("t", TRUNK, 2))
+    assert house.row("excessive.trunk").settled.value == 30
+    house.has(flat("t", TRUNK, 3))
+    assert house.row("excessive.trunk").settled.value == 30
 
 
 def test_a_first_settlement_closes_the_register_for_its_cycle(house: House) -> None:
