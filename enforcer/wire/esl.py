@@ -114,7 +114,7 @@ def _key(header: str) -> bytes:
 
 
 def find(raw: bytes, key: bytes) -> bytes | None:
-    """The value, as it stands, of the first line that begins with `key` (a line break, name, colon, blank)."""
+    """The value, as it stands, of the first line that begins with `key`: line break, name, colon, blank."""
     at = raw.find(key)
     if raw.startswith(key[1:]):
         at = -1                     # the first line has no line break in front of it
