@@ -4,7 +4,7 @@ In: single headers of one event. Out: values in the field's words.
 Refuses to know: the order of events; what is in progress.
 
 Who is who comes from the switch's own configuration (the directory's `accountcode` and user, the context,
-Who is who comes from the switch's own configuration (the directory's `accountcode` and user, the context,
+what the dialplan set), never from a SIP header, except with `account_from = "caller"`: a person chose that.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def party(identity: Identity, message: Message) -> str:
         return account_name(message.variable("accountcode"))
     if identity.account_from == "endpoint":
         return account_name(message.variable("user_name"))
-    return account_name(message.get("Caller-Caller-ID-Number"))
+    return account_name(message.get("Caller-Orig-Caller-ID-Number") or message.get("Caller-Caller-ID-Number"))
 
 
 def party_dialled(identity: Identity, message: Message) -> str:
@@ -83,7 +83,10 @@ def attempt(
         account = party(identity, message)
     else:
         account = account_name(number) if identity.account_from == "caller" else ""
-    caller = message.get(f"{profile}-Caller-ID-Number") or ""
+    # "Orig" is the caller id as it came in; the other is what the dialplan made of it, and swapped at times.
+    caller = (
+        message.get(f"{profile}-Orig-Caller-ID-Number") or message.get(f"{profile}-Caller-ID-Number") or ""
+    )
     return CallAttempt(
         call_id=f"{identity.switch}/{uuid}",
         switch=identity.switch,
