@@ -241,6 +241,19 @@ class CallBook(LegBook):
             call.attempt = replace(call.attempt, channel=new)
             self._calls[new] = call
 
+    def adopt(self, leg: str, parent: str, *, dialled: bool) -> None:
+        """A leg found in a listing, that was dialled for a call while nobody listened."""
+        if leg in self._leg_of or leg in self._calls or leg in self._originated:
+            return
+        self._make_room()
+        leader = self._leg_of[leg] = self._leader(parent)
+        if dialled and leader in self._calls:
+            self._calls[leader].dialled(leg)
+
+    def answered_calls(self) -> dict[str, bool]:
+        """Of each call in progress, by its leading leg, whether its answer is known."""
+        return {leg: call.answered_at is not None for leg, call in self._calls.items()}
+
     def asked(self, question: CallAttempt) -> list[Fact]:
         """The door was asked about a call: the question names its account, and its carrier.
 

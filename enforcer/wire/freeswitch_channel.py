@@ -83,21 +83,26 @@ def attempt(
         account = party(identity, message)
     else:
         account = account_name(number) if identity.account_from == "caller" else ""
-    # "Orig" is the caller id as it came in; the other is what the dialplan made of it, and swapped at times.
-    caller = (
-        message.get(f"{profile}-Orig-Caller-ID-Number") or message.get(f"{profile}-Caller-ID-Number") or ""
-    )
     return CallAttempt(
         call_id=f"{identity.switch}/{uuid}",
         switch=identity.switch,
         account=account,
         direction=direction,
         number=number,
-        caller=caller if caller.isprintable() and len(caller) <= LONGEST_NUMBER else "",
+        caller=caller_of(message, profile),
         at=at,
         channel=uuid,
         route=account_name(message.variable("sip_gateway")) if inbound else "",
     )
+
+
+def caller_of(message: Message, profile: str = "Caller") -> str:
+    """The calling number, "" where there is none, or one that is no text to be shown.
+
+    "Orig" is the number as it came in; the other is what the dialplan made of it, and swapped at times.
+    """
+    text = message.get(f"{profile}-Orig-Caller-ID-Number") or message.get(f"{profile}-Caller-ID-Number") or ""
+    return text if text.isprintable() and len(text) <= LONGEST_NUMBER else ""
 
 
 def said(text: str | None) -> str:

@@ -140,7 +140,9 @@ def test_no_fact_takes_anything_from_headers_that_a_caller_forged() -> None:
         assert message.get("Caller-Destination-Number") in (None, "p-5551234", "5551234")
 
 
-@pytest.mark.parametrize(("name", "display"), [("nonascii_latin1", "Zo\ufffd"), ("nonascii_utf8", "Zoë 你好")])
+@pytest.mark.parametrize(
+    ("name", "display"), [("nonascii_latin1", "Zo\ufffd"), ("nonascii_utf8", "Zoë 你好")]
+)
 def test_names_that_are_not_ascii_are_read_whole(name: str, display: str) -> None:
     messages = Decoder(["CHANNEL_CREATE"]).feed(recorded(name))
     assert [m.get("Caller-Caller-ID-Name") for m in messages if m.kind == EVENT] == [display, display]
