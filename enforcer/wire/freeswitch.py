@@ -80,8 +80,8 @@ class CallBook(LegBook):
         return [*facts, SwitchNews.SHUTDOWN]
 
     def _core(self, message: Message) -> list[Fact]:
-        core = message.get("Core-UUID") or ""
-        if core == self.core:
+        core = message.get("Core-UUID")
+        if not core or core == self.core:
             return []
         before, self.core = self.core, core
         return [SwitchNews.BOOTED] if before else []

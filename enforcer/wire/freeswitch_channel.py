@@ -45,12 +45,11 @@ def dialled_by(message: Message) -> str:
 
     The far half of a loopback channel counts as dialled by the channel that the near half was dialled for.
     """
-    return (
-        message.variable("originator")
-        or message.variable("originating_leg_uuid")
-        or message.variable("other_loopback_from_uuid")
-        or ""
-    )
+    if message.get("Call-Direction") == "inbound":
+        if not message["Channel-Name"].startswith(PLUMBING):
+            return ""               # it called the switch
+        return message.variable("other_loopback_from_uuid") or ""
+    return message.variable("originator") or message.variable("originating_leg_uuid") or ""
 
 
 def party(identity: Identity, message: Message) -> str:

@@ -169,7 +169,7 @@ def test_a_call_whose_beginning_we_missed_is_told_by_its_end() -> None:
 
 def test_a_leg_whose_beginning_we_missed_is_no_call() -> None:
     assert told(CallBook(IDENTITY), ended("b", Call_Direction="outbound", variable_originator="a")) == []
-    assert told(CallBook(IDENTITY), ended("b", variable_other_loopback_from_uuid="a")) == []
+    assert told(CallBook(IDENTITY), ended("b", Channel_Name="loopback/x-b")) == []
 
 
 def test_a_beginning_told_twice_is_one() -> None:
