@@ -139,11 +139,10 @@ class Admission:
         self.orders.look_again(at)
 
     def steer(self, modes: Modes, at: float) -> None:
-        """People changed modes or accounts; in force from the next call on."""
+        """People changed modes or accounts, or put something on record; in force from the next call on."""
         self._modes = modes
         self.orders.look_again(at, self._look_for_stopped())
-        if self._terms.messages:
-            self.hurry()
+        self.hurry()
 
     @property
     def policy(self) -> Policy:

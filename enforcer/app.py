@@ -12,11 +12,13 @@ import contextlib
 import secrets
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from enforcer import history, packs
 from enforcer.admission import Admission, Terms
+from enforcer.bureau import Bureau
+from enforcer.closing import Closing, in_a_process
 from enforcer.domain.mode import Modes
 from enforcer.errors import BadInput, EnforcerError, LedgerError, LinkError
 from enforcer.headlog import log_head, log_heads
@@ -28,6 +30,8 @@ from enforcer.settings import Settings, SwitchSettings
 from enforcer.switch.agi import AgiDoor
 from enforcer.switch.ami import AmiLink, Deadlines
 from enforcer.switch.ami_session import Peer
+from enforcer.switch.door import Door
+from enforcer.switch.message_door import MessageDoor
 from enforcer.telemetry import Telemetry
 from enforcer.wire.answer import SIP_CODES
 from enforcer.wire.channel import Identity
@@ -48,8 +52,9 @@ class House:
     ledger: Ledger
     admission: Admission
     links: tuple[AmiLink, ...]
-    doors: tuple[AgiDoor, ...]
+    doors: tuple[Door, ...]
     telemetry: Telemetry
+    bureau: Bureau
 
 
 def build(
@@ -70,20 +75,33 @@ def build(
     ledger.use(policy)
     for entry in news:
         ledger.note(entry)
+    bureau = Bureau(settings, ledger, telemetry, lambda: admission, clock)
     admission = Admission(
         ledger, plan, policy, Modes(ledger.modes(), settings.policy.default_mode),
         prefix=secrets.token_hex(3), later=later,
         terms=Terms(
             LeaseTerms(settings.lease.seconds, settings.lease.headroom),
             frozenset(switch.name for switch in settings.switches if switch.listener_only),
+            frozenset(switch.name for switch in settings.switches if switch.messages),
+            settings.messages.words,
         ),
-        observers=(telemetry.decision,),
+        observers=(telemetry.decision, bureau.decision),
     )
     links = tuple(_link(switch, secrets_of[switch.name], admission, clock) for switch in settings.switches)
     for switch, link in zip(settings.switches, links, strict=True):
         for record in ledger.live(switch.name):     # calls that were going on when we were last here
             link.book.restore(record.attempt(), record.answered_at)
-    return House(settings, ledger, admission, links, _doors(settings, admission, telemetry, clock), telemetry)
+    admission.hurry = lambda: _hurry(links)
+    admission.on_wish = lambda heard: telemetry.wish(
+        heard.wish, heard.seconds, heard.account.customer, heard.account.id
+    )
+    doors = _doors(settings, admission, telemetry, clock)
+    return House(settings, ledger, admission, links, doors, telemetry, bureau)
+
+
+def _hurry(links: Iterable[AmiLink]) -> None:
+    for link in links:
+        link.hurry()
 
 
 def _link(switch: SwitchSettings, secret: str, admission: Admission, clock: Callable[[], float]) -> AmiLink:
@@ -95,23 +113,31 @@ def _link(switch: SwitchSettings, secret: str, admission: Admission, clock: Call
         login=switch.login_deadline, pong=switch.ping_deadline, action=switch.action_deadline
     )
     peer = Peer(switch.host, switch.port, switch.username, secret)
-    return AmiLink(peer, identity, admission, deadlines=deadlines, clock=clock)
+    messages = switch.message_contexts if switch.messages else None
+    return AmiLink(peer, identity, admission, deadlines=deadlines, messages=messages, clock=clock)
 
 
 def _doors(
     settings: Settings, admission: Admission, telemetry: Telemetry, clock: Callable[[], float]
-) -> tuple[AgiDoor, ...]:
+) -> tuple[Door, ...]:
     """The FastAGI door belongs to the first switch: a question does not say which one it comes from."""
+    def could_not(problem: Exception) -> None:
+        telemetry.fault("door could not decide", problem=repr(problem))
+
+    doors: list[Door] = []
     door = settings.door.agi
-    if not door.enabled or not settings.switches:
-        return ()
-    return (
-        AgiDoor(
+    if door.enabled and settings.switches:
+        doors.append(AgiDoor(
             admission, settings.switches[0].name, clock=clock, host=door.host, port=door.port,
-            peers=door.allow, deadline=door.read_deadline, most=door.max_connections,
-            on_fault=lambda problem: telemetry.fault("door could not decide", problem=repr(problem)),
-        ),
-    )
+            peers=door.allow, deadline=door.read_deadline, most=door.max_connections, on_fault=could_not,
+        ))
+    door = settings.door.messages
+    if door.enabled:
+        doors.append(MessageDoor(
+            admission, clock=clock, host=door.host, port=door.port, peers=door.allow,
+            deadline=door.read_deadline, most=door.max_connections, on_fault=could_not,
+        ))
+    return tuple(doors)
 
 
 async def serve(house: House, stop: asyncio.Event) -> None:
@@ -127,7 +153,9 @@ async def serve(house: House, stop: asyncio.Event) -> None:
             ]
             running.append(tasks.create_task(_take_over(house), name="take over changes"))
             running.append(tasks.create_task(_watch(house), name="watch"))
+            running.append(tasks.create_task(_closing(house).run(), name="settle closed cycles"))
             running.append(tasks.create_task(log_heads(house.ledger, telemetry), name="log heads"))
+            running.append(tasks.create_task(house.bureau.run(), name="notices"))
             telemetry.note(
                 "running", site=house.settings.site, switches=[s.name for s in house.settings.switches],
                 policy=house.admission.policy.label, mode=house.settings.policy.mode,
@@ -161,8 +189,17 @@ def reload(house: House) -> str:
         return str(problem)
     for entry in news:
         house.ledger.note(entry)
+    house.bureau.look_again()
     house.telemetry.note("policy reloaded", policy=house.admission.policy.label)
     return ""
+
+
+def _answer(house: House) -> None:
+    """Do what people asked for on the command line, and say what came of it. Only the packs can be asked for;
+    a request of before we ran is answered by what was loaded at our start, or by loading it again."""
+    for request in house.ledger.registers.requests.pending():
+        problem = reload(house)
+        house.ledger.note(history.answer(request, house.admission.policy.label, problem, time.time()))
 
 
 async def _take_over(house: House) -> None:
@@ -173,9 +210,18 @@ async def _take_over(house: House) -> None:
             if house.ledger.changed_elsewhere():
                 modes = Modes(house.ledger.modes(), house.settings.policy.default_mode)
                 house.admission.steer(modes, time.time())
+                house.bureau.look_again()
                 house.telemetry.note("took over changes")
+            _answer(house)
         except EnforcerError as problem:
             house.telemetry.fault("ledger", problem=str(problem))
+
+
+def _closing(house: House) -> Closing:
+    return Closing(
+        house.settings.settle.after, house.ledger.accounts, lambda: in_a_process(house.settings.path),
+        house.telemetry, time.time,
+    )
 
 
 async def _watch(house: House) -> None:
@@ -189,7 +235,7 @@ async def _watch(house: House) -> None:
             telemetry.lag.labels(switch.name).set(max(0.0, state.lag))
         for door in house.doors:
             for outcome, times in door.counts.items():
-                telemetry.door.labels("agi", outcome).set(times)
+                telemetry.door.labels(door.label, outcome).set(times)
         now_degraded = house.ledger.degraded
         telemetry.degraded.set(bool(now_degraded))
         if now_degraded != degraded:

@@ -13,6 +13,7 @@ import re
 import threading
 from urllib.parse import quote, urlsplit
 
+from enforcer.settings import Settings
 from enforcer.settings_notices import plain_mail
 
 # Of these schemes the host is a host, and may be shown; of others it may be a token.
@@ -21,6 +22,12 @@ MARGIN = 5.0                # seconds between the deadline of a connection and t
 MOST_OF_A_PROBLEM = 300     # characters
 _ERRNO = re.compile(r"\[Errno -?\d+\] [^()\"'\[\]]+")
 _PARTS = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+def carrier_of(settings: Settings) -> AppriseCarrier:
+    """How the notices of a site travel. Raises BadInput where a secret is missing."""
+    terms = settings.notices
+    return AppriseCarrier(terms.mail_server(), terms.sender, terms.deadline)
 
 
 class AppriseCarrier:
@@ -91,15 +98,13 @@ def usable(address: str) -> str:
         return ""
     import apprise
 
-    with _Ears() as ears:
+    with _Ears():                       # what it says of a bad address quotes it
         try:
             known = apprise.Apprise.instantiate(address) is not None
         except Exception:               # a plugin's own idea of a bad address
             known = False
-    if known:
-        return ""
-    words = "it is neither an e-mail address nor a URL that Apprise knows, such as mailto://, json://, slack://"
-    return ears.problem(address) or words
+    said = "it is neither an e-mail address nor a URL that Apprise knows, such as mailto://, json://, slack://"
+    return "" if known else said
 
 
 def _sent(url: str, subject: str, text: str, deadline: float) -> str:

@@ -23,7 +23,7 @@ from enforcer.ledger.port import Ledger
 from enforcer.notice_text import Stationery
 from enforcer.telemetry import Telemetry
 
-AT_ONCE = 4                 # notices on their way at the same time
+AT_ONCE = 8                 # notices on their way at the same time
 BY_HAND_SECONDS = 60.0      # how often a customer without any address is looked up again
 IN_THE_LOG = "the log: no address for ops is configured"
 
@@ -85,6 +85,7 @@ class Delivery:
         due = [n for n in pending if self._schedule.due(n) <= at and self._by_hand.get(n.id, at) <= at]
         if not due:
             return 0
+        due.sort(key=lambda notice: notice.audience is Audience.CUSTOMER)      # ops first: they are few
         contacts = {customer.id: customer.contacts for customer in self._ledger.customers()}
         going = []
         for notice in due:
@@ -107,9 +108,13 @@ class Delivery:
     async def _send(self, notice: Notice, addresses: Sequence[str], clock: Callable[[], float]) -> None:
         """To every address; delivered where one of them took it."""
         taken, problems = [], []
+        subject, text = notice.facts.get("subject", notice.id), notice.facts.get("text", "")
         for address in addresses:
             shown = self._carrier.shown(address)
-            problem = await self._carrier.carry(address, notice.facts["subject"], notice.facts["text"])
+            try:
+                problem = await self._carrier.carry(address, subject, text)
+            except Exception as defect:     # it never should; and must not keep others from being told
+                problem = f"a defect of ours: {type(defect).__name__}"
             if problem:
                 problems.append(f"{shown}: {problem}")
             else:
@@ -143,7 +148,7 @@ class Delivery:
         """Ops without an address read the log."""
         loud = notice.about in (About.TROUBLE, About.PROPOSAL)
         tell = self._telemetry.fault if loud else self._telemetry.note
-        tell("notice to ops", **_about(notice), subject=notice.facts["subject"], text=notice.facts["text"])
+        tell("notice to ops", **_about(notice), subject=notice.facts.get("subject", ""))
         self._record([step(notice, Stage.DELIVERED, at, how=IN_THE_LOG)])
 
     def _trouble(self, notice: Notice, kind: str, words: str, at: float) -> list[JournalEntry]:

@@ -163,6 +163,17 @@ def unrecorded(ledger: Ledger, at: float) -> list[JournalEntry]:
     return [account_entry(account, at) for account in ledger.accounts() if account.id not in there]
 
 
+def request(name: str, at: float, who: str) -> JournalEntry:
+    """That somebody asks the running enforcer to read the packs again."""
+    return JournalEntry(Kind.REQUEST, at, name, body={"what": "reload", "who": who})
+
+
+def answer(asked: JournalEntry, label: str, problem: str, at: float) -> JournalEntry:
+    """What came of a request: the policy that is in force now, and why it is not a new one."""
+    body = {"answer": True, "policy": label, "problem": problem}
+    return JournalEntry(Kind.REQUEST, at, asked.ref, body=body)
+
+
 def past(ledger: Ledger) -> Past:
     """All accounts as they were at any time. Raises LedgerError."""
     entered = [(entry.at, account_of_row(entry.body)) for entry in ledger.journal({Kind.ACCOUNT})]
@@ -171,7 +182,11 @@ def past(ledger: Ledger) -> Past:
         first = next(iter(ledger.calls(account_id)), None)
         return first is not None and first.started_at < at
 
-    return Past(entered, called_before)
+    settled: dict[str, float] = {}
+    for entry in ledger.journal({Kind.SETTLEMENT}):
+        if entry.body["charges"]:
+            settled.setdefault(entry.customer, entry.at)
+    return Past(entered, called_before, settled)
 
 
 def _utc(at: float) -> str:

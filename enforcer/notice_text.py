@@ -29,12 +29,25 @@ from enforcer.notice_words import (
     subject_of,
     window_of,
 )
+from enforcer.settings import Settings
 from enforcer.spans import span_words
 
 _DOES = {
     Standing.SUSPENDED: "may not place calls", Standing.TERMINATED: "can neither place nor receive calls",
 }
 _VERB = {Standing.SUSPENDED: "suspend", Standing.TERMINATED: "terminate"}
+
+
+def reason_of(notice: Notice) -> str:
+    """Why an account is to be suspended or terminated, and who said so."""
+    who = notice.facts.get("by", "")
+    return " ".join(part for part in (notice.facts.get("reason", ""), f"(by {who})" if who else "") if part)
+
+
+def stationery_of(settings: Settings) -> Stationery:
+    """What the notices of a site are written on. Raises BadInput for a template that cannot be used."""
+    terms = settings.notices
+    return Stationery(settings.site, Templates(terms.template_path), terms.contact)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +86,11 @@ class Stationery:
         return self._notice(breach, Audience.OPS, About.PROPOSAL, "ops-proposal", words)
 
     def standing(
-        self, account: Account, wanted: Standing, at: float, after: float, reason: str, name: str = ""
+        self, account: Account, wanted: Standing, at: float, after: float, reason: str, who: str = "",
+        name: str = "",
     ) -> Notice:
-        """An account is going to be suspended or terminated, `after` seconds after this was delivered."""
+        """An account is going to be suspended or terminated, `after` seconds after this was delivered. `who`
+        decided so is on record, and not in the text."""
         when = local_time(at + after, account.timezone)
         follows = (
             f"Account {clean(account.id)} will be {wanted.value} no earlier than {when}, {span_words(after)} "
@@ -92,7 +107,7 @@ class Stationery:
             f"{wanted.value} {moment}",
         )
         facts = self._filled("customer-standing", words | {"notice": ident})
-        facts |= {"standing": wanted.value, "reason": reason}
+        facts |= {"standing": wanted.value, "reason": reason, "by": who}
         return Notice(
             ident, Audience.CUSTOMER, About.STANDING, account.customer, account.id, "", Level.CRITICAL, "",
             at, grace=after, then=wanted.value, facts=facts,
@@ -104,8 +119,8 @@ class Stationery:
         follows = (f"Notice {told.id} reached the customer at {local_time(known, account.timezone)}.\n"
                    f"To undo: enforcer account resume {clean(account.id)}")
         words = self._account(account, at, "") | {
-            "standing": told.then, "reason": told.facts.get("reason", "") or "by decision of the operator",
-            "next": follows,
+            "standing": told.then, "next": follows,
+            "reason": reason_of(told) or "by decision of the operator",
         }
         ident = notice_id(
             Audience.OPS, About.STANDING, told.customer, told.account, "", told.level, told.id
@@ -153,7 +168,7 @@ class Stationery:
         ident = breach.id(audience, about)
         facts = self._filled(kind, {**words, "notice": ident}) | {
             "clause": spec.clause, "metric": breach.rule.metric, "value": breach.value, "limit": breach.limit,
-            "mode": breach.mode.word,
+            "mode": breach.mode.word, "caller": breach.account.id,
         }
         waits = spec.notice if about is About.LEVEL and audience is Audience.CUSTOMER else None
         return Notice(

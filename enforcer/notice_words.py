@@ -107,14 +107,14 @@ def next_of(breach: Breach, audience: Audience) -> str:
     if step.verdict <= Verdict.TAG:
         lines.append("For now calls go through as before.")
     else:
-        lines.append(_acts(breach, step))
+        lines.append(capital(_acts(breach, step, audience)))
     if breach.level is Level.WARNING and spec.critical.verdict > Verdict.TAG:
-        lines.append(f"{capital(begins(rule, spec.critical))}: {_acts(breach, spec.critical)}")
+        lines.append(f"{capital(begins(rule, spec.critical))}, {_acts(breach, spec.critical, audience)}")
     elif breach.level is Level.WARNING:
         lines.append(f"The limit is passed {begins(rule, spec.critical)}.")
     if spec.hang_up and spec.critical.verdict is Verdict.BLOCK:
         lines.append("Calls in progress are ended then as well.")
-    if spec.notice is not None and spec.charge is not None:
+    if spec.notice is not None and spec.charge is not None and audience is Audience.CUSTOMER:
         grace = span_words(spec.notice.grace)
         lines.append(f"You have {grace} to change your use before anything is charged.")
     lines += [sentence.strip() for sentence in (charged(spec), followed(spec)) if sentence]
@@ -125,7 +125,7 @@ def next_of(breach: Breach, audience: Audience) -> str:
     return "\n".join(lines)
 
 
-def _acts(breach: Breach, step: Step) -> str:
+def _acts(breach: Breach, step: Step, audience: Audience) -> str:
     """What a level does, from when on."""
     does = effect(breach.rule, step)
     terms, gate = breach.rule.spec.notice, breach.gate
@@ -137,4 +137,5 @@ def _acts(breach: Breach, step: Step) -> str:
         since = "when the time of grace of an earlier notice ends"
         return f"{does}, no earlier than {local_time(opens, breach.zone)}, {since}."
     earliest = local_time(breach.at + terms.grace, breach.zone)
-    return f"{does}, no earlier than {earliest}, {span_words(terms.grace)} after this notice has reached you."
+    told = "this notice has reached you" if audience is Audience.CUSTOMER else "the customer was told"
+    return f"{does}, no earlier than {earliest}, {span_words(terms.grace)} after {told}."

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 from difflib import get_close_matches
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -29,8 +28,10 @@ from enforcer.domain.call import NumberClass
 from enforcer.domain.mode import Mode
 from enforcer.domain.numbers import NumberPlan
 from enforcer.errors import BadInput
-from enforcer.settings_fields import Listen, Name, Network, Port, Seconds, Zone
+from enforcer.settings_doors import DoorSettings, MessageSettings
+from enforcer.settings_fields import Context, Listen, Name, Port, Seconds, Zone
 from enforcer.settings_notices import NoticesSettings
+from enforcer.settings_settle import SettleSettings
 from enforcer.toml_lines import read
 from enforcer.toml_models import Table, Wrong, meant, one_of, validated
 
@@ -95,6 +96,8 @@ class SwitchSettings(Table):
 
     Deadlines are in seconds. With a ping every 2 s, a deadline of 4 s tells a silent switch from a busy
     one before its dialplan takes us for dead, after 6. `listener_only`: its dialplan does not ask.
+    `messages`: it asks about text messages too; those of an account enter a context whose name is
+    `message_contexts` and the account's.
     """
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=40)]
@@ -111,6 +114,8 @@ class SwitchSettings(Table):
     timezone: Zone = "UTC"
     channels: Annotated[StrictInt, Field(ge=0, le=1_000_000)] = 0
     listener_only: StrictBool = False
+    messages: StrictBool = False
+    message_contexts: Context = "messages-"
     login_deadline: Seconds = 5.0
     action_deadline: Seconds = 5.0
     ping_deadline: Seconds = 4.0
@@ -186,33 +191,6 @@ class LeaseSettings(Table):
     headroom: Annotated[StrictInt, Field(ge=1)] = 50
 
 
-class AgiDoorSettings(Table):
-    """The FastAGI door: who may ask there, how many at once, and how long a question may take to read."""
-
-    enabled: StrictBool = False
-    host: Name = "127.0.0.1"
-    port: Port = 4573
-    allow: tuple[Network, ...] = ("127.0.0.0/8",)
-    max_connections: Annotated[StrictInt, Field(ge=1, le=65535)] = 1000
-    read_deadline: Seconds = 2.0
-
-    @field_validator("host")
-    @classmethod
-    def _address(cls, host: str) -> str:
-        try:
-            ip_address(host)
-        except ValueError:
-            if host != "localhost":
-                raise Wrong(f"{host!r} is no IP address to listen on") from None
-        return host
-
-
-class DoorSettings(Table):
-    """The doors at which switches ask."""
-
-    agi: AgiDoorSettings = Field(default_factory=AgiDoorSettings)
-
-
 class LogSettings(Table):
     """How lines are written: for people at a terminal, as JSON otherwise."""
 
@@ -235,6 +213,8 @@ class Settings(Table):
     switches: tuple[SwitchSettings, ...] = Field(default=(), alias="switch")
     lease: LeaseSettings = Field(default_factory=LeaseSettings)
     door: DoorSettings = Field(default_factory=DoorSettings)
+    messages: MessageSettings = Field(default_factory=MessageSettings)
+    settle: SettleSettings = Field(default_factory=SettleSettings)
     notices: NoticesSettings = Field(default_factory=NoticesSettings)
     log: LogSettings = Field(default_factory=LogSettings)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)

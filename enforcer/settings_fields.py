@@ -12,12 +12,23 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, StrictInt, StringConstraints
 
+from enforcer.spans import LONGEST_SPAN, seconds_of
 from enforcer.toml_models import Wrong
 
 
 def _exact_float(value: Any) -> Any:
     """TOML numbers come as int or Decimal; True is neither."""
     return float(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) else value
+
+
+def _span(value: Any) -> Any:
+    """A span of time, "24h", or a whole number of seconds."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return seconds_of(value)
+    except ValueError as problem:
+        raise Wrong(str(problem)) from None
 
 
 def _zone(name: str) -> str:
@@ -50,6 +61,8 @@ Port = Annotated[StrictInt, Field(ge=1, le=65535)]
 Seconds = Annotated[
     float, BeforeValidator(_exact_float), Field(strict=True, gt=0, le=86_400, allow_inf_nan=False)
 ]
+Span = Annotated[StrictInt, BeforeValidator(_span), Field(ge=0, le=LONGEST_SPAN)]
 Zone = Annotated[str, AfterValidator(_zone)]
 Network = Annotated[str, AfterValidator(_network)]
+Context = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,60}$")]
 Listen = Annotated[str, AfterValidator(_listen)]

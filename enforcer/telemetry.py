@@ -13,7 +13,7 @@ from collections.abc import Callable, MutableMapping
 from typing import Any, TextIO
 
 import structlog
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, start_http_server
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
 from enforcer.domain.decision import Decision, Verdict
 
@@ -80,7 +80,6 @@ class Telemetry:
         self.faults = Counter(
             "enforcer_faults_total", "Things that went wrong, by kind.", ["kind"], registry=registry,
         )
-
         self.notices = Counter(
             "enforcer_notices_total", "Notices by whom they are for and what became of them.",
             ["audience", "outcome"], registry=registry,
@@ -88,6 +87,15 @@ class Telemetry:
         self.notices_pending = Gauge(
             "enforcer_notices_pending", "Notices that still have to be delivered.", registry=registry,
         )
+        self.wishes = Histogram(
+            "enforcer_wish_honoured_seconds", "From a STOP or START by text message until it is in force.",
+            ["wish"], registry=registry, buckets=(0.005, 0.02, 0.1, 0.5, 1, 5, 30, 300, 3600, 86_400),
+        )
+
+    def wish(self, wish: str, seconds: float, customer: str, account: str) -> None:
+        """Somebody wrote STOP or START to an account, and it is in force."""
+        self.wishes.labels(wish).observe(seconds)
+        self._log.info("heard", wish=wish, customer=customer, account=account, honoured_in=seconds)
 
     def decision(self, decision: Decision) -> None:
         """One line and one count a decision."""

@@ -1,7 +1,7 @@
 """Who has to be told what: from levels that were reached, or left again, to notices on record, each once.
 
     decision(decision)   after each answer: remember what it found, and who calls
-    tick(at)             once a second: put notices on record, look at some accounts, carry out what is due
+    tick(at)             once a second: put notices on record, and look at some accounts
 
 In: decisions, the seats of accounts that call, the modes. Out: notices in the journal. Their ids follow from
 what they say, so neither a repeat nor a restart says anything twice.
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
 from typing import NamedTuple
@@ -24,9 +25,10 @@ from enforcer.domain.cycle import BillingCycle, Span
 from enforcer.domain.decision import Decision, Finding, Level
 from enforcer.domain.measure import Scope, Window
 from enforcer.domain.mode import Mode, Modes
-from enforcer.domain.notice import About, Audience, Gate, Notice, Stage, created, step
+from enforcer.domain.notice import About, Audience, Gate, Notice, created
 from enforcer.domain.policy import Policy, Seat
 from enforcer.domain.rules import Rule
+from enforcer.errors import EnforcerError
 from enforcer.ledger.port import Ledger
 from enforcer.notice_text import Stationery
 from enforcer.notice_words import Breach
@@ -36,16 +38,19 @@ MOST_FOUND = 10_000
 MOST_SEEN = 100_000
 FOUND_AT_ONCE = 500
 LOOKS_AT_ONCE = 200
+NEW_AT_ONCE = 50
 # About a moment, or a number: nothing lasts that one could come back from, or that a look could find.
 PASSING = frozenset({"cps", "opt_out", "fair_share"})
 _LEAST = {Audience.OPS: Mode.MONITOR, Audience.CUSTOMER: Mode.TAG}
 
 
 class _Told(NamedTuple):
-    """The highest level that somebody was told of and not yet told to be left, and in which cycle."""
+    """The level that somebody was told of last and not yet told to be left, in which cycle, and by which
+    account's calls it was noticed."""
 
     level: Level
     cycle: str
+    account: str
 
 
 class Watch:
@@ -73,7 +78,10 @@ class Watch:
         self._round: deque[tuple[str, str]] = deque()
         self._next_round = float("-inf")
         self._told: dict[tuple[str, str, str], dict[Audience, _Told]] | None = None
+        self._first: dict[str, Account] | None = None       # of each customer: its calendar is the customer's
+        self._names: dict[str, str] | None = None
         self.missed = 0                 # findings that found no room; the sweep finds again what lasts
+        self.trouble = ""               # the last that went wrong with one account and not with all
 
     def decision(self, decision: Decision) -> None:
         """Remember what a decision found. Cheap: this runs for every call, after its answer."""
@@ -95,60 +103,56 @@ class Watch:
                 continue
             self._found[key] = finding, decision.at
 
+    def look_again(self) -> None:
+        """Modes, accounts or the policy changed: a new round begins as soon as this one is over."""
+        self._first = None
+        self._next_round = float("-inf")
+
     def tick(self, at: float) -> list[Notice]:
         """Put on record, durably, what has to be said at `at` (Unix seconds); returns those notices. Raises
         LedgerError; then what was found is found again."""
         if self._told is None:
             self._told = _told(self._ledger.registers.notices.all())
-        found = [(key, self._found.pop(key)) for key in list(islice(self._found, FOUND_AT_ONCE))]
+        self._names = None
         new: dict[str, Notice] = {}
-        for (switch, account, rule_id, level), (finding, when) in sorted(found, key=_highest_first):
+        done = []
+        for key in sorted(islice(self._found, FOUND_AT_ONCE), key=lambda one: -one[3]):    # the highest first
+            if len(new) >= NEW_AT_ONCE:
+                break
+            done.append(key)
+            switch, account, rule_id, level = key
+            finding, when = self._found[key]
             rule = self._policy().rule(rule_id)
             if rule is not None:
                 value = _with(finding.value, finding.also)
-                breach = self._breach(rule, account, switch, level, value, finding.limit, when)
-                self._reached(breach, new)
+                with self._apart():
+                    breach = self._breach(rule, account, switch, level, value, finding.limit, when)
+                    self._reached(breach, new)
         for switch, account in self._due(at):
-            for seat in self._ledger.seats(account, at):
-                self._look_at(seat, account, switch, at, new)
-        try:
-            if new:
-                self._ledger.put([created(notice) for notice in new.values()])
-        except BaseException:
-            self._found.update(found)
-            self._next_round = float("-inf")
-            raise
+            with self._apart():
+                for seat in self._ledger.seats(account, at):
+                    self._look_at(seat, account, switch, at, new)
+            if len(new) >= NEW_AT_ONCE:
+                break
+        if new:
+            self._ledger.put([created(notice) for notice in new.values()])
+        for key in done:
+            del self._found[key]
         for notice in new.values():
             _learn(self._told, notice)
         return list(new.values())
-
-    def due(self, at: float) -> bool:
-        """Suspend or terminate where a notice has announced it and its time has come. Whether any account
-        changed. Raises LedgerError; then it is still due."""
-        changed = False
-        for notice in self._ledger.registers.notices.announcing():
-            if notice.acts_from > at:
-                continue
-            account, wanted = self._ledger.account(notice.account), Standing(notice.then)
-            new = [step(notice, Stage.CLOSED, at, how=wanted.value)]
-            if account.standing not in (wanted, Standing.TERMINATED):
-                reason = f"{notice.facts.get('reason', '')} (notice {notice.id})".strip()
-                self._ledger.put_accounts([replace(account, standing=wanted, standing_reason=reason)])
-                new.append(created(self._stationery.carried_out(notice, account, at)))
-                changed = True
-            self._ledger.put(new)
-        return changed
 
     def _due(self, at: float) -> Iterator[tuple[str, str]]:
         """The accounts to look at now; a round begins anew when all were looked at, and time has passed."""
         if not self._round and at >= self._next_round:
             assert self._told is not None
+            self._first = None
             self._told = {place: told for place, told in self._told.items() if told}
             places = dict.fromkeys([*self._seen, *self._callers()])
             known = {account for _, account in places}
-            for _, customer, whose in self._told:       # who was told of a level: it may have been left
-                accounts = [whose] if whose else [a.id for a in self._ledger.accounts(customer)[:1]]
-                places |= dict.fromkeys(("", one) for one in accounts if one not in known)
+            for told in self._told.values():            # who was told of a level: it may have been left
+                accounts = {one.account for one in told.values()} - known
+                places |= dict.fromkeys(("", account) for account in sorted(accounts))
             self._seen.clear()
             self._round.extend(places)
             self._next_round = at + self._sweep
@@ -205,7 +209,7 @@ class Watch:
     def _left(self, breach: Breach, told: dict[Audience, _Told], new: dict[str, Notice]) -> None:
         """Add to `new` what is to be said of a level that was left again, to those who were told that it was
         reached. A cycle that is over is no way back: its numbers stand, and the next begins with none."""
-        for audience, (level, cycle) in list(told.items()):
+        for audience, (level, cycle, _) in list(told.items()):
             if breach.rule.spec.measure.window is Window.CYCLE and cycle != breach.span.label:
                 del told[audience]
                 continue
@@ -236,7 +240,9 @@ class Watch:
         first account by name."""
         measure, first = rule.spec.measure, account
         if measure.scope is Scope.CUSTOMER:
-            first = next(iter(self._ledger.accounts(account.customer)), account)
+            if self._first is None:
+                self._first = {one.customer: one for one in reversed(self._ledger.accounts())}
+            first = self._first.get(account.customer, account)
         if measure.window is Window.CYCLE:
             calendar = measure.calendar.of(first.anchor_day, first.timezone)
         else:
@@ -244,7 +250,19 @@ class Watch:
         return calendar.at(at), calendar.timezone
 
     def _name(self, customer: str) -> str:
-        return next((one.name for one in self._ledger.customers() if one.id == customer), "")
+        if self._names is None:
+            self._names = {one.id: one.name for one in self._ledger.customers()}
+        return self._names.get(customer, "")
+
+    @contextmanager
+    def _apart(self) -> Iterator[None]:
+        """One account's work: a defect that it shows must not keep others from being told."""
+        try:
+            yield
+        except EnforcerError:
+            raise
+        except Exception as problem:
+            self.trouble = repr(problem)
 
 
 def _told(notices: Iterable[Notice]) -> dict[tuple[str, str, str], dict[Audience, _Told]]:
@@ -258,7 +276,8 @@ def _told(notices: Iterable[Notice]) -> dict[tuple[str, str, str], dict[Audience
 def _learn(found: dict[tuple[str, str, str], dict[Audience, _Told]], notice: Notice) -> None:
     place = notice.rule, notice.customer, notice.account
     if notice.about in (About.LEVEL, About.PROPOSAL):
-        found.setdefault(place, {})[notice.audience] = _Told(notice.level, notice.cycle)
+        caller = notice.facts.get("caller", notice.account)
+        found.setdefault(place, {})[notice.audience] = _Told(notice.level, notice.cycle, caller)
     elif notice.about is About.CLEARED:
         told = found.get(place, {})
         told.pop(notice.audience, None)
@@ -268,10 +287,6 @@ def _learn(found: dict[tuple[str, str, str], dict[Audience, _Told]], notice: Not
 
 def _add(new: dict[str, Notice], notice: Notice) -> None:
     new.setdefault(notice.id, notice)
-
-
-def _highest_first(found: tuple[tuple[str, str, str, Level], object]) -> int:
-    return -found[0][3]
 
 
 def _with(value: str, also: str) -> str:

@@ -226,7 +226,13 @@ class Asterisk:
         files["manager_local.conf"] = _LOCAL_MANAGER.format(secret=self.secret)
         files["globals_local.conf"] = "".join(f"{name}={value}\n" for name, value in variables.items())
         if accounts:
-            named = "\n".join(f"[{name}](account)\naccountcode = {name}\n" for name in accounts)
+            named = "".join(
+                f"[{name}](account)\naccountcode = {name}\nmessage_context = messages-{name}\naors = {name}\n"
+                f"[{name}](phone)\ncontact = sip:{name}@127.0.0.1:{self.phones_port}\n"
+                for name in accounts
+            )
             files["pjsip_local.conf"] = named + files.get("pjsip_local.conf", "")
+            contexts = "".join(f"[messages-{name}](account-messages)\n" for name in accounts)
+            files["messages_local.conf"] = contexts + files.get("messages_local.conf", "")
         for name, text in files.items():
             (etc / name).write_text(text)

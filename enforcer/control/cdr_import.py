@@ -20,6 +20,7 @@ from enforcer.wire.cdr_csv_kin import Kin
 from enforcer.wire.cdr_csv_rows import LONGEST_ROW
 from enforcer.wire.channel import Identity
 
+TOLD_AT_ONCE = 1 << 16              # bytes of progress, some hundred rows
 LONGEST_LINE = 4 * LONGEST_ROW      # bytes of a line that are read; a character has up to four
 BATCH = 5_000       # rows written at once: some megabytes in memory, a few commits a second
 
@@ -91,14 +92,19 @@ class Import:
     def _lines(self, path: Path, progress: Callable[[int], None]) -> Iterator[str]:
         """Lines as the switch ended them, cut where they are too long to be any. What is not UTF-8 becomes
         U+FFFD, as Asterisk itself does it."""
+        read = 0
         with path.open("rb") as file:
             while line := file.readline(LONGEST_LINE):
+                read += len(line)
                 rest = line
                 while len(rest) == LONGEST_LINE and not rest.endswith(b"\n"):
-                    progress(len(rest))
                     rest = file.readline(LONGEST_LINE)
-                progress(len(rest))
+                    read += len(rest)
+                if read >= TOLD_AT_ONCE:
+                    progress(read)
+                    read = 0
                 yield line.decode("utf-8", "replace")
+        progress(read)
 
     def _absorb(self, batch: list[CallEvent]) -> None:
         if batch:

@@ -26,8 +26,11 @@ from enforcer.control.commands import (
 )
 from enforcer.control.facts import account_facts
 from enforcer.control.site import Site
+from enforcer.control.standing import announce, announced_facts, announced_words
 from enforcer.domain.account import Account, Standing
 from enforcer.errors import BadInput
+from enforcer.notice_text import stationery_of
+from enforcer.spans import seconds_of
 from enforcer.wire.channel import account_name
 
 app = typer.Typer(
@@ -41,6 +44,9 @@ Channels = Annotated[str | None, typer.Option(metavar="N", help="Channels of a t
 Plan = Annotated[str | None, typer.Option(help="The plan it is on.")]
 Anchor = Annotated[str | None, typer.Option(metavar="DAY", help="Day of the month its cycle begins on.")]
 Zone = Annotated[str | None, typer.Option(metavar="ZONE", help="IANA time zone of its cycle.")]
+After = Annotated[str, typer.Option(
+    "--after", metavar="SPAN", help="With notice: so long after its delivery, e.g. 7d. Else at once.",
+)]
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why: kept, and shown by `why`.")]
 
 
@@ -71,12 +77,16 @@ def list_accounts(
 def show(account: Id, config: Config = CONFIG, as_json: Json = False) -> None:
     """Show one account."""
     with Site(config).ledger() as ledger:
-        facts = account_facts(registered(ledger, account))
+        found = registered(ledger, account)
+        announced = ledger.registers.notices.announcing(found.id)
+    facts = account_facts(found)
     if as_json:
-        emit(facts)
+        emit(facts | {"announced": [announced_facts(notice, found.timezone) for notice in announced]})
         return
     for name, value in facts.items():
         say(f"{name.replace('_', ' '):16} {value}")
+    for notice in announced:
+        say(f"{'announced':16} {announced_words(notice, found.timezone)}")
 
 
 @app.command("add")
@@ -108,21 +118,21 @@ def change(
 
 
 @app.command("suspend")
-def suspend(account: Id, reason: Reason = "", config: Config = CONFIG) -> None:
+def suspend(account: Id, after: After = "", reason: Reason = "", config: Config = CONFIG) -> None:
     """Let it call out no more; it can still be called, and emergency calls always go."""
-    _act(config, SetStanding(account, Standing.SUSPENDED, who(), reason))
+    _stop(config, account, Standing.SUSPENDED, after, reason)
 
 
 @app.command("resume")
 def resume(account: Id, reason: Reason = "", config: Config = CONFIG) -> None:
-    """Let it call again."""
+    """Let it call again, and withdraw what was announced of it."""
     _act(config, SetStanding(account, Standing.ACTIVE, who(), reason))
 
 
 @app.command("terminate")
-def terminate(account: Id, reason: Reason = "", config: Config = CONFIG) -> None:
+def terminate(account: Id, after: After = "", reason: Reason = "", config: Config = CONFIG) -> None:
     """Let it neither call nor be called; emergency calls always go."""
-    _act(config, SetStanding(account, Standing.TERMINATED, who(), reason))
+    _stop(config, account, Standing.TERMINATED, after, reason)
 
 
 @app.command("import")
@@ -140,6 +150,22 @@ def import_accounts(
 def _act(config: Path, command: Command) -> None:
     with Site(config).ledger() as ledger:
         say(act(command, ledger, Known(), time.time()))
+
+
+def _stop(config: Path, account: str, wanted: Standing, after: str, reason: str) -> None:
+    """At once, or with notice."""
+    if not after:
+        _act(config, SetStanding(account, wanted, who(), reason))
+        return
+    try:
+        seconds = float(seconds_of(after))
+    except ValueError as problem:
+        raise BadInput("--after", str(problem)) from None
+    site = Site(config)
+    stationery = stationery_of(site.settings)
+    with site.ledger() as ledger:
+        found = registered(ledger, account)
+        say(announce(ledger, stationery, found, wanted, seconds, who(), reason, time.time()))
 
 
 def _fields(account: str, *values: str | None) -> dict[str, str]:

@@ -32,7 +32,8 @@ def cdr() -> None:
 
 @app.command("import")
 def import_cdrs(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Asterisk's cdr_csv Master.csv.")],
+    files: Annotated[list[Path], typer.Argument(
+        metavar="FILE...", help="Master.csv of Asterisk's cdr_csv, or of FreeSWITCH's mod_cdr_csv.")],
     switch: Annotated[str, typer.Option("--switch", "-s", help="The switch that wrote them.")],
     config: Config = CONFIG, as_json: Json = False,
 ) -> None:

@@ -78,10 +78,10 @@ def list_opt_outs(
         emit([opt_outs.facts(one, zone) for one in found])
         return
     table(
-        ("number", "customer", "account", "since", "source", "by", "honoured after", "reason"),
+        ("number", "customer", "account", "since", "source", "by", "honoured in", "reason"),
         (
             (one.number, one.customer, one.account or "all", local(one.at, zone), one.source or "cli",
-             one.who or "-", _after(one), one.why)
+             one.who or "-", _seconds(one), one.why)
             for one in found
         ),
     )
@@ -100,6 +100,5 @@ def import_opt_outs(
         say(opt_outs.imported(ledger, site.plan, file, time.time(), by or who()))
 
 
-def _after(one: OptOut) -> str:
-    after = one.honoured_after
-    return "-" if after is None else f"{after:.1f} s"
+def _seconds(one: OptOut) -> str:
+    return "-" if one.honoured_in is None else f"{one.honoured_in:.1f} s"

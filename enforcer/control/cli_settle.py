@@ -18,6 +18,7 @@ from typing import Annotated, Any
 import typer
 
 from enforcer.control.cli_terminal import CONFIG, FOUND, Config, Json, complain, emit, say, table
+from enforcer.control.due import settle_due
 from enforcer.control.rows import Row, money
 from enforcer.control.settlement import Settlement, settlement
 from enforcer.control.site import Site
@@ -62,6 +63,32 @@ def settle(
         raise typer.Exit(FOUND)
 
 
+def due(config: Config = CONFIG, as_json: Json = False) -> None:
+    """Settle every billing cycle that closed a while ago and was not settled yet, as [settle] in the
+    configuration says: what a running enforcer does by itself."""
+    site = Site(config)
+    terms, now = site.settings.settle, time.time()
+    with site.ledger() as ledger:
+        revisions = site.revisions(ledger, now, compare=False)
+        found = list(settle_due(ledger, revisions, now, terms.after, terms.auto))
+    if as_json:
+        emit([done.facts() for done in found])
+        return
+    for done in found:
+        told = done.facts()
+        owed = told["owed"]
+        charges = f"{_many(told['entries'], 'charge')} written" if done.charging else (
+            f"{_many(owed, 'charge')} {'waits' if owed == 1 else 'wait'} for "
+            f"`enforcer settle --cycle {done.cycle}`"
+        )
+        say(f"{done.cycle}: customers {', '.join(done.customers[:10])}"
+            + (f" and {len(done.customers) - 10} more" if len(done.customers) > 10 else "")
+            + f": {_many(told['breaches'], 'breach', 'es')}, {_many(told['strikes'], 'strike')} written or "
+            f"withdrawn, {charges}")
+    if not found:
+        say("nothing is due")
+
+
 def facts(row: Row) -> dict[str, Any]:
     """A row for programs. A ratio without one completed call is "Infinity"; what has no figure, null."""
     settled = row.settled
@@ -101,6 +128,10 @@ def _show(done: Settlement) -> None:
     for one in done.struck:
         what = f"strike {one.ref}" if one.kind is Kind.STRIKE else f"strike {one.ref} withdrawn"
         say(f"written: {_whom(one)}, {what}: {one.body['why']}")
+
+
+def _many(number: int, noun: str, plural: str = "s") -> str:
+    return f"{number} {noun}{'' if number == 1 else plural}"
 
 
 def _whom(entry: Entry | JournalEntry) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
+from enforcer.control.standing import closed_by
 from enforcer.domain.account import Account, Standing
 from enforcer.domain.mode import Mode, ModeSetting
 from enforcer.errors import BadInput
@@ -56,7 +57,7 @@ class ImportAccounts:
 
 @dataclass(frozen=True, slots=True)
 class SetStanding:
-    """Suspend, resume or terminate an account."""
+    """Suspend, resume or terminate an account, at once. To resume one withdraws what was announced."""
 
     account: str
     standing: Standing
@@ -92,7 +93,7 @@ def act(command: Command, ledger: Ledger, known: Known, at: float) -> str:
         case ImportAccounts(accounts):
             return _import(accounts, ledger)
         case SetStanding():
-            return _set_standing(command, ledger)
+            return _set_standing(command, ledger, at)
 
 
 def registered(ledger: Ledger, account_id: str) -> Account:
@@ -150,13 +151,19 @@ def _standing_as(before: Account, account: Account) -> Account:
     return replace(account, standing=before.standing, standing_reason=before.standing_reason)
 
 
-def _set_standing(command: SetStanding, ledger: Ledger) -> str:
+def _set_standing(command: SetStanding, ledger: Ledger, at: float) -> str:
     """A reason is kept with its author: callers' decisions quote it as their clause."""
     account = registered(ledger, command.account)
+    over = closed_by(ledger, account, command.standing, command.who, at)
     if account.standing is command.standing:
+        if over and command.standing is Standing.ACTIVE:
+            ledger.put(over)
+            return f"account {account.id}: what was announced is withdrawn"
         raise BadInput("", f"account {account.id!r} is {command.standing.value} already")
     reason = " ".join(part for part in (command.why, f"(by {command.who})" if command.who else "") if part)
     active = command.standing is Standing.ACTIVE
     changed = replace(account, standing=command.standing, standing_reason="" if active else reason)
     ledger.put_accounts([changed])
+    if over:
+        ledger.put(over)
     return f"account {account.id} {command.standing.value}"

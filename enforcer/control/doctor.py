@@ -9,9 +9,12 @@ from __future__ import annotations
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from enforcer.carrier import shown, usable
 from enforcer.checkup import Finding, Grade
 from enforcer.control.site import Site
+from enforcer.domain.notice import Audience
 from enforcer.errors import EnforcerError
+from enforcer.notice_text import stationery_of
 from enforcer.settings import SwitchSettings
 
 # Looks at one switch, whose secret can be read, with the emergency numbers of its country.
@@ -76,6 +79,25 @@ def _no_link(switch: SwitchSettings) -> Finding:
     )
 
 
+def _notices(site: Site) -> Iterator[Finding]:
+    terms = site.settings.notices
+    stationery_of(site.settings)
+    addresses = terms.ops_addresses()
+    terms.mail_server()
+    for number, address in enumerate(addresses, 1):
+        problem = usable(address)
+        if problem:
+            yield Finding("notices", Grade.FAILED, f"address {number} of ops cannot be used: {problem}")
+    whom = ", ".join(map(shown, addresses)) or "nobody: what they have to hear is in the log"
+    yield Finding("notices", Grade.OK, f"those to ops go to {whom}")
+    with site.ledger() as ledger:
+        pending = [n for n in ledger.registers.notices.pending() if n.audience is Audience.CUSTOMER]
+    if pending:
+        yield Finding("notices", Grade.WARNING,
+                      f"{len(pending)} to customers have not arrived: what waits for them does not happen",
+                      "enforcer notice list --pending")
+
+
 def _secret(switch: SwitchSettings) -> Iterator[Finding]:
     subject = f"switch {switch.name}"
     switch.secret()
@@ -99,4 +121,5 @@ def _guarded(subject: str, check: Iterable[Finding]) -> Iterator[Finding]:
 
 CHECKS: dict[str, Callable[[Site], Iterable[Finding]]] = {
     "configuration": _configuration, "policy": _packs, "ledger": _ledger,
+    "notices": _notices,
 }  # fmt: skip

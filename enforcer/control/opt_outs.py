@@ -102,13 +102,13 @@ def standing(opt_outs: OptOuts, number: str, whose: Subject) -> OptOut | None:
 
 
 def facts(one: OptOut, timezone: str = "UTC") -> dict[str, Any]:
-    """An opt-out for programs. `honoured_after` is in seconds, null where no message said it."""
-    after = one.honoured_after
+    """An opt-out for programs. `honoured_in` is in seconds, null where no message said it."""
+    seconds = one.honoured_in
     return {
         "number": one.number, "customer": one.customer, "account": one.account or None,
         "source": one.source or "cli", "at": iso(one.at, timezone), "entered": iso(one.entered, timezone),
         "by": one.who or None, "reason": one.why or None,
-        "honoured_after": None if after is None else f"{after:.3f}",
+        "honoured_in": None if seconds is None else f"{seconds:.3f}",
     }
 
 

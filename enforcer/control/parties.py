@@ -6,7 +6,7 @@ Refuses to know: rules, and what anything comes to.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
@@ -67,20 +67,27 @@ class Party:
 
 
 class Gathering:
-    """All parties of a cycle. `known_by` tells for each customer that was settled before when that was first:
-    accounts entered later do not count from the beginning."""
+    """All parties of a cycle."""
 
-    def __init__(self, ledger: Ledger, past: Past, cycle: str, known_by: Mapping[str, float]) -> None:
+    def __init__(self, ledger: Ledger, past: Past, cycle: str) -> None:
         self._ledger = ledger
         self._past = past
         self._cycle = cycle
-        self._known_by = known_by
         self._callers: dict[Span, list[tuple[str, str]]] = {}
         named_cycle(BillingCycle(), cycle)      # says what is wrong with a name that no cycle has
         self._members: dict[str, list[Account]] = {}
         self._accounts: dict[str, list[tuple[Account, Stretch]]] = {}
         self._counted: set[str] = set()
         self._gather()
+
+    def called(self, party: Party) -> bool:
+        """Whether any call of the cycle was counted for the customer, or placed by an account of its own."""
+        accounts = {account.id for account, _ in party.accounts}
+        spans = {one.span for _, one in party.accounts} | ({party.cycle.span} if party.cycle else set())
+        return any(
+            whose == party.customer or account in accounts
+            for span in spans for account, whose in self._who_called(span)
+        )
 
     def parties(self, only: Collection[str] = ()) -> list[Party]:
         """Customers with an account, and those whom calls of the cycle were counted for; by name. Raises
@@ -113,7 +120,7 @@ class Gathering:
             cycle = stretch(past.calendars(account_id), self._cycle)
             if cycle is None:
                 continue
-            account = self._registered(account_id, cycle.span.end)
+            account = past.account(account_id, cycle.span.end)
             if account is None:
                 strangers[account_id] = cycle
             else:
@@ -122,7 +129,7 @@ class Gathering:
             cycle = self._cycle_of(customer)
             for account_id in past.accounts_of(customer) if cycle is not None else ():
                 assert cycle is not None
-                account = self._registered(account_id, cycle.span.end)
+                account = past.account(account_id, cycle.span.end)
                 if account is not None and account.customer == customer:
                     self._members.setdefault(customer, []).append(account)
             if cycle is not None and customer not in self._members and past.left(customer):
@@ -144,12 +151,6 @@ class Gathering:
                     account = replace(unregistered(account_id), customer=customer)
                     self._accounts.setdefault(customer, []).append((account, cycle))
                     self._members.setdefault(customer, []).append(account)
-
-    def _registered(self, account_id: str, end: float) -> Account | None:
-        found = self._past.account(account_id, end)
-        if found is None:
-            return None
-        return self._past.account(account_id, end, self._known_by.get(found.customer, float("inf")))
 
     def _cycle_of(self, customer: str) -> Stretch | None:
         return stretch(self._past.customer_calendars(customer), self._cycle)

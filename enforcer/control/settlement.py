@@ -84,12 +84,9 @@ def settlement(
     are left out. Without `charging` the book of charges stays as it is. Raises BadInput where there is nobody
     else, LedgerError where nothing could be written."""
     marked = list(ledger.journal({Kind.SETTLEMENT}, ref=cycle))
-    known_by: dict[str, float] = {}
-    for entry in marked:
-        known_by.setdefault(entry.customer, entry.at)
     parties: list[Party] = []
     unsettled = []
-    for party in Gathering(ledger, history.past(ledger), cycle, known_by).parties(only):
+    for party in Gathering(ledger, history.past(ledger), cycle).parties(only):
         problem = party.still_open(cycle, now if over is None else over)
         if problem:
             unsettled.append(problem)

@@ -63,12 +63,23 @@ class Site:
         finally:
             ledger.close()
 
-    def revisions(self, ledger: Ledger, at: float) -> Revisions:
+    def unchanged(self) -> None:
+        """Compare the packs with what is on record; a ledger that is not there yet has nothing to say. Raises
+        BadInput for a pack that changed under its old label, LedgerError."""
+        if self.settings.ledger_path.exists():
+            with self.ledger() as ledger:
+                history.news(ledger, self.policy, time.time(), self.settings.pack_paths)
+
+    def revisions(self, ledger: Ledger, at: float, *, compare: bool = True) -> Revisions:
         """The policy of every moment. Where no enforcer runs on the ledger, what the configuration names now
-        comes into force by this. Raises BadInput for a pack that changed under its old label, LedgerError."""
-        entries = history.news(ledger, self.policy, at, self.settings.pack_paths)
+        comes into force by this. Without `compare` the packs are not looked at where one runs. Raises
+        BadInput for a pack that is wrong, or changed under its old label, LedgerError."""
         found = history.revisions(ledger)
-        if not holder(self.settings.ledger_path) or not found.current:
+        loaded = bool(holder(self.settings.ledger_path) and found.current)
+        if loaded and not compare:
+            return found
+        entries = history.news(ledger, self.policy, at, self.settings.pack_paths)
+        if not loaded:
             entries += history.unrecorded(ledger, at)
             if entries:
                 ledger.put(entries)

@@ -149,7 +149,7 @@ def standings(
 
 
 def _standing(ledger: Ledger, rule: RepeatInfringer, account: Account, now: float) -> StrikeStanding:
-    """The same strikes that the rule finds for a call of this account."""
+    """The same strikes that the rule finds for a call of this account at `now`."""
     calendar = calendar_of(ledger, Scope.ACCOUNT, account)
     whose = "" if rule.spec.measure.scope is Scope.CUSTOMER else account.id
     counted = ledger.registers.strikes.of(
@@ -157,7 +157,7 @@ def _standing(ledger: Ledger, rule: RepeatInfringer, account: Account, now: floa
     )
     return StrikeStanding(
         rule, account.customer, whose, account.timezone,
-        tuple(Counted(strike, rule.until(calendar, strike)) for strike in counted),
+        tuple(Counted(strike, rule.until(calendar, strike)) for strike in counted if strike.at <= now),
     )
 
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from enforcer.domain.cycle import Span
+from enforcer.domain.measure import Measure
 from enforcer.errors import BadInput
 from enforcer.spans import seconds_of
 
@@ -39,6 +40,15 @@ def iso(at: float, timezone: str = "UTC") -> str:
 def cycle_words(span: Span, timezone: str) -> str:
     """A billing cycle with its edges in local time."""
     return f"cycle {span.label}, {local(span.start, timezone)} to {local(span.end, timezone)}"
+
+
+def window_line(measure: Measure, span: Span, timezone: str, at: float) -> str:
+    """The window of a rule at `at` with its edges in local time."""
+    if span.end == float("inf"):
+        return f"window: since {local(span.start, timezone)}, until {local(at, timezone)}"
+    if measure.billing:
+        return cycle_words(span, timezone)
+    return f"window {span.label}, {local(span.start, timezone)} to {local(span.end, timezone)}"
 
 
 def shown(text: str) -> str:

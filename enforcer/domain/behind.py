@@ -7,7 +7,6 @@ Refuses to know: limits and verdicts, and how it is shown. Output is bounded unl
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -16,24 +15,13 @@ from enforcer.domain.measure import Window
 from enforcer.domain.patterns import Pattern, pattern_of
 from enforcer.domain.rules import Rule
 from enforcer.domain.rules.trails import TrailCount
+from enforcer.domain.samples import Calls, Sample
 from enforcer.domain.trail import MOST_CALLS
+
+__all__ = ["FEW", "FEW_GROUPS", "Behind", "Calls", "Evidence", "behind", "outcome"]
 
 FEW = 3                 # calls at either end, where not all are asked for
 FEW_GROUPS = 5          # numbers, callers, runs or chains
-
-
-class Calls(NamedTuple):
-    """So many calls, and the ids of the first and the last of them; between those others are left out."""
-
-    words: str
-    number: int
-    first: tuple[str, ...]
-    last: tuple[str, ...] = ()
-
-    @property
-    def left_out(self) -> int:
-        """Calls whose ids are not told."""
-        return self.number - len(self.first) - len(self.last)
 
 
 class Evidence(NamedTuple):
@@ -45,41 +33,18 @@ class Evidence(NamedTuple):
     left_out: int
 
 
-class Some:
-    """Calls as they come: how many, and those at both ends. `most` None keeps all."""
-
-    __slots__ = ("_first", "_last", "_most", "number")
-
-    def __init__(self, most: int | None) -> None:
-        self._most = most
-        self._first: list[str] = []
-        self._last: deque[str] = deque(maxlen=most)
-        self.number = 0
-
-    def add(self, call_id: str) -> None:
-        """One more."""
-        self.number += 1
-        if self._most is None or len(self._first) < self._most:
-            self._first.append(call_id)
-        else:
-            self._last.append(call_id)
-
-    def told(self, words: str) -> Calls:
-        """What there is to tell."""
-        return Calls(words, self.number, tuple(self._first), tuple(self._last))
-
-
 class Behind:
     """The calls of one rule's window at `at`, taken in one by one. `most` ids at either end of each list,
-    None for all of them."""
+    None for all of them. `sorts` the calls by what they count as, or only looks for the kind's pattern."""
 
-    def __init__(self, rule: Rule, at: float, most: int | None = FEW) -> None:
+    def __init__(self, rule: Rule, at: float, most: int | None = FEW, sorts: bool = True) -> None:
+        self._sorts = sorts
         self.rule = rule
         self._measure = rule.spec.measure
         self._most = most
         self._edge = self._measure.edge(at) if self._measure.window is Window.ROLLING else None
-        self._counted: dict[str, Some] = {}
-        self._pattern: Pattern | None = pattern_of(rule)
+        self._counted: dict[str, Sample] = {}
+        self._pattern: Pattern | None = pattern_of(rule, most)
         self._traced = 0
 
     def take(self, record: CallRecord) -> None:
@@ -89,13 +54,12 @@ class Behind:
             return
         if self._edge is not None and record.started_at // measure.step <= self._edge:
             return
-        if measure.window is Window.LIVE and not record.live:
-            return
-        words = outcome(self.rule, record)
-        some = self._counted.get(words)
-        if some is None:
-            some = self._counted[words] = Some(self._most)
-        some.add(record.call_id)
+        if self._sorts and (measure.window is not Window.LIVE or record.live):
+            words = outcome(self.rule, record)
+            some = self._counted.get(words)
+            if some is None:
+                some = self._counted[words] = Sample(self._most)
+            some.add(record.call_id)
         if self._pattern is None or record.refused:
             return
         if isinstance(self.rule, TrailCount):
@@ -116,13 +80,7 @@ class Behind:
         if not groups:
             return None
         kept = groups if self._most is None else groups[:FEW_GROUPS]
-        told = []
-        for words, ids in kept:
-            some = Some(self._most)
-            for call_id in ids:
-                some.add(call_id)
-            told.append(some.told(words))
-        return Evidence(self._pattern.words(len(groups)), tuple(told), len(groups) - len(kept))
+        return Evidence(self._pattern.words(len(groups)), tuple(kept), len(groups) - len(kept))
 
 
 OUTCOMES = ("completed", "short", "not answered", "in progress", "sent", "blocked by enforcement",
@@ -146,11 +104,12 @@ def outcome(rule: Rule, record: CallRecord) -> str:
 
 
 def behind(
-    rules: Iterable[Rule], records: Iterable[CallRecord], at: float, most: int | None = FEW
+    rules: Iterable[Rule], records: Iterable[CallRecord], at: float, most: int | None = FEW,
+    sorts: bool = True,
 ) -> dict[str, Behind]:
     """What lies behind several rules whose windows hold these records, by the id of the rule; the records are
     gone through once."""
-    found = {rule.spec.id: Behind(rule, at, most) for rule in rules}
+    found = {rule.spec.id: Behind(rule, at, most, sorts) for rule in rules}
     for record in records:
         for one in found.values():
             one.take(record)

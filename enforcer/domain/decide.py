@@ -6,7 +6,8 @@
     4. Every rule that counts this call judges its numbers. The attempt is counted already
        ("count first, then decide"), so the numbers include it.
     5. A judgement proposes the verdict of its level. A rule that acts only on notice proposes no
-       more than TAG until its notice was delivered and the time of grace has ended.
+       more than TAG, and cuts no call short, until its notice was delivered and the time of grace
+       has ended.
     6. The mode in force for that rule and account caps it. Both are kept: `would_be` is what
        `block` mode had said.
     7. The severest capped verdict is the decision. THROTTLE holds the call until its turn,
@@ -67,15 +68,17 @@ def decide(
     call = (attempt.medium, attempt.direction, number_class)
     for seat in seats:
         rule, tally = seat.rule, seat.tally
-        if call not in rule.about:
+        if call not in rule.about or (rule.routes and attempt.route not in rule.routes):
             continue
         finding = None
         judgement = rule.judge(tally, at, seat.pacer) if rule.summed else rule.weigh(seat, attempt)
         if judgement is not None:
             rule_id = rule.spec.id
             mode = modes.resolve(account.id, rule_id, attempt.switch, at).mode
+            if judgement.max_duration is not None and (mode is not Mode.BLOCK or _waits(seat, at)):
+                judgement = judgement._replace(max_duration=None)
             allowance = judgement.max_duration
-            if allowance is not None and mode is Mode.BLOCK and (cap is None or allowance < cap):
+            if allowance is not None and (cap is None or allowance < cap):
                 cap = allowance
             if judgement.level:
                 finding = _weigh(seat, judgement, mode, attempt)
@@ -106,8 +109,8 @@ def _weigh(seat: Seat, judgement: Judgement, mode: Mode, attempt: CallAttempt) -
     at, spec = attempt.at, seat.rule.spec
     step = judgement.step or spec.critical
     proposed, held = step.verdict, ""
-    if spec.notice is not None and proposed > Verdict.TAG:
-        held = words_of_gate(seat.gate, at)
+    if proposed > Verdict.TAG:
+        held = _waits(seat, at)
         proposed = Verdict.TAG if held else proposed
     capped = min(proposed, CEILING[mode])
     hold, shed = 0.0, False
@@ -119,11 +122,16 @@ def _weigh(seat: Seat, judgement: Judgement, mode: Mode, attempt: CallAttempt) -
             # All messages share one channel on the switch: one that waits would keep all others waiting.
             shed = hold > (0 if attempt.medium is Medium.MESSAGE else spec.pace.max_hold)
             hold = 0.0 if shed else hold
-    cap = judgement.max_duration if mode is Mode.BLOCK else None
     return Finding(
         spec.id, spec.clause, judgement.level, proposed, capped, mode.word, seat.rule.metric,
-        judgement.value, judgement.limit, step.sip_code, hold, shed, cap, judgement.also, held,
+        judgement.value, judgement.limit, step.sip_code, hold, shed, judgement.max_duration, judgement.also,
+        held,
     )
+
+
+def _waits(seat: Seat, at: float) -> str:
+    """What a rule that acts only on notice still waits for; "" where it may act."""
+    return "" if seat.rule.spec.notice is None else words_of_gate(seat.gate, at)
 
 
 def _turns_away(finding: Finding) -> bool:

@@ -34,11 +34,13 @@ RATIOS = frozenset({
 _SUMS = frozenset({"attempts", "messages", "minutes"})
 _SCALED = ("attempts", "completed", "short", "msec", "marked", "near")
 _MOST = 1 << 40         # calls that nobody will ever make
-# What kind of call brings each ratio back, as part of a sentence.
+# What kind of call brings each ratio back, one and several of them, as part of a sentence.
 GOOD = {
-    "asr": "completed calls in a row", "short_calls": "completed calls in a row",
-    "failed_calls": "answered calls in a row", "class_share": "calls in a row to other numbers",
-    "duration_cliff": "longer calls in a row",
+    "asr": ("completed call", "completed calls in a row"),
+    "short_calls": ("completed call", "completed calls in a row"),
+    "failed_calls": ("answered call", "answered calls in a row"),
+    "class_share": ("call to another number", "calls in a row to other numbers"),
+    "duration_cliff": ("longer call", "longer calls in a row"),
 }  # fmt: skip
 
 
@@ -218,4 +220,4 @@ def lapses(
 
 def _leaves(measure: Measure, started: float) -> float:
     """When a rolling window has moved past what started then, with its step; a hair later, for floats."""
-    return (started // measure.step) * measure.step + measure.seconds + measure.step / 1000
+    return (started // measure.step) * measure.step + measure.seconds + 0.001

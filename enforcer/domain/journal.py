@@ -28,7 +28,7 @@ class Kind(StrEnum):
     NOTICE = "notice"           # a step in the life of a notice; ref: the notice
     CHARGE = "charge"           # an entry in the book of charges; ref: rule and cycle
     SETTLEMENT = "settlement"   # a closed cycle was settled for the first time; ref: the cycle
-    REQUEST = "request"         # somebody asked a running enforcer to do something; ref: what
+    REQUEST = "request"         # somebody asked a running enforcer to do something; ref: the request
 
 
 class JournalEntry(NamedTuple):

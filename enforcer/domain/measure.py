@@ -43,6 +43,7 @@ class Detail(StrEnum):
     CALLERS = "callers"         # which numbers were shown as the caller's
     SEQUENCE = "sequence"       # numbers whose neighbour was tried as well
     REDIALS = "redials"         # numbers tried again within `redial_seconds`
+    UNSEEN = "unseen"           # answered calls whose end nobody saw: how long they were, nobody knows
 
 
 class Calendar(NamedTuple):

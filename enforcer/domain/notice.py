@@ -232,8 +232,11 @@ class Gate:
 
 def words_of_gate(gate: Gate | None, at: float) -> str:
     """Why a verdict is held back; "" where it is not. For the moment of a decision, without dates."""
-    if gate is None or gate.latest() is None:
+    latest = None if gate is None else gate.latest()
+    if gate is None or latest is None:
         return "no notice was given yet"
     if gate.open(at):
         return ""
-    return "its notice was not delivered" if gate.opens(at) is None else "the time of grace has not ended"
+    if gate.opens(at) is not None:
+        return "the time of grace has not ended"
+    return "its notice was not delivered" if latest.told_at is None else "its notice does not hold any more"

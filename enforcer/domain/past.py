@@ -3,13 +3,14 @@
 In: every account as it was entered, and when. Out: accounts at a moment, and the cycles that they, and their
 customers, really had. Refuses to know: the journal that remembers it, and what is settled.
 
-What was entered first on the day the register began counts from the beginning: that is how calls of before
-enforcer was set up find their accounts. Everything else counts from when it was entered.
+What was entered first on the day the register began counts from the beginning, until its customer is settled:
+that is how calls of before enforcer was set up find their accounts. Everything else counts from when it was
+entered.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from enforcer.domain.account import Account, unregistered
@@ -28,23 +29,25 @@ class State(NamedTuple):
 
 class Past:
     """See the module. `entered` are accounts in the order of their entries; `called_before` tells whether an
-    account called before a moment: then it had the cycles of an account that nobody registered."""
+    account called before a moment: then it had the cycles of an account that nobody registered. `settled`
+    says when each customer was settled first."""
 
     def __init__(
         self, entered: Iterable[tuple[float, Account]],
         called_before: Callable[[str, float], bool] = lambda _account, _at: False,
+        settled: Mapping[str, float] | None = None,
     ) -> None:
         self._called_before = called_before
         self._states: dict[str, list[State]] = {}
-        self._first: dict[str, float] = {}
         self._calendars: dict[str, Calendars] = {}
+        closed = settled or {}
         began = float("inf")
         for at, account in entered:
             began = min(began, at)
             states = self._states.setdefault(account.id, [])
             if not states:
-                self._first[account.id] = at
-                states.append(State(ALWAYS if at <= began + SET_UP else at, account))
+                first_day = at <= min(began + SET_UP, closed.get(account.customer, at))
+                states.append(State(ALWAYS if first_day else at, account))
             elif account != states[-1].account:
                 states.append(State(max(at, states[-1].since), account))
         self._customers = self._customer_calendars()
@@ -59,14 +62,10 @@ class Past:
         """All customers that ever had an account."""
         return sorted(self._customers)
 
-    def account(self, account_id: str, before: float, known: float = float("inf")) -> Account | None:
-        """The account as it was registered just before a moment; None where it was not. An account entered
-        after `known` does not count from the beginning."""
-        states = self._states.get(account_id, ())
-        if not states or (states[0].since == ALWAYS and self._first[account_id] > max(known, before)):
-            return None
+    def account(self, account_id: str, before: float) -> Account | None:
+        """The account as it was registered just before a moment; None where it was not."""
         found = None
-        for state in states:
+        for state in self._states.get(account_id, ()):
             if state.since < before:
                 found = state.account
         return found

@@ -1,30 +1,24 @@
 """What single calls have in common: for each kind of rule, the pattern that it looks for.
 
 In: call records that were not refused, in the order they began. Out: groups of calls, each with its words,
-the weightiest first. Refuses to know: windows, limits, and how many groups anybody wants to see.
+the weightiest first, and of each no more than a sample.
+Refuses to know: windows, limits, and how many groups anybody wants to see.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable
+from typing import TypeVar
 
-from enforcer.domain.call import CallRecord, Source
+from enforcer.domain.call import CallRecord
 from enforcer.domain.measure import Measure
+from enforcer.domain.pattern_words import GROUPED, Word, number_of
 from enforcer.domain.rules import Rule
+from enforcer.domain.samples import Calls, Sample, together
 from enforcer.domain.trail import FEWEST_DIGITS, MOST_CALLS
 
-Group = tuple[str, list[str]]       # words, and the ids of the calls
-Word = Callable[[CallRecord, Measure], str | None]
-
-# ITU-T Q.850: the causes that calls commonly end with before anybody answers.
-_CAUSES = {
-    1: "unallocated number", 3: "no route", 16: "given up by the caller", 17: "busy", 18: "nobody responded",
-    19: "no answer", 20: "subscriber absent", 21: "rejected", 27: "destination out of order",
-    28: "number incomplete", 34: "no circuit", 38: "network out of order", 41: "temporary failure",
-    42: "congestion", 127: "unspecified",
-}  # fmt: skip
+K = TypeVar("K")
 
 
 class Pattern(ABC):
@@ -37,7 +31,7 @@ class Pattern(ABC):
         """One more call of the window."""
 
     @abstractmethod
-    def groups(self) -> list[Group]:
+    def groups(self) -> list[Calls]:
         """What was found, the weightiest first."""
 
     @abstractmethod
@@ -48,24 +42,25 @@ class Pattern(ABC):
 class Grouped(Pattern):
     """Calls that share a word: a number, a caller, a cause, a length. The most frequent weigh most."""
 
-    __slots__ = ("_calls", "_measure", "_noun", "_word")
+    __slots__ = ("_calls", "_measure", "_most", "_noun", "_word")
 
-    def __init__(self, noun: tuple[str, str], word: Word, measure: Measure) -> None:
+    def __init__(self, noun: tuple[str, str], word: Word, measure: Measure, most: int | None) -> None:
         self._noun = noun
         self._word = word
         self._measure = measure
-        self._calls: dict[str, list[str]] = {}
+        self._most = most
+        self._calls: dict[str, Sample] = {}
 
     def take(self, record: CallRecord) -> None:
         """See the class. Words beyond very many are not told apart any more."""
         word = self._word(record, self._measure)
-        if word is not None and (word in self._calls or len(self._calls) < MOST_CALLS):
-            self._calls.setdefault(word, []).append(record.call_id)
+        if word is not None:
+            _into(self._calls, word, record.call_id, self._most)
 
-    def groups(self) -> list[Group]:
+    def groups(self) -> list[Calls]:
         """The most frequent first."""
-        ranked = sorted(self._calls.items(), key=lambda one: (-len(one[1]), one[0]))
-        return [(f"{word}: {_times(len(ids))}", ids) for word, ids in ranked]
+        ranked = sorted(self._calls.items(), key=lambda one: (-one[1].number, one[0]))
+        return [sample.told(f"{word}: {_times(sample.number)}") for word, sample in ranked]
 
     def words(self, groups: int) -> str:
         """Such as "37 different numbers"."""
@@ -75,26 +70,27 @@ class Grouped(Pattern):
 class Talk(Pattern):
     """How long was talked with each number. Those talked with longest weigh most."""
 
-    __slots__ = ("_calls", "_msec")
+    __slots__ = ("_calls", "_most", "_msec")
 
-    def __init__(self) -> None:
-        self._calls: dict[str, list[str]] = {}
+    def __init__(self, most: int | None) -> None:
+        self._most = most
+        self._calls: dict[str, Sample] = {}
         self._msec: dict[str, int] = {}
 
     def take(self, record: CallRecord) -> None:
         """See the class."""
         msec = record.billmsec
-        number = _number(record)
-        if msec and (number in self._calls or len(self._calls) < MOST_CALLS):
-            self._calls.setdefault(number, []).append(record.call_id)
+        number = number_of(record)
+        if msec and _into(self._calls, number, record.call_id, self._most):
             self._msec[number] = self._msec.get(number, 0) + msec
 
-    def groups(self) -> list[Group]:
+    def groups(self) -> list[Calls]:
         """The longest first."""
         ranked = sorted(self._msec, key=lambda number: (-self._msec[number], number))
         return [
-            (f"{number}: {_times(len(self._calls[number]))}, {self._msec[number] / 60_000:.1f} min",
-             self._calls[number])
+            self._calls[number].told(
+                f"{number}: {_times(self._calls[number].number)}, {self._msec[number] / 60_000:.1f} min"
+            )
             for number in ranked
         ]
 
@@ -106,18 +102,19 @@ class Talk(Pattern):
 class Runs(Pattern):
     """Numbers in a row, each with its neighbour. The longest runs weigh most."""
 
-    __slots__ = ("_calls",)
+    __slots__ = ("_calls", "_most")
 
-    def __init__(self) -> None:
-        self._calls: dict[int, list[str]] = {}
+    def __init__(self, most: int | None) -> None:
+        self._most = most
+        self._calls: dict[int, Sample] = {}
 
     def take(self, record: CallRecord) -> None:
         """See the class; extensions and codes have no neighbours (see `trail`)."""
         digits = record.number.lstrip("+")
         if FEWEST_DIGITS <= len(digits) <= 18 and digits.isdecimal():
-            self._calls.setdefault(int(digits), []).append(record.call_id)
+            _into(self._calls, int(digits), record.call_id, self._most)
 
-    def groups(self) -> list[Group]:
+    def groups(self) -> list[Calls]:
         """Runs of two numbers or more."""
         runs: list[list[int]] = []
         for number in sorted(self._calls):
@@ -127,8 +124,10 @@ class Runs(Pattern):
                 runs.append([number])
         long = sorted((run for run in runs if len(run) > 1), key=lambda run: (-len(run), run[0]))
         return [
-            (f"{run[0]} to {run[-1]}: {len(run)} numbers in a row",
-             [call_id for number in run for call_id in self._calls[number]])
+            together(
+                (self._calls[number] for number in run),
+                f"{run[0]} to {run[-1]}: {len(run)} numbers in a row", self._most,
+            )
             for run in long
         ]
 
@@ -140,29 +139,31 @@ class Runs(Pattern):
 class Chains(Pattern):
     """Calls to one number that follow each other within so many seconds. The longest chains weigh most."""
 
-    __slots__ = ("_chains", "_last", "_seconds")
+    __slots__ = ("_chains", "_last", "_most", "_seconds")
 
-    def __init__(self, seconds: int) -> None:
+    def __init__(self, seconds: int, most: int | None) -> None:
         self._seconds = seconds
-        self._last: dict[str, tuple[float, list[str]]] = {}
-        self._chains: list[tuple[str, list[str]]] = []
+        self._most = most
+        self._last: dict[str, tuple[float, Sample]] = {}
+        self._chains: list[tuple[str, Sample]] = []
 
     def take(self, record: CallRecord) -> None:
         """See the class. Calls come in the order they began."""
-        number, at = _number(record), record.started_at
+        number, at = number_of(record), record.started_at
         before = self._last.get(number)
-        chain = [record.call_id]
-        if before is not None and at - before[0] <= self._seconds:
+        if before is None or at - before[0] > self._seconds:
+            chain = Sample(self._most)
+        else:
             chain = before[1]
-            chain.append(record.call_id)
-            if len(chain) == 2:
+            if chain.number == 1:
                 self._chains.append((number, chain))
+        chain.add(record.call_id)
         self._last[number] = at, chain
 
-    def groups(self) -> list[Group]:
+    def groups(self) -> list[Calls]:
         """Chains of two calls or more."""
-        ranked = sorted(self._chains, key=lambda one: (-len(one[1]), one[0]))
-        return [(f"{number}: {len(ids)} calls in a chain", ids) for number, ids in ranked]
+        ranked = sorted(self._chains, key=lambda one: (-one[1].number, one[0]))
+        return [chain.told(f"{number}: {chain.number} calls in a chain") for number, chain in ranked]
 
     def words(self, groups: int) -> str:
         """How many chains."""
@@ -173,9 +174,10 @@ class Chains(Pattern):
 class BusiestSecond(Pattern):
     """The most calls that began within one second."""
 
-    __slots__ = ("_best", "_window")
+    __slots__ = ("_best", "_most", "_window")
 
-    def __init__(self) -> None:
+    def __init__(self, most: int | None) -> None:
+        self._most = most
         self._window: deque[tuple[float, str]] = deque()
         self._best: list[str] = []
 
@@ -188,104 +190,45 @@ class BusiestSecond(Pattern):
         if len(window) > len(self._best):
             self._best = [call_id for _, call_id in window]
 
-    def groups(self) -> list[Group]:
+    def groups(self) -> list[Calls]:
         """The one."""
-        return [(f"{len(self._best)} within one second", self._best)] if self._best else []
+        sample = Sample(self._most)
+        for call_id in self._best:
+            sample.add(call_id)
+        return [sample.told(f"{sample.number} within one second")] if self._best else []
 
     def words(self, groups: int) -> str:
         """What it is."""
         return "the busiest second so far"
 
 
-def pattern_of(rule: Rule) -> Pattern | None:
-    """What a kind of rule looks for, None for kinds that look at no calls."""
+def pattern_of(rule: Rule, most: int | None) -> Pattern | None:
+    """What a kind of rule looks for, None for kinds that look at no calls; `most` ids at either end of a
+    group."""
     spec = rule.spec
     match spec.kind:
         case "minutes" | "average_minutes" | "diluted_average":
-            return Talk()
+            return Talk(most)
         case "sequential_numbers":
-            return Runs()
+            return Runs(most)
         case "redials":
-            return Chains(spec.measure.redial_seconds)
+            return Chains(spec.measure.redial_seconds, most)
         case "cps":
-            return BusiestSecond()
-    told = _GROUPED.get(spec.kind)
-    return None if told is None else Grouped(*told, spec.measure)
+            return BusiestSecond(most)
+    told = GROUPED.get(spec.kind)
+    return None if told is None else Grouped(*told, spec.measure, most)
+
+
+def _into(calls: dict[K, Sample], key: K, call_id: str, most: int | None) -> bool:
+    """Put a call with its likes; False where it has none and there are very many already."""
+    sample = calls.get(key)
+    if sample is None:
+        if len(calls) >= MOST_CALLS:
+            return False
+        sample = calls[key] = Sample(most)
+    sample.add(call_id)
+    return True
 
 
 def _times(number: int) -> str:
     return "once" if number == 1 else f"{number} times"
-
-
-def _number(record: CallRecord) -> str:
-    return record.number.lstrip("+") or "no number"
-
-
-def _dialled(record: CallRecord, measure: Measure) -> str | None:
-    return _number(record)
-
-
-def _marked(record: CallRecord, measure: Measure) -> str | None:
-    kind = record.number_class
-    return f"{_number(record)} ({kind.value.replace('_', ' ')})" if kind in measure.marked else None
-
-
-def _caller(record: CallRecord, measure: Measure) -> str | None:
-    return record.caller.lstrip("+") or "no caller number"
-
-
-def _unanswered(record: CallRecord, measure: Measure) -> str | None:
-    if record.ended_at is None or record.answered_at is not None or record.billmsec > 0:
-        return None
-    cause = record.hangup_cause
-    if cause is None:
-        return "not answered"
-    return f"not answered, cause {cause}{f' ({_CAUSES[cause]})' if cause in _CAUSES else ''}"
-
-
-def _answered(record: CallRecord) -> bool:
-    """Answered and over, and somebody saw the end."""
-    return record.ended_at is not None and record.ended_by is not Source.INFERRED and (
-        record.answered_at is not None or record.billmsec > 0
-    )
-
-
-def _short(record: CallRecord, measure: Measure) -> str | None:
-    if not _answered(record) or not measure.short(record.billmsec):
-        return None
-    return f"answered for {record.billmsec // 1000} s"
-
-
-def _near(record: CallRecord, measure: Measure) -> str | None:
-    msec = record.billmsec
-    if not _answered(record) or measure.short(msec) or msec >= measure.short_msec + measure.near_msec:
-        return None
-    return f"answered for {msec // 1000} s"
-
-
-def _not_completed(record: CallRecord, measure: Measure) -> str | None:
-    return _unanswered(record, measure) or _short(record, measure)
-
-
-def _length(record: CallRecord, measure: Measure) -> str | None:
-    if not _answered(record):
-        return None
-    seconds = record.billmsec // 1000
-    words = ((10, "under 10 s"), (60, "10 to 59 s"), (600, "1 to 10 minutes"))
-    return next((word for below, word in words if seconds < below), "10 minutes or longer")
-
-
-_NUMBERS = "different number", "different numbers"
-_GROUPED: dict[str, tuple[tuple[str, str], Word]] = {
-    "asr": (("way not to be completed", "ways not to be completed"), _not_completed),
-    "attempts": (_NUMBERS, _dialled),
-    "average_duration": (("length", "lengths"), _length),
-    "class_share": (("such number", "such numbers"), _marked),
-    "distinct_callers": (("different caller", "different callers"), _caller),
-    "distinct_numbers": (_NUMBERS, _dialled),
-    "duration_cliff": (("length just above the cut-off", "lengths just above the cut-off"), _near),
-    "failed_calls": (("way to fail", "ways to fail"), _unanswered),
-    "messages": (_NUMBERS, _dialled),
-    "same_number": (_NUMBERS, _dialled),
-    "short_calls": (("length of short calls", "lengths of short calls"), _short),
-}

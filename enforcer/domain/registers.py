@@ -24,11 +24,7 @@ class OptOut(NamedTuple):
     who: str = ""
     why: str = ""
     entered: float = 0.0        # since when it is on record, and so in force
-
-    @property
-    def honoured_after(self) -> float | None:
-        """Seconds from the message that said so until it was in force; None for those told otherwise."""
-        return max(0.0, self.entered - self.at) if self.source == "message" else None
+    honoured_in: float | None = None    # seconds from the message that said so; None where none did
 
 
 class OptOuts:
@@ -203,6 +199,23 @@ class Notices:
         return sorted(some, key=lambda n: (n.at, n.id))
 
 
+class Requests:
+    """What a running enforcer was asked to do, and has not answered yet. A request and its answer have one
+    name; the second entry of that name is the answer."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, JournalEntry] = {}
+
+    def take(self, entry: JournalEntry) -> None:
+        """A request, or the answer to one."""
+        if self._open.pop(entry.ref, None) is None and "answer" not in entry.body:
+            self._open[entry.ref] = entry
+
+    def pending(self) -> list[JournalEntry]:
+        """Those without an answer, oldest first."""
+        return list(self._open.values())
+
+
 class Registers:
     """Everything that follows from the journal. Entries come in order, each once."""
 
@@ -210,6 +223,7 @@ class Registers:
         self.opt_outs = OptOuts()
         self.strikes = Strikes()
         self.notices = Notices()
+        self.requests = Requests()
 
     def fold(self, entries: Iterable[JournalEntry]) -> None:
         """Learn what these entries say."""
@@ -220,6 +234,7 @@ class Registers:
                     self.opt_outs.put(OptOut(
                         entry.ref, entry.customer, entry.account, body.get("at", entry.at),
                         body.get("source", ""), body.get("who", ""), body.get("why", ""), entry.at,
+                        body.get("honoured_in"),
                     ))
                 case Kind.OPT_IN:
                     self.opt_outs.drop(entry.ref, entry.customer, entry.account)
@@ -233,8 +248,10 @@ class Registers:
                     self.strikes.pardon(entry.ref, entry.body.get("why", ""))
                 case Kind.NOTICE:
                     self.notices.take(entry)
+                case Kind.REQUEST:
+                    self.requests.take(entry)
                 case _:
                     pass            # on record, and nothing that a call would have to know
 
 
-FOLDED = frozenset({Kind.OPT_OUT, Kind.OPT_IN, Kind.STRIKE, Kind.PARDON, Kind.NOTICE})
+FOLDED = frozenset({Kind.OPT_OUT, Kind.OPT_IN, Kind.STRIKE, Kind.PARDON, Kind.NOTICE, Kind.REQUEST})

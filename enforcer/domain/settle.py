@@ -49,23 +49,16 @@ CORRECTED = "its cycle was settled anew, and is no breach any more"
 def why_not_owed(notices: Iterable[Notice], span: Span) -> str:
     """Why the charge of a rule that acts only on notice is not owed for a cycle, given the notices about that
     rule and subject; "" where it is: one was delivered, and its time of grace ended before the cycle did."""
-    told = False
-    lapsed = False
-    any_at_all = False
-    for notice in notices:
-        any_at_all = True
-        if notice.told_at is None or notice.told_at >= span.end:
-            continue
-        told = True
-        if notice.acts_until <= span.start:
-            lapsed = True
-        elif notice.acts_from < span.end:
-            return ""
-    if not any_at_all:
-        return "no notice was given"
-    if not told:
-        return "its notice was not delivered before the cycle was over"
-    return "its notice no longer held" if lapsed else "the time of grace had not ended"
+    given = list(notices)
+    told = [one for one in given if one.told_at is not None and one.told_at < span.end]
+    held = [one for one in told if one.acts_until > span.start]
+    if any(one.acts_from < span.end for one in held):
+        return ""
+    if held:
+        return "the time of grace had not ended"
+    if told:
+        return "its notice no longer held"
+    return "its notice was not delivered before the cycle was over" if given else "no notice was given"
 
 
 def settles(rule: Rule) -> bool:

@@ -160,7 +160,8 @@ class Trail:
         return len(self._calls)
 
     def add(self, record: CallRecord) -> None:
-        """A call belongs to the window."""
+        """A call belongs to the window; what was told of it before is forgotten."""
+        self.remove(record.call_id)
         if len(self._calls) >= MOST_CALLS:
             self.full = True
             return

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from enforcer.domain.call import CallRecord, Refusal, Source, milliseconds
-from enforcer.domain.measure import Measure, Window
+from enforcer.domain.measure import Detail, Measure, Window
 from enforcer.domain.trail import Trail
 
 
@@ -97,17 +97,19 @@ COUNTERS = Tally.__slots__
 class Detailed(Tally):
     """A tally that counts some calls apart, or remembers single ones, as its measure asks.
 
-    `marked` attempts went to certain classes of number; `near` calls were completed, and only just.
+    `marked` attempts went to certain classes of number; `near` calls were completed, and only just; the end
+    of `unseen` ones nobody saw, where somebody asks for those.
     """
 
     marked: int = 0
     near: int = 0
+    unseen: int = 0
     trail: Trail | None = None
 
     @property
     def figures(self) -> tuple[int, ...]:
         """All counters in one tuple, for comparisons."""
-        return (*(getattr(self, name) for name in COUNTERS), self.marked, self.near,
+        return (*(getattr(self, name) for name in COUNTERS), self.marked, self.near, self.unseen,
                 *(self.trail.figures if self.trail is not None else ()))
 
     def __eq__(self, other: object) -> bool:
@@ -119,12 +121,14 @@ class Detailed(Tally):
         if isinstance(other, Detailed):
             self.marked += sign * other.marked
             self.near += sign * other.near
+            self.unseen += sign * other.unseen
 
     def become(self, other: Tally) -> None:
         """Count what another tally of the same measure counts."""
         assert isinstance(other, Detailed)
         Tally.become(self, other)
-        self.marked, self.near, self.trail = other.marked, other.near, other.trail
+        self.marked, self.near, self.unseen = other.marked, other.near, other.unseen
+        self.trail = other.trail
 
 
 @dataclass(slots=True, eq=False)
@@ -164,10 +168,11 @@ class Rolling(Detailed):
 
 def tally_for(measure: Measure) -> Tally:
     """An empty tally that can hold what the measure counts."""
-    trail = Trail(measure.details, measure.redial_seconds) if measure.details else None
+    traced = measure.details - {Detail.UNSEEN}
+    trail = Trail(traced, measure.redial_seconds) if traced else None
     if measure.window is Window.ROLLING:
         return Rolling(trail=trail, seconds=measure.seconds, step=measure.step)
-    if trail is not None or measure.marked or measure.near_msec:
+    if measure.details or measure.marked or measure.near_msec:
         return Detailed(trail=trail)
     return Tally()
 
@@ -229,6 +234,9 @@ def _detail(tally: Detailed, record: CallRecord, measure: Measure, sign: int) ->
         tally.marked += sign
     if measure.near_msec and _near(record, measure):
         tally.near += sign
+    lost = record.ended_by is Source.INFERRED and record.answered_at is not None
+    if lost and Detail.UNSEEN in measure.details:
+        tally.unseen += sign
     if tally.trail is not None:
         if sign > 0:
             tally.trail.add(record)

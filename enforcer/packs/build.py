@@ -17,7 +17,7 @@ from enforcer.domain.measure import Calendar, Measure, Scope, Window
 from enforcer.domain.notice import NoticeTerms
 from enforcer.domain.policy import Pack
 from enforcer.domain.rules import KINDS, Pace, Rule, RuleSpec, Step
-from enforcer.packs.checks import Page, check_signal, verdict_of
+from enforcer.packs.checks import Page, check_numbers, check_signal, verdict_of
 from enforcer.packs.tables import MAX_HOLD, CountedTable, PaceTable, RuleTable, SignalTable, StepTable
 
 _MEDIUMS = {"calls": Medium.CALL, "messages": Medium.MESSAGE}
@@ -54,13 +54,14 @@ def _signal(page: Page, rule: RuleTable, signal: SignalTable) -> Rule:
     that means something to its kind."""
     told = CountedTable.model_fields
     says = {name: getattr(signal, name) for name in signal.model_fields_set if name in told}
-    check_signal(page, signal.kind, signal)
+    check_signal(page, signal)
     merged = CountedTable.model_construct(**{
         name: says[name] if name in says
         else getattr(rule, name) if name in _INHERITED
         else field.get_default(call_default_factory=True)
         for name, field in told.items()
     })
+    check_numbers(page, signal.kind, merged)
     kind = KINDS[signal.kind]
     return kind(RuleSpec(
         id=f"{rule.id}+{signal.kind}", kind=signal.kind, clause=rule.clause,
@@ -85,7 +86,7 @@ def measure_of(page: Page, kind: str, table: CountedTable, scope: Scope) -> Meas
         table.routes, table.attempt == "leg", rolling,
         Calendar(table.window.period, table.window.anchor or 0, table.window.timezone or ""),
         table.classes, _milliseconds(page, "near_seconds", near),
-        int(table.redial_seconds) if kind == "redials" else 0,
+        _whole_seconds(page, "redial_seconds", table.redial_seconds) if kind == "redials" else 0,
     )
 
 
@@ -94,6 +95,12 @@ def _milliseconds(page: Page, key: str, seconds: Decimal) -> int:
     if milliseconds != int(milliseconds):
         raise page.wrong(key, "must be in whole milliseconds")
     return int(milliseconds)
+
+
+def _whole_seconds(page: Page, key: str, seconds: Decimal) -> int:
+    if seconds != int(seconds):
+        raise page.wrong(key, "must be a whole number of seconds")
+    return int(seconds)
 
 
 def _exceeds(table: CountedTable) -> bool | None:

@@ -7,6 +7,7 @@ Refuses to know: how a rule is built.
 from __future__ import annotations
 
 from collections.abc import Collection
+from decimal import Decimal
 
 from enforcer.domain.call import Direction, NumberClass
 from enforcer.domain.charge import On, Per
@@ -25,7 +26,7 @@ from enforcer.packs.kinds import (
     WHOLE,
     kinds_in_words,
 )
-from enforcer.packs.tables import CountedTable, RuleTable, StepTable, WindowTable
+from enforcer.packs.tables import CountedTable, RuleTable, SignalTable, StepTable, WindowTable
 from enforcer.toml_lines import Document, Place
 from enforcer.toml_models import meant, one_of
 
@@ -51,7 +52,7 @@ def check(page: Page, table: RuleTable, sip_codes: Collection[int]) -> None:
     if table.id in RESERVED:
         raise page.wrong("id", f"{table.id!r} is the name of what people decide about an account")
     check_kind(page, table.kind)
-    _check_numbers(page, table)
+    check_numbers(page, table.kind, table)
     _check_levels(page, table, sip_codes)
     _check_meaning(page, table.kind, table)
     _check_throttle(page, table)
@@ -60,15 +61,15 @@ def check(page: Page, table: RuleTable, sip_codes: Collection[int]) -> None:
     _check_settlement(page, table)
 
 
-def check_signal(page: Page, kind: str, table: CountedTable) -> None:
+def check_signal(page: Page, table: SignalTable) -> None:
     """Raises BadInput for the first thing that does not go together in a signal."""
+    kind = table.kind
     check_kind(page, kind)
     if kind in NO_SIGNAL:
         raise page.wrong("kind", f"{kind!r} cannot be one of several signals: it has no window")
+    _check_at(page, kind, "at", table.at)
     _check_meaning(page, kind, table)
     _check_window(page, kind, table.window)
-    if kind == "class_share" and not table.classes:
-        raise page.wrong("classes", 'which numbers? such as classes = ["high_risk", "premium"]')
 
 
 def check_kind(page: Page, kind: str) -> None:
@@ -85,8 +86,8 @@ def _check_meaning(page: Page, kind: str, table: CountedTable) -> None:
             raise page.wrong(key, f"only {kinds_in_words(kinds)} {why}")
 
 
-def _check_numbers(page: Page, table: RuleTable) -> None:
-    """Which calls are counted; no rule may be about emergency calls."""
+def check_numbers(page: Page, kind: str, table: CountedTable) -> None:
+    """Raises BadInput where no call could ever be counted; no rule may be about emergency calls."""
     for key in ("only", "classes"):
         if NumberClass.EMERGENCY in getattr(table, key):
             raise page.wrong(key, "no rule can touch emergency calls: they are exempt from all")
@@ -95,18 +96,20 @@ def _check_numbers(page: Page, table: RuleTable) -> None:
         raise page.wrong("without", f"{one_of(sorted(both))} cannot be in 'only' and in 'without'")
     if table.without_inbound and Direction.INBOUND not in table.directions:
         raise page.wrong("without_inbound", "has no meaning: inbound is not among the directions")
+    if kind != "class_share":
+        return
+    if not table.classes:
+        raise page.wrong("classes", 'which numbers? such as classes = ["high_risk", "premium"]')
+    uncounted = table.classes & table.without or (table.only and table.classes - table.only)
+    if uncounted:
+        raise page.wrong("classes", f"the rule does not count calls to {one_of(sorted(uncounted))} numbers")
 
 
 def _check_levels(page: Page, table: RuleTable, sip_codes: Collection[int]) -> None:
     for key, step in (("warning", table.warning), ("critical", table.critical)):
         if step is None:
             continue
-        if table.kind in WHOLE and step.at != int(step.at):
-            raise page.wrong(f"{key}.at", f"must be a whole number of {KINDS[table.kind].unit}")
-        if table.kind in POSITIVE and step.at <= 0:
-            raise page.wrong(f"{key}.at", "must be more than 0")
-        if table.kind in SHARES and step.at > 100:
-            raise page.wrong(f"{key}.at", "is a percentage: at most 100")
+        _check_at(page, table.kind, f"{key}.at", step.at)
         if step.sip_code is not None and step.verdict != "block":
             raise page.wrong(f"{key}.sip_code", f"has no meaning with verdict {step.verdict!r}")
         if step.sip_code is not None and step.sip_code not in sip_codes:
@@ -125,6 +128,16 @@ def _check_levels(page: Page, table: RuleTable, sip_codes: Collection[int]) -> N
         raise page.wrong("warning.at", f"{warning.at} must be less than critical.at, {critical.at}")
     if verdict_of(warning) > verdict_of(critical):
         raise page.wrong("warning.verdict", f"{warning.verdict!r} is severer than {critical.verdict!r} later")
+
+
+def _check_at(page: Page, kind: str, key: str, at: Decimal) -> None:
+    """Where a level of this kind can begin."""
+    if kind in WHOLE and at != int(at):
+        raise page.wrong(key, f"must be a whole number of {KINDS[kind].unit}")
+    if kind in POSITIVE and at <= 0:
+        raise page.wrong(key, "must be more than 0")
+    if kind in SHARES and at > 100:
+        raise page.wrong(key, "is a percentage: at most 100")
 
 
 def _check_throttle(page: Page, table: RuleTable) -> None:
@@ -154,7 +167,9 @@ def _check_window(page: Page, kind: str, window: WindowTable) -> None:
         raise page.wrong("window.rolling", "a rolling window has neither period nor anchor nor zone")
     anchor = window.anchor
     if anchor is not None and window.period == "week" and anchor > 7:
-        raise page.wrong("window.anchor", "no week begins on day 8: 1 is Monday, 7 Sunday")
+        raise page.wrong("window.anchor", f"no week begins on day {anchor}: 1 is Monday, 7 Sunday")
+    if anchor is not None and window.period == "day":
+        raise page.wrong("window.anchor", "has no meaning: each day begins at midnight")
 
 
 def _check_options(page: Page, table: RuleTable) -> None:
@@ -166,8 +181,6 @@ def _check_options(page: Page, table: RuleTable) -> None:
         raise page.wrong("hang_up", "only the kind 'minutes' is crossed by calls in progress")
     if table.hang_up and table.critical.verdict != "block":
         raise page.wrong("hang_up", "needs critical.verdict = 'block': a call that is ended is not slowed")
-    if table.kind == "class_share" and not table.classes:
-        raise page.wrong("classes", 'which numbers? such as classes = ["high_risk", "premium"]')
 
 
 def _check_settlement(page: Page, table: RuleTable) -> None:

@@ -2,6 +2,9 @@
 
 In: the tables of a pack, and which keys mean something to which kind. Out: the schema as text.
 Refuses to know: packs that somebody wrote. What no schema can say, `checks` says.
+
+An editor that knows TOML (Even Better TOML, taplo, Tombi) uses it where a pack begins with the line
+`#:schema pack.schema.json`, the path seen from the pack.
 """
 
 from __future__ import annotations

@@ -13,38 +13,19 @@ whole of its deadline.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-from collections import Counter
 from collections.abc import Callable, Iterable
-from enum import StrEnum
-from functools import lru_cache
-from typing import Protocol, Self, cast
+from typing import Protocol, cast
 
 from enforcer.domain.call import CallAttempt
 from enforcer.domain.decision import Decision
-from enforcer.errors import LinkError, WireError
+from enforcer.errors import WireError
+from enforcer.switch.door import Door, Outcome
 from enforcer.wire.agi import AgiReader, AgiReply, AgiRequest, attempt_of, set_variable
 from enforcer.wire.answer import answer_line
 
+__all__ = ["AgiDoor", "Outcome"]
+
 VARIABLE = "ENF_ANSWER"
-# Connections that may wait to be accepted. Asterisk opens one a call and gives up on one only after 2 s, so a
-# burst has to fit (asyncio's default of 100 overflowed in measurements at 150 calls a second).
-BACKLOG = 1024
-# How long an orderly stop waits for questions that are already here; the dialplan waits 0.3 s for us.
-PATIENCE = 0.5
-
-
-class Outcome(StrEnum):
-    """What became of a connection; each ends in exactly one of these."""
-
-    ANSWERED = "answered"       # the switch said that it took the answer
-    UNHEARD = "unheard"         # answered, but the caller or the switch was gone, or did not take it
-    FAULT = "fault"             # we could not decide: the switch follows its failure policy
-    SILENT = "silent"           # no whole question within the deadline
-    GONE = "gone"               # closed without a whole question: a port scan, a health check
-    MALFORMED = "malformed"     # not a question
-    FOREIGN = "foreign"         # from an address that is not allowed
-    CROWDED = "crowded"         # one connection too many
 
 
 class Admits(Protocol):
@@ -55,14 +36,11 @@ class Admits(Protocol):
         ...
 
 
-class AgiDoor:
-    """Listens for the questions of one switch. `async with AgiDoor(...)`, or start() and stop().
+class AgiDoor(Door):
+    """Listens for the questions of one switch. For everything but these two see `Door`."""
 
-    peers       networks that may connect, as "127.0.0.0/8"
-    deadline    seconds a connection may last
-    most        connections at once
-    on_fault    told of an error that kept us from deciding, after the connection was closed
-    """
+    name = "FastAGI"
+    label = "agi"
 
     def __init__(
         self,
@@ -77,73 +55,15 @@ class AgiDoor:
         most: int = 1000,
         on_fault: Callable[[Exception], object] | None = None,
     ) -> None:
+        super().__init__(
+            clock=clock, host=host, port=port, peers=peers, deadline=deadline, most=most, on_fault=on_fault
+        )
         self.admission = admission
         self.switch = switch
-        self.clock = clock
-        self.deadline = deadline
-        self.most = most
-        self.on_fault = on_fault
-        self.counts: Counter[Outcome] = Counter()
-        self.open: set[_Connection] = set()
-        self._address = (host, port)
-        networks = tuple(ipaddress.ip_network(peer) for peer in peers)
-        # One switch has one address or two; a flood from others may not fill memory.
-        self.allows = lru_cache(maxsize=256)(lambda address: _within(address, networks))
-        self._server: asyncio.Server | None = None
-        self._idle = asyncio.Event()
-        self._idle.set()
 
-    @property
-    def port(self) -> int:
-        """The port listened on, also where 0 was asked for. Raises LinkError while closed."""
-        if self._server is None:
-            raise LinkError("the FastAGI door is closed")
-        return int(self._server.sockets[0].getsockname()[1])
-
-    async def start(self) -> None:
-        """Open the door. Raises LinkError where the address cannot be listened on."""
-        loop = asyncio.get_running_loop()
-        host, port = self._address
-        try:
-            self._server = await loop.create_server(
-                lambda: _Connection(self, loop), host, port, backlog=BACKLOG
-            )
-        except OSError as problem:
-            raise LinkError(f"FastAGI door {host}:{port}: {problem.strerror or problem}") from None
-
-    async def stop(self) -> None:
-        """Take no more questions, finish those that are here, then close."""
-        if self._server is None:
-            return
-        server, self._server = self._server, None
-        server.close()
-        try:
-            async with asyncio.timeout(PATIENCE):
-                await self._idle.wait()
-        except TimeoutError:
-            for connection in tuple(self.open):
-                connection.end(Outcome.SILENT)
-            await self._idle.wait()
-        await server.wait_closed()
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.stop()
-
-    def came(self, connection: _Connection) -> None:
-        """A connection is open."""
-        self.open.add(connection)
-        self._idle.clear()
-
-    def went(self, connection: _Connection, outcome: Outcome) -> None:
-        """A connection is closed."""
-        self.counts[outcome] += 1
-        self.open.discard(connection)
-        if not self.open:
-            self._idle.set()
+    def visitor(self, loop: asyncio.AbstractEventLoop) -> asyncio.BaseProtocol:
+        """One question, one answer."""
+        return _Connection(self, loop)
 
 
 class _Connection(asyncio.Protocol):
@@ -216,10 +136,3 @@ class _Connection(asyncio.Protocol):
 
     def _late(self) -> None:
         self.end(Outcome.SILENT if self._outcome is Outcome.GONE else Outcome.UNHEARD)
-
-
-def _within(address: str, networks: Iterable[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
-        ip = ip.ipv4_mapped
-    return any(ip in network for network in networks)

@@ -24,11 +24,12 @@ import structlog
 from enforcer.domain.actions import Action, CloseMessages, HangUp, OpenMessages
 from enforcer.domain.call import CallEvent
 from enforcer.errors import LinkError, WireError
+from enforcer.switch.ami_level import Boots, Soon, clock_ahead, forget_brakes, select
 from enforcer.switch.ami_messages import MessageDesk
-from enforcer.switch.ami_session import Peer, Session, open_session
+from enforcer.switch.ami_session import Peer, Session, open_session, until_lost
 from enforcer.switch.link import Deadlines, Judge, LinkState
 from enforcer.wire.ami import Message
-from enforcer.wire.ami_actions import FAMILY, Command, answer, command_for, heartbeat, server_filters
+from enforcer.wire.ami_actions import FAMILY, Command, answer, command_for, heartbeat
 from enforcer.wire.answer import answer_line
 from enforcer.wire.asterisk import CallBook, Question, SwitchNews
 from enforcer.wire.asterisk_messages import is_message
@@ -71,21 +72,19 @@ class AmiLink:
         self._messages: MessageDesk | None = None
         if messages is not None:
             self._messages = MessageDesk(self._switch, messages, judge, self._deadlines.action)
-        self._hurrying = False
+        self.hurry = Soon(self._hurried)        # something has to be written before the next round
         self._clock = clock
         self._sleep = sleep
         self._jitter = jitter
         self._session: Session | None = None
         self._heard_at: float | None = None     # on an earlier connection, the switch's time
-        self._booted_at = ""                    # the switch's own start, to tell a restart
+        self._boots = Boots(self._switch)
         self._filtered = False
         self._level = False
         self._problem = "not connected yet"
         self._lag = self._offset = 0.0
-        self._connects = self._restarts = self._answers = self._malformed = 0
+        self._connects = self._answers = self._malformed = 0
         self._past_faults = self._past_refused = self._past_dropped = 0
-
-    # --- for others
 
     def act(self, actions: Iterable[Action]) -> None:
         """Do these on the switch now, without waiting. Raises LinkError at once while the link is down:
@@ -94,12 +93,6 @@ class AmiLink:
         if session is None:
             raise LinkError(f"{self._peer}: {self._problem}")
         self._do(session, actions)
-
-    def hurry(self) -> None:
-        """Something has to be written before the next round; however often that is said, once."""
-        if self._session is not None and not self._hurrying:
-            self._hurrying = True
-            asyncio.get_running_loop().call_soon(self._hurried)
 
     def now(self) -> float:
         """The switch's time, as far as we know its clock. Unix seconds."""
@@ -115,7 +108,7 @@ class AmiLink:
             lag=self._lag,
             clock_offset=self._offset,
             connects=self._connects,
-            restarts=self._restarts,
+            restarts=self._boots.restarts,
             live_calls=self.book.live_calls,
             answers=self._answers + (self._messages.answers if self._messages else 0),
             malformed=self._malformed,
@@ -138,13 +131,7 @@ class AmiLink:
                 self._problem = str(problem)
                 log.warning("link down", switch=self._switch, problem=str(problem))
             self._level = False
-            await self._sleep(self._pause(failures))
-
-    def _pause(self, failures: int) -> float:
-        """Doubling, and never in step with other enforcers: between half and all of it."""
-        longest = self._deadlines.longest_retry
-        pause = min(longest, self._deadlines.first_retry * 2.0 ** min(failures, 16))
-        return pause * (0.5 + 0.5 * self._jitter())
+            await self._sleep(self._deadlines.pause(failures, self._jitter()))
 
     async def _once(self) -> None:
         """One connection, from its login to its end. Raises LinkError with the reason."""
@@ -157,7 +144,7 @@ class AmiLink:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._serve(session), name=f"ami {self._switch}: serve")
-                tasks.create_task(_until_lost(session), name=f"ami {self._switch}: watch")
+                tasks.create_task(until_lost(session), name=f"ami {self._switch}: watch")
                 if self._messages is not None:
                     tasks.create_task(self._messages.run(session), name=f"ami {self._switch}: messages")
         except ExceptionGroup as group:
@@ -196,17 +183,13 @@ class AmiLink:
                 if not due:
                     break
                 await asyncio.sleep(0)
-            self._select(session)
+            if session.decoder.events_dropped and not self._filtered:
+                self._filtered = True
+                select(session, self._switch)
 
     async def _tune(self, session: Session) -> None:
-        """A Ping: the proof that somebody is there, and what time it is over there."""
-        asked_at = self._clock()
-        pong = await session.ask("Ping", within=self._deadlines.pong)
-        try:
-            theirs = float(pong.get("Timestamp") or "")
-        except ValueError:
-            return
-        self._offset = theirs - (asked_at + self._clock()) / 2
+        ahead = await clock_ahead(session, self._clock, self._deadlines.pong)
+        self._offset = self._offset if ahead is None else ahead
 
     async def _beat(self, session: Session) -> None:
         """The heartbeat, in the switch's own time: its dialplan compares it with its own clock."""
@@ -229,13 +212,7 @@ class AmiLink:
     async def _catch_up(self, session: Session) -> None:
         """After every connect: was it restarted, which calls live, and all standing orders again
         (AstDB reaches the disk a second late, so a switch may have lost what it confirmed)."""
-        status = await self._ask(session, ("CoreStatus", ()))
-        if status is not None:
-            booted_at = f"{status.get('CoreStartupDate')} {status.get('CoreStartupTime')}"
-            if self._booted_at and booted_at != self._booted_at:
-                self._restarts += 1
-                log.warning("the switch was restarted", switch=self._switch, at=booted_at)
-            self._booted_at = booted_at
+        self._boots.look(await self._ask(session, ("CoreStatus", ())))
         known_before = self.book.known_legs()
         lost_at = self._heard_at if self._heard_at is not None else self.now()
         listing = await session.listing("Status", STATUS_HEADERS, within=self._deadlines.listing)
@@ -244,14 +221,7 @@ class AmiLink:
             self._do(session, self._judge.observe(event))
         log.info("level with the switch", switch=self._switch, live=self.book.live_calls, missed=len(missed))
         if self._connects == 1:
-            # An enforcer before us may have left brakes that no mode allows any more; those that we
-            # want follow at once. Its words end by themselves soon, and may be all that is known.
-            brakes = (("Family", FAMILY), ("Key", "brake"))
-            try:
-                await session.ask("DBDelTree", brakes, within=self._deadlines.action)
-            except LinkError:
-                if session.lost.done():
-                    raise       # else there were none, which Asterisk calls an error
+            await forget_brakes(session, self._deadlines.action)
         if self._messages is not None:
             await self._messages.catch_up(session)
         await self._push(session, self._judge.everything(self._switch, self.now()))
@@ -273,15 +243,6 @@ class AmiLink:
             self._do(session, actions[start : start + BATCH])
             await session.drained(within=self._deadlines.action)
             await asyncio.sleep(0)
-
-    def _select(self, session: Session) -> None:
-        """Where the user's manager.conf filters nothing, ask the server to send less."""
-        if self._filtered or not session.decoder.events_dropped:
-            return
-        self._filtered = True
-        log.info("asking the switch for fewer events", switch=self._switch)
-        for command in server_filters():
-            self._send(session, command)
 
     # --- the hot path
 
@@ -311,7 +272,6 @@ class AmiLink:
                 log.warning("the switch is shutting down", switch=self._switch)
 
     def _hurried(self) -> None:
-        self._hurrying = False
         if self._session is not None:
             self._do(self._session, self._due(self._judge.urgent))
 
@@ -336,8 +296,3 @@ class AmiLink:
         except WireError as problem:
             self._malformed += 1
             log.error("not sent", switch=self._switch, problem=str(problem))
-
-
-async def _until_lost(session: Session) -> None:
-    await asyncio.wait((session.lost,))
-    raise session.lost.result()

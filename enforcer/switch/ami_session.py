@@ -256,3 +256,9 @@ async def open_session(
             raise LinkError(f"{peer}: {problem}") from None
         raise
     return session
+
+
+async def until_lost(session: Session) -> None:
+    """Raises LinkError, with the reason, when the connection is over."""
+    await asyncio.wait((session.lost,))
+    raise session.lost.result()

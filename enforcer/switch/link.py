@@ -47,6 +47,12 @@ class Deadlines:
     first_retry: float = 0.25
     longest_retry: float = 15.0
 
+    def pause(self, failures: int, jitter: float) -> float:
+        """Before the next try: doubling, and never in step with other enforcers, between half and all of it.
+        `jitter` is 0 to 1."""
+        pause = min(self.longest_retry, self.first_retry * 2.0 ** min(failures, 16))
+        return pause * (0.5 + 0.5 * jitter)
+
 
 @dataclass(frozen=True, slots=True)
 class LinkState:

@@ -20,8 +20,10 @@ from enforcer.wire.ami import Decoder, Message
 from enforcer.wire.ami_actions import FAMILY
 
 REFUSED = "was refused"                         # how a session words an error response
+MESSAGES = "enforcer-messages"                  # and messages.conf
 HOOK = "enforcer"                               # the context that dialplan/asterisk/enforcer.conf brings
 NEEDED = ("CoreStatus", "DBDel", "DBGet", "DBPut", "Hangup", "Setvar", "Status", "ShowDialPlan")
+NEEDED_FOR_MESSAGES = ("DBGetTree", "DialplanExtensionAdd", "DialplanExtensionRemove")
 RIGHTS = "read = system,call,user and write = system,call,reporting"
 STALE_SECONDS = 6.0                             # the dialplan's own ENF_STALE, unless it was changed
 CLOCK_SECONDS = 1.0                             # leases bear more; who compares two logs does not
@@ -61,7 +63,8 @@ async def _checks(
 ) -> AsyncIterator[Finding]:
     within = switch.action_deadline
     commands = await session.ask("ListCommands", within=within)
-    missing = [name for name in NEEDED if commands.get(name) is None]
+    needed = NEEDED + NEEDED_FOR_MESSAGES if switch.messages else NEEDED
+    missing = [name for name in needed if commands.get(name) is None]
     if missing:
         words = f"user {switch.username} may not do {', '.join(missing)}"
         yield Finding(subject, Grade.FAILED, words, f"manager.conf: {RIGHTS}")
@@ -79,8 +82,20 @@ async def _checks(
                       '#include "enforcer.conf" in extensions.conf (see dialplan/README.md)')
         return
     yield Finding(subject, Grade.OK, f"hook present: context [{HOOK}]")
+    if switch.messages:
+        yield await _messages(subject, session, within)
     for context in switch.outbound_contexts:
         yield await _emergency(subject, session, entries, context, emergency, within)
+
+
+async def _messages(subject: str, session: Session, within: float) -> Finding:
+    """Whether anybody would ask about text messages."""
+    try:
+        await session.ask("ShowDialPlan", (("Context", MESSAGES),), within=within)
+    except LinkError:
+        words = f"no context [{MESSAGES}] in its dialplan: nobody asks us about text messages"
+        return Finding(subject, Grade.FAILED, words, '#include "messages.conf" (see dialplan/README.md)')
+    return Finding(subject, Grade.OK, f"asks about text messages: context [{MESSAGES}]")
 
 
 async def _clock(subject: str, session: Session, within: float) -> Finding:

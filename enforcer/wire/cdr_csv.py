@@ -69,6 +69,8 @@ def _event(
     if direction is None:
         return None
     uniqueid, userfield, peer, linkedid = _ids(row)
+    # What a transferred leg dials, under its own name, is not what was dialled when the call began.
+    leads = linkedid in ("", uniqueid)
     disposition = row[14]
     cause = CAUSE_OF_DISPOSITION.get(disposition)
     if cause is None and disposition != "FAILED":
@@ -88,10 +90,10 @@ def _event(
         switch=identity.switch,
         account=_account(row, identity, inbound, peer),
         direction=direction,
-        number=row[2],
-        caller=row[1],
+        number=row[2] if leads else "",
+        caller=row[1] if leads else "",
         at=started,
-        channel=channel,
+        channel=channel if leads else "",
         route=endpoint_of(channel if inbound else row[6]),
     )
     return CallEvent(

@@ -33,8 +33,8 @@ def read(
     `unfinished` says whether a text that is no row may become one with the line after it.
     Streams: holds one row at a time.
     """
-    held: list[str] = []
-    first, trouble = 0, ""
+    held: list[str] = []        # lines that are no row yet
+    first, trouble = 0, ""      # the line that the first of them is, and what is wrong with it alone
     for number, line in enumerate(lines, 1):
         text = line.rstrip("\r\n")
         if number == 1:
@@ -46,19 +46,17 @@ def read(
         except ValueError as problem:
             if held:
                 held.append(text)
-                whole = "\n".join(held)
-                if len(held) < MOST_LINES and len(whole) <= LONGEST_ROW and unfinished(whole):
+                if len(held) < MOST_LINES and _open("\n".join(held), unfinished):
                     continue
-                held = []
-                try:
-                    told = _one(whole, row)
-                except ValueError:
+                begun, told = _row_in(held, row)
+                if begun != 0:
                     yield BadInput(f"{name}:{first}", trouble)
-                else:
+                held = []
+                if begun is not None:
                     if told is not None:
                         yield told
                     continue
-            if len(text) <= LONGEST_ROW and unfinished(text):
+            if _open(text, unfinished):
                 held, first, trouble = [text], number, str(problem)
             else:
                 yield BadInput(f"{name}:{number}", str(problem))
@@ -70,6 +68,20 @@ def read(
             yield told
     if held:
         yield BadInput(f"{name}:{first}", trouble)
+
+
+def _open(text: str, unfinished: Callable[[str], bool]) -> bool:
+    return len(text) <= LONGEST_ROW and unfinished(text)
+
+
+def _row_in(held: list[str], row: Callable[[str], Told | None]) -> tuple[int | None, Told | None]:
+    """Where in these lines the row begins that ends with them, and what it tells; None where none does."""
+    for begun in range(len(held) - 1):
+        try:
+            return begun, _one("\n".join(held[begun:]), row)
+        except ValueError:
+            continue
+    return None, None
 
 
 def _one(text: str, row: Callable[[str], Told | None]) -> Told | None:

@@ -23,6 +23,7 @@ from enforcer.wire.freeswitch_causes import q850
 DIRECTIONS = {member.value: member for member in Direction}
 
 _UUID = re.compile(r"[^\s\",]{1,128}")
+_UUIDS = re.compile(r"[^\s\",]{1,128}(?: [^\s\",]{0,128}){3}")
 _USER = re.compile(r"sofia/[^/]+/(?:sip:)?([^@]+)@.+")
 
 
@@ -76,15 +77,15 @@ class Templates:
     def _ours(self, parts: list[str]) -> Leg:
         (
             _, uuid, call, parent, loopback_of, loopback, made, direction, start, answer, end, billmsec,
-            cause, sip_code, context, account, user, gateway, gateway_in, userfield, _, dialled_user, caller, number,
-            dialled,
+            cause, sip_code, context, account, user, gateway, gateway_in, userfield, _, dialled_user, caller,
+            number, dialled,
         ) = parts[: columns.OUR_COLUMNS - 1]
         if made not in ("inbound", "outbound"):
             raise ValueError(f"not a direction of a channel: {made[:20]!r}")
         if direction and direction not in DIRECTIONS:
             raise ValueError(f"enforcer_direction {direction[:20]!r} is not one of {', '.join(DIRECTIONS)}")
-        for one in (uuid, call or uuid, parent or uuid, loopback_of or uuid):
-            _uuid(one)
+        if not _UUIDS.fullmatch(f"{uuid} {call} {parent} {loopback_of}"):
+            raise ValueError(f"not the ids of channels: {uuid[:40]!r} {call[:40]!r} {parent[:40]!r}")
         leads = not (parent or loopback_of) and call in ("", uuid)
         origin = call if call not in ("", uuid) else parent or loopback_of or uuid
         number = dialled or number

@@ -136,7 +136,7 @@ def test_run_gets_the_settings(house: House) -> None:
 
 def test_doctor_looks_at_everything(house: House) -> None:
     subjects = [finding["subject"] for finding in house.json("doctor")]
-    assert subjects == ["configuration", "policy", "ledger", "switch pbx1", "switch pbx1"]
+    assert subjects == ["configuration", "policy", "ledger", "notices", "switch pbx1", "switch pbx1"]
 
 
 def test_doctor_exits_1_and_says_what_to_do(house: House) -> None:
@@ -349,5 +349,7 @@ def test_as_a_process_a_table_in_a_pipe_is_not_cut(house: House) -> None:
 def test_without_a_command_it_shows_the_help(tmp_path: Path) -> None:
     done = enforcer(tmp_path)
     assert done.returncode == 2
-    for command in ("run", "check", "doctor", "mode", "account", "usage", "why", "cdr", "verify"):
+    for command in (
+        "run", "check", "doctor", "mode", "account", "customer", "notice", "usage", "why", "cdr", "verify",
+    ):
         assert f"\n  {command} " in done.stderr

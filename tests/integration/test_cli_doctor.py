@@ -48,6 +48,15 @@ def test_a_switch_set_up_as_documented_is_fine(
     assert findings[2].words.startswith("its clock is 0.")
 
 
+def test_a_switch_that_asks_about_text_messages_is_looked_at_for_that_too(
+    asterisk: Asterisk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    more = 'outbound_contexts = ["from-accounts"]\nmessages = true\n'
+    findings = list(look_at(switch(asterisk, tmp_path, monkeypatch, more), EMERGENCY))
+    assert only(findings, Grade.FAILED) == []
+    assert "asks about text messages: context [enforcer-messages]" in only(findings, Grade.OK)
+
+
 def test_an_emergency_number_that_passes_the_hook_is_found(
     asterisk: Asterisk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -59,7 +59,7 @@ def test_an_opt_out_is_kept_as_e164_with_who_entered_it_and_why(house: House) ->
     assert (one["number"], one["customer"], one["account"]) == ("+12025550123", "big", "acme")
     assert (one["source"], one["by"], one["reason"]) == ("cli", "bob", "by letter")
     assert one["at"] == one["entered"]
-    assert one["honoured_after"] is None
+    assert one["honoured_in"] is None
 
 
 def test_a_second_time_changes_nothing(house: House) -> None:
@@ -158,10 +158,10 @@ def test_one_bad_row_is_named_with_its_line_and_nothing_is_imported(
 def test_a_message_that_opted_out_tells_how_soon_it_was_honoured(house: House) -> None:
     with house.ledger() as ledger:
         ledger.put([JournalEntry(
-            Kind.OPT_OUT, 1000.25, "+12025550123", "big", "acme", {"source": "message", "at": 1000.0}
+            Kind.OPT_OUT, 1000.25, "+12025550123", "big", "acme", {"source": "message", "honoured_in": 0.25}
         )])
     (one,) = house.json("optout", "list")
-    assert (one["source"], one["honoured_after"]) == ("message", "0.250")
+    assert (one["source"], one["honoured_in"]) == ("message", "0.250")
     assert " 0.2 s" in house.ok("optout", "list")
 
 

@@ -8,6 +8,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import closing
 from decimal import Decimal
 from io import StringIO
@@ -18,7 +19,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from enforcer.closing import in_a_process
 from enforcer.control.cli import app
+from enforcer.domain.cycle import BillingCycle
+from enforcer.errors import LedgerError
 from tests.support.rules import NOON
 
 ROOT = Path(__file__).parents[2]
@@ -178,3 +182,34 @@ def test_what_cannot_be_settled_is_one_line_and_changes_nothing(house: House) ->
         done = house.run("settle", *args, code=2)
         assert (done.stdout, done.stderr) == ("", f"enforcer: {line}\n")
         assert house.entries() == []
+
+
+def last_month() -> str:
+    """The last cycle that is over for whoever has the calendar of UTC, and was so for a day."""
+    return BillingCycle().at(BillingCycle().at(time.time() - 86_400).start - 1).label
+
+
+def test_what_closed_is_settled_once_without_a_person_and_money_waits_for_one(house: House) -> None:
+    cycle = last_month()
+    house.told(cdrs("acme", 0, 0).replace("2026-10", cycle))
+    done = house.run("settle-due")
+    assert done.stdout == (
+        f"{cycle}: customers acme-inc: 1 breach, 0 strikes written or withdrawn, "
+        f"1 charge waits for `enforcer settle --cycle {cycle}`\n"
+    )
+    assert house.run("settle-due").stdout == "nothing is due\n"
+    assert house.entries() == []
+    config = house.directory / "enforcer.toml"
+    config.write_text(config.read_text() + "[settle]\nauto = true\n")
+    assert house.run("settle-due").stdout.endswith("1 charge written\n")
+    assert house.entries() == [("acme-inc", "0.01", 0)]
+    assert json.loads(house.run("settle-due", "--json").stdout) == []
+
+
+async def test_the_enforcer_settles_in_a_process_of_its_own(house: House, monkeypatch: Any) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    house.told(cdrs("acme", 0).replace("2026-10", last_month()))
+    (found,) = await in_a_process(house.directory / "enforcer.toml")
+    assert (found["cycle"], found["customers"], found["charges"]) == (last_month(), 1, False)
+    with pytest.raises(LedgerError, match="no such file"):
+        await in_a_process(house.directory / "elsewhere.toml")

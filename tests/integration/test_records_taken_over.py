@@ -71,7 +71,7 @@ def attempt(account: str = "acme", number: str = NUMBER, name: str = "1") -> Cal
     (("optout", "add", NUMBER, "--account", "acme"), {"acme", "apex"}),     # each call has to be seen now
     (("strike", "add", "--account", "acme", "--kind", "copyright"), {"acme"}),
 ])
-async def test_what_goes_on_record_withdraws_leases_at_the_next_round(
+async def test_what_goes_on_record_withdraws_leases_at_once(
     desk: Desk, command: tuple[str, ...], withdrawn: set[str]
 ) -> None:
     ears = Ears()
@@ -83,12 +83,15 @@ async def test_what_goes_on_record_withdraws_leases_at_the_next_round(
     assert {one.account for one in granted if isinstance(one, GrantLease)} == {"acme", "apex", "solo"}
 
     stop = asyncio.Event()
+    hurried: list[bool] = []
+    admission.hurry = lambda: hurried.append(True)
     async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
         tasks.create_task(serve(house, stop), name="enforcer")
         await asyncio.to_thread(desk.ok, *command)
         await ears.took_over.wait()
-        done = admission.round("pbx1", time.time())
+        done = admission.urgent("pbx1", time.time())
         stop.set()
+    assert hurried      # the links do not wait for their next round
     assert {one.account for one in done if isinstance(one, WithdrawLease)} == withdrawn
 
 
@@ -120,6 +123,6 @@ async def test_the_head_of_the_chain_is_logged_as_it_starts_and_stops(desk: Desk
     heads = [str(about["head"]) for what, about in ears.noted if what == "head of the chain"]
     assert len(heads) == 2
     assert all(re.fullmatch(r"\d+:[0-9a-f]{64}", head) for head in heads)
-    assert int(heads[1].partition(":")[0]) == 3 + 1 + 1     # three accounts, a decision, and the opt-out
+    assert int(heads[1].partition(":")[0]) == 3 + 1 + 1 + 1     # accounts, pack, decision, opt-out
     for head in heads:
         desk.ok("verify", "--head", head)

@@ -9,6 +9,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from enforcer.admission import Admission
+from enforcer.announced import carry_out
 from enforcer.delivery import Carrier, Delivery, Schedule
 from enforcer.domain.account import Account, Customer
 from enforcer.domain.call import Direction
@@ -93,7 +94,7 @@ class House:
         self.post = Post()
         self.modes = [ModeSetting(mode)]
         self.later: list[Callable[[], None]] = []
-        stationery = Stationery("lab", Templates(), "+1 212 555 0100")
+        self.stationery = stationery = Stationery("lab", Templates(), "+1 212 555 0100")
         self.watch = Watch(
             self.ledger, stationery, lambda: self.admission.policy, lambda: self.admission.modes,
             lambda: self.admission.orders.callers(),
@@ -137,7 +138,7 @@ class House:
         self.clock.now += seconds
         self.ledger.changed_elsewhere()
         new = self.watch.tick(self.clock.now)
-        if self.watch.due(self.clock.now):
+        if carry_out(self.ledger, self.stationery, self.clock.now):
             self.admission.steer(Modes(self.modes), self.clock.now)
         await self.delivery.round(self.clock)
         return new

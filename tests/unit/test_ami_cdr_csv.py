@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -120,3 +120,68 @@ def test_a_bad_row_is_named_by_file_and_line_and_the_others_go_on(bad: str, says
     assert isinstance(problem, BadInput)
     assert problem.where == "Master.csv:2"
     assert says in problem.problem
+
+
+def test_each_row_names_the_leg_that_it_is_about() -> None:
+    assert only(ROW).legs == "PJSIP/carrier-000000eb"
+    assert only(ROW.replace("PJSIP/carrier-000000eb", "")).legs == ""
+    assert only(ROW.replace("PJSIP/carrier-000000eb", "Local/1000@x-00000001;1")).legs == ""
+
+
+def test_what_a_transferred_leg_dials_is_not_the_number_of_the_call() -> None:
+    transferred = ROW.replace(UNIQUEID, ',"lab1-1795309505.426"', 1)
+    attempt = only(transferred).attempt
+    assert (attempt.account, attempt.number, attempt.caller, attempt.channel) == ("acme", "", "", "")
+
+
+def test_a_value_may_hold_line_breaks() -> None:
+    broken = ROW.replace("Acme, Inc.", "Acme\n\nInc.\r\n,")
+    good, other = read(*(broken + "\n").splitlines(keepends=True), ROW)
+    assert isinstance(good, CallEvent)
+    assert isinstance(other, CallEvent)
+    assert good.attempt == other.attempt
+
+
+def test_line_ends_and_a_byte_order_mark_are_not_part_of_a_row() -> None:
+    assert len(read("\ufeff" + ROW + "\r\n", "\r\n", ROW + "\n", ROW)) == 3
+
+
+def test_a_row_cut_within_its_last_columns_is_bad_or_tells_the_same_call() -> None:
+    """Columns that cdr.conf does not ask for may be missing: a cut there can't be seen, and does no harm."""
+    whole = only(ROW)
+    for cut in range(1, len(ROW)):
+        told, good = read(ROW[:cut] + "\n", ROW + "\n")
+        assert isinstance(good, CallEvent)
+        assert isinstance(told, BadInput) or told.attempt.at == whole.attempt.at
+
+
+@pytest.mark.parametrize("name", ["\x00\x1b[31m", "\u2028\x0b\x1c", "Ü\ufffd", "'", ",", "'; x"])
+def test_any_name_leaves_the_row_what_it_is(name: str) -> None:
+    assert only(ROW.replace("Acme, Inc.", name)).attempt == only(ROW).attempt
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "duration", "at", "over"),
+    [
+        ("01:50:00", "01:10:00", 1200, "2026-11-01 01:50:00-04:00", "2026-11-01 01:10:00-05:00"),
+        ("01:50:00", "02:10:00", 1200, "2026-11-01 01:50:00-05:00", "2026-11-01 02:10:00-05:00"),
+        ("01:50:00", "02:10:00", 4800, "2026-11-01 01:50:00-04:00", "2026-11-01 02:10:00-05:00"),
+        ("00:50:00", "01:10:00", 4800, "2026-11-01 00:50:00-04:00", "2026-11-01 01:10:00-05:00"),
+        ("01:10:00", "01:20:00", 600, "2026-11-01 01:10:00-04:00", "2026-11-01 01:20:00-04:00"),
+    ],
+)
+def test_durations_tell_which_showing_of_an_hour_is_meant(
+    start: str, end: str, duration: int, at: str, over: str
+) -> None:
+    row = ROW.replace("13,12", f"{duration},{duration}")
+    for second, text in (("04", start), ("05", start), ("17", end)):
+        row = row.replace(f"2026-11-22 01:05:{second}", f"2026-11-01 {text}")
+    event = only(row, zone=ZoneInfo("America/New_York"))
+    assert event.attempt.at == event.answered_at == datetime.fromisoformat(at).timestamp()
+    assert event.at == datetime.fromisoformat(over).timestamp()
+
+
+def test_a_time_that_no_clock_showed_is_a_bad_row_that_asks_for_the_zone() -> None:
+    (told,) = read(ROW.replace("2026-11-22 01:05", "2026-03-29 02:05"), zone=ZoneInfo("Europe/Berlin"))
+    assert isinstance(told, BadInput)
+    assert "no clock of Europe/Berlin ever showed 2026-03-29 02:05" in told.problem

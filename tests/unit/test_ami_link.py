@@ -396,14 +396,13 @@ async def test_a_silent_switch_is_noticed_by_its_missing_pong(server: AmiServer)
 async def test_reconnecting_waits_longer_each_time_and_is_jittered(server: AmiServer) -> None:
     server.banner = b"go away\r\n"
     ticks = Ticks()
-    async with linked(server, Judge(), ticks) as link:
+    async with linked(server, Judge(), ticks):
         for _attempt in range(8):
             await ticks.asleep()
             ticks.wake()
         await ticks.asleep()
         assert ticks.pauses[:9] == [0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 15.0, 15.0, 15.0]
-        link._jitter = lambda: 0.0
-        assert link._pause(1) == 0.25, "never less than half"
+        assert Deadlines().pause(1, 0.0) == 0.25, "never less than half"
 
 
 async def test_closing_while_waiting_to_reconnect_leaves_no_zombie(server: AmiServer) -> None:

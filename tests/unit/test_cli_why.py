@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import pytest
 
-from enforcer.admission import Admission
 from enforcer.control.commands import Known, SetMode, SetStanding, act
 from enforcer.control.report import report
-from enforcer.control.why import Case, Explanation, explain
-from enforcer.domain.account import Account, AccountType, Standing
+from enforcer.domain.account import Standing
 from enforcer.domain.call import CallAttempt, CallEvent, Direction, Phase
-from enforcer.domain.mode import Mode, Modes
-from enforcer.domain.numbers import NumberPlan
+from enforcer.domain.mode import Mode
 from enforcer.errors import BadInput
-from enforcer.ledger.memory import MemoryLedger
-from enforcer.packs import load
+from tests.support.desk import ACME, NOW, Desk
 
 PACK = """
 [pack]
@@ -32,58 +25,18 @@ scope = "customer"
 min_attempts = 10
 critical = { at = 4, verdict = "block", sip_code = 603 }
 """
-NOW = 1_795_309_510.0  # 2026-11-21 20:05:10 in New York
-ACME = Account("acme", "acme-inc", AccountType.PBX, timezone="America/New_York")
 
 
-class Desk:
-    """A ledger with one account, the rule above, and calls as a switch would tell them."""
-
-    def __init__(self, tmp_path: Path, mode: Mode) -> None:
-        pack = tmp_path / "house.toml"
-        pack.write_text(PACK)
-        self.now = NOW
-        self.policy = load([pack], {603})
-        plan = NumberPlan("US")
-        self.ledger = MemoryLedger(plan.classify, lambda: self.now)
-        self.ledger.put_accounts([ACME])
-        self.ledger.use(self.policy)
-        self.modes = Modes((), Mode.MONITOR)
-        self.admission = Admission(
-            self.ledger, plan, self.policy, self.modes, prefix="d1", later=lambda call: call()
-        )
-        if mode is not Mode.MONITOR:
-            act(SetMode(mode, "acme", who="alice", why="complaint"), self.ledger, Known(), NOW - 60)
-            self.modes.put(self.ledger.modes()[-1])
-
-    def call(self, serial: int, talked: float | None) -> str:
-        """One outbound call, asked about and ended; the id of the decision."""
-        attempt = CallAttempt(
-            f"pbx1/{serial}", "pbx1", "acme", Direction.OUTBOUND, "12025550123", "100", self.now
-        )
-        decision = self.admission.admit(attempt)
-        answered = None if talked is None else self.now
-        end = CallEvent(Phase.ENDED, attempt, self.now + (talked or 0.0), answered, hangup_cause=16)
-        self.admission.observe(end)
-        self.now += 1.0
-        return decision.decision_id
-
-    def why(self, subject: str) -> Explanation:
-        told = explain(Case(self.ledger, self.policy, Mode.MONITOR, self.now), subject)
-        json.dumps(told.facts)
-        return told
-
-
-def breached(tmp_path: Path, mode: Mode) -> tuple[Desk, str]:
+def breached(mode: Mode) -> tuple[Desk, str]:
     """Two completed calls, eighteen that failed, and the decision on the next."""
-    desk = Desk(tmp_path, mode)
+    desk = Desk(PACK, mode)
     for serial in range(20):
         desk.call(serial, 60.0 if serial < 2 else None)
     return desk, desk.call(99, None)
 
 
-def test_a_blocked_call_names_clause_numbers_mode_and_what_would_help(tmp_path: Path) -> None:
-    desk, decision_id = breached(tmp_path, Mode.BLOCK)
+def test_a_blocked_call_names_clause_numbers_mode_and_what_would_help() -> None:
+    desk, decision_id = breached(Mode.BLOCK)
     told = desk.why(decision_id)
     text = "\n".join([told.title, *told.lines])
     assert "2026-11-21 20:05" in told.title
@@ -93,12 +46,12 @@ def test_a_blocked_call_names_clause_numbers_mode_and_what_would_help(tmp_path: 
     assert "policy house@7" in text
     assert "cycle 2026-11, 2026-11-01 00:00:00 EDT to 2026-12-01 00:00:00 EST" in text
     assert "mode block: account acme, set by alice 2026-11-21 20:04:10 EST (complaint)" in text
-    assert "completed calls in a row would bring the ratio below 4" in text
+    assert "1 completed call would bring it below its limit (4)" in text
     assert "`enforcer mode set monitor --account acme --rule asr` lets its calls go untouched." in text
 
 
-def test_the_remedy_it_names_is_just_enough(tmp_path: Path) -> None:
-    desk = Desk(tmp_path, Mode.MONITOR)
+def test_the_remedy_it_names_is_just_enough() -> None:
+    desk = Desk(PACK)
     for serial in range(20):
         desk.call(serial, 60.0 if serial < 2 else None)
     told = desk.why(desk.call(50, None))
@@ -114,22 +67,22 @@ def test_the_remedy_it_names_is_just_enough(tmp_path: Path) -> None:
     assert not after.findings
 
 
-def test_in_monitor_it_says_what_block_would_have_said(tmp_path: Path) -> None:
-    desk, decision_id = breached(tmp_path, Mode.MONITOR)
+def test_in_monitor_it_says_what_block_would_have_said() -> None:
+    desk, decision_id = breached(Mode.MONITOR)
     text = "\n".join(desk.why(decision_id).lines)
     assert "allowed (mode block would have said: block)" in text
     assert "default of the configuration" in text
     assert "`enforcer mode set block --account acme --rule asr` puts that verdict in force." in text
 
 
-def test_the_mode_is_the_one_of_that_time(tmp_path: Path) -> None:
-    desk, decision_id = breached(tmp_path, Mode.BLOCK)
+def test_the_mode_is_the_one_of_that_time() -> None:
+    desk, decision_id = breached(Mode.BLOCK)
     act(SetMode(Mode.OFF, "acme", who="bob"), desk.ledger, Known(), desk.now)
     assert "set by alice" in "\n".join(desk.why(decision_id).lines)
 
 
-def test_a_call_is_explained_by_its_id_with_or_without_the_switch(tmp_path: Path) -> None:
-    desk, decision_id = breached(tmp_path, Mode.BLOCK)
+def test_a_call_is_explained_by_its_id_with_or_without_the_switch() -> None:
+    desk, decision_id = breached(Mode.BLOCK)
     told = desk.why("99")
     assert told.title == "call pbx1/99"
     assert any("blocked by enforcement, so it counts in no ratio" in line for line in told.lines)
@@ -137,8 +90,8 @@ def test_a_call_is_explained_by_its_id_with_or_without_the_switch(tmp_path: Path
     assert told.facts["call"]["refusal"] == "blocked"
 
 
-def test_a_call_nobody_asked_about_says_so(tmp_path: Path) -> None:
-    desk = Desk(tmp_path, Mode.MONITOR)
+def test_a_call_nobody_asked_about_says_so() -> None:
+    desk = Desk(PACK)
     attempt = CallAttempt("pbx1/7", "pbx1", "acme", Direction.OUTBOUND, "911", "100", NOW)
     desk.ledger.apply(CallEvent(Phase.ENDED, attempt, NOW + 5, NOW))
     told = desk.why("pbx1/7")
@@ -146,8 +99,8 @@ def test_a_call_nobody_asked_about_says_so(tmp_path: Path) -> None:
     assert any("Nobody asked about it" in line for line in told.lines)
 
 
-def test_an_account_shows_headroom_and_its_last_decision(tmp_path: Path) -> None:
-    desk = Desk(tmp_path, Mode.MONITOR)
+def test_an_account_shows_headroom_and_its_last_decision() -> None:
+    desk = Desk(PACK)
     for serial in range(4):
         desk.call(serial, 60.0)
     told = desk.why("acme")
@@ -157,9 +110,9 @@ def test_an_account_shows_headroom_and_its_last_decision(tmp_path: Path) -> None
     assert told.facts["rules"][0]["headroom"] == 11
 
 
-def test_headroom_is_what_can_really_still_be_tried(tmp_path: Path) -> None:
+def test_headroom_is_what_can_really_still_be_tried() -> None:
     """Eleven more calls that fail are fine; the twelfth meets the rule."""
-    desk = Desk(tmp_path, Mode.MONITOR)
+    desk = Desk(PACK)
     for serial in range(4):
         desk.call(serial, 60.0)
     decisions = [desk.ledger.decision(desk.call(100 + serial, None)) for serial in range(13)]
@@ -168,28 +121,28 @@ def test_headroom_is_what_can_really_still_be_tried(tmp_path: Path) -> None:
     assert decisions[12].findings
 
 
-def test_a_suspension_is_explained_with_its_way_back(tmp_path: Path) -> None:
-    desk = Desk(tmp_path, Mode.MONITOR)
+def test_a_suspension_is_explained_with_its_way_back() -> None:
+    desk = Desk(PACK)
     act(SetStanding("acme", Standing.SUSPENDED, "alice", "unpaid"), desk.ledger, Known(), NOW)
     text = "\n".join(desk.why(desk.call(1, None)).lines)
     assert "unpaid (by alice)" in text
     assert "`enforcer account resume acme` lets it call again." in text
 
 
-def test_hostile_text_moves_no_cursor(tmp_path: Path) -> None:
-    desk = Desk(tmp_path, Mode.MONITOR)
+def test_hostile_text_moves_no_cursor() -> None:
+    desk = Desk(PACK)
     attempt = CallAttempt("pbx1/7", "pbx1", "acme", Direction.OUTBOUND, "1\x1b[2J", "\x07", NOW)
     desk.ledger.apply(CallEvent(Phase.STARTED, attempt, NOW))
     assert all(line.isprintable() for line in desk.why("pbx1/7").lines)
 
 
-def test_what_is_unknown_gets_a_suggestion(tmp_path: Path) -> None:
+def test_what_is_unknown_gets_a_suggestion() -> None:
     with pytest.raises(BadInput, match=r"no such decision, call or account: 'acne'; did you mean 'acme'\?"):
-        Desk(tmp_path, Mode.MONITOR).why("acne")
+        Desk(PACK).why("acne")
 
 
-def test_usage_tells_calls_and_rules_of_a_cycle(tmp_path: Path) -> None:
-    desk, _ = breached(tmp_path, Mode.BLOCK)
+def test_usage_tells_calls_and_rules_of_a_cycle() -> None:
+    desk, _ = breached(Mode.BLOCK)
     standing = report(desk.ledger, desk.policy, desk.modes, ACME, desk.now)
     facts = standing.facts()
     (outbound,) = facts["totals"]
@@ -204,8 +157,8 @@ def test_usage_tells_calls_and_rules_of_a_cycle(tmp_path: Path) -> None:
     )
 
 
-def test_usage_of_a_past_cycle_has_no_headroom(tmp_path: Path) -> None:
-    desk = Desk(tmp_path, Mode.MONITOR)
+def test_usage_of_a_past_cycle_has_no_headroom() -> None:
+    desk = Desk(PACK)
     for serial in range(12):
         desk.call(serial, None)
     (line,) = report(desk.ledger, desk.policy, desk.modes, ACME, NOW + 40 * 86_400, "2026-11").lines
@@ -220,7 +173,7 @@ def test_usage_of_a_past_cycle_has_no_headroom(tmp_path: Path) -> None:
         ("2027-01", "has not begun yet"),
     ],
 )
-def test_a_cycle_that_is_none_is_refused(tmp_path: Path, cycle: str, problem: str) -> None:
-    desk = Desk(tmp_path, Mode.MONITOR)
+def test_a_cycle_that_is_none_is_refused(cycle: str, problem: str) -> None:
+    desk = Desk(PACK)
     with pytest.raises(BadInput, match=f"--cycle: .*{problem}"):
         report(desk.ledger, desk.policy, desk.modes, ACME, NOW, cycle)

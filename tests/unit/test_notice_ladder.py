@@ -6,9 +6,14 @@ from dataclasses import replace
 
 import pytest
 
+from enforcer.domain.account import Standing
+from enforcer.domain.call import CallAttempt, CallEvent, Phase
 from enforcer.domain.decision import Level, Verdict
+from enforcer.domain.journal import JournalEntry, Kind
+from enforcer.domain.measure import Measure, Scope
 from enforcer.domain.mode import Mode, Modes, ModeSetting
 from enforcer.domain.notice import About, Audience, Stage, step
+from enforcer.errors import LedgerError
 from tests.support.notices import DAY, MAIL, OPS, House, limit
 from tests.support.rules import rule
 
@@ -17,6 +22,11 @@ def over(house: House, calls: int = 4) -> None:
     """One call more than the limit, unless told otherwise."""
     for _ in range(calls):
         house.call()
+
+
+def _ended(house: House, attempt: CallAttempt) -> CallEvent:
+    """The call ends unanswered."""
+    return CallEvent(Phase.ENDED, attempt, house.clock.now, hangup_cause=16)
 
 
 async def test_a_limit_blocks_only_when_its_notice_was_delivered_and_the_grace_has_ended() -> None:
@@ -174,12 +184,6 @@ async def test_whoever_jumps_over_the_limit_is_not_warned_afterwards() -> None:
         assert [n.about for n in house.notices(Audience.OPS)] == [About.LEVEL, *expected]
 
 
-def _ended(house: House, attempt):  # type: ignore[no-untyped-def]
-    from enforcer.domain.call import CallEvent, Phase
-
-    return CallEvent(Phase.ENDED, attempt, house.clock.now, hangup_cause=16)
-
-
 @pytest.mark.parametrize(("mode", "ops", "customer"), [
     (Mode.OFF, 0, 0), (Mode.MONITOR, 1, 0), (Mode.TAG, 1, 1), (Mode.THROTTLE, 1, 1), (Mode.BLOCK, 1, 1),
 ])
@@ -281,9 +285,6 @@ async def test_a_breach_while_the_notice_holds_needs_no_new_grace() -> None:
 
 
 async def test_strikes_ask_ops_to_decide_once() -> None:
-    from enforcer.domain.account import Standing
-    from enforcer.domain.journal import JournalEntry, Kind
-
     house = House(rule("strikes", 1, cycles=1, verdict=Verdict.ALLOW, propose=Standing.TERMINATED))
     house.register("acme", "big", MAIL)
     body = {"kind": "copyright", "at": house.clock.now, "who": "anna"}
@@ -307,8 +308,6 @@ async def test_no_address_for_ops_means_the_log() -> None:
 
 
 async def test_a_customers_level_is_one_notice_for_all_accounts() -> None:
-    from enforcer.domain.measure import Measure, Scope
-
     house = House(limit(3, measure=Measure(Scope.CUSTOMER)))
     house.register("acme", "big", MAIL, timezone="Europe/Berlin", anchor_day=15)
     house.register("apex", "big", MAIL)
@@ -321,8 +320,6 @@ async def test_a_customers_level_is_one_notice_for_all_accounts() -> None:
 
 
 async def test_a_disk_that_refuses_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    from enforcer.errors import LedgerError
-
     house = House(limit(3))
     house.register("acme", "big", MAIL)
     over(house)
@@ -339,8 +336,6 @@ async def test_a_disk_that_refuses_loses_nothing(monkeypatch: pytest.MonkeyPatch
 
 
 async def test_without_sent_on_record_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    from enforcer.errors import LedgerError
-
     house = House(limit(3))
     house.register("acme", "big", MAIL)
     over(house)
@@ -357,8 +352,6 @@ async def test_without_sent_on_record_nothing_is_sent(monkeypatch: pytest.Monkey
 
 
 async def test_a_standing_finding_is_nobodys_level() -> None:
-    from enforcer.domain.account import Standing
-
     house = House(limit(3))
     house.register("acme", "big", MAIL)
     account = house.ledger.account("acme")

@@ -91,6 +91,15 @@ def test_the_example_loads_and_shows_the_defaults(tmp_path: Path) -> None:
                 "# read_",
                 "# format",
                 "# listen",
+                "# [notices",
+                "# ops",
+                "# mail",
+                "# from",
+                "# contact",
+                "# templates",
+                "# retry",
+                "# deadline",
+                "# sweep",
             )
         )
     ]

@@ -13,9 +13,12 @@ import pytest
 from enforcer.control.rows import Row
 from enforcer.control.settlement import Settlement, settlement
 from enforcer.domain.account import Account, AccountType, Standing
-from enforcer.domain.call import Direction
-from enforcer.domain.charge import Charge, Claim, Per
+from enforcer.domain.call import Direction, Medium
+from enforcer.domain.charge import Charge, Claim, On, Per
+from enforcer.domain.decision import Level
+from enforcer.domain.journal import JournalEntry, Kind
 from enforcer.domain.measure import Measure, Scope
+from enforcer.domain.notice import About, Audience, Notice, NoticeTerms, Stage, created, step
 from enforcer.domain.numbers import NumberPlan
 from enforcer.domain.policy import Pack, Policy
 from enforcer.errors import BadInput
@@ -23,7 +26,7 @@ from enforcer.history import Revisions
 from enforcer.ledger.memory import MemoryLedger
 from enforcer.packs import load
 from enforcer.wire.answer import SIP_CODES
-from tests.support.ledgers import DAY, Call
+from tests.support.ledgers import DAY, Call, Clock
 from tests.support.rules import NOON, rule
 
 IP2CALL = load([Path(__file__).parents[2] / "policies/ip2call.toml"], SIP_CODES)
@@ -38,6 +41,7 @@ class House:
     """A ledger, and what is settled from it."""
 
     ledger: MemoryLedger
+    clock: Clock
     policy: Policy = IP2CALL
     count: int = 0
 
@@ -68,7 +72,8 @@ def found(rows: Iterable[Row], rule_id: str, customer: str = "big", account: str
 
 @pytest.fixture
 def house() -> House:
-    return House(MemoryLedger(NumberPlan("US").classify, lambda: NOON))
+    clock = Clock()
+    return House(MemoryLedger(NumberPlan("US").classify, clock), clock)
 
 
 def flat(name: str, kind: AccountType = PBX, channels: int = 0, plan: str = "flat") -> Account:
@@ -301,3 +306,212 @@ def test_a_rule_that_is_settled_only_takes_no_seat_and_no_counter() -> None:
     assert not any(one.settled_only for one in IP2CALL.about(account))
     live = Policy([one for one in IP2CALL.rules if not one.settled_only])
     assert IP2CALL.measures == live.measures
+
+
+CUSTOMERS = Measure(Scope.CUSTOMER)
+EACH = Charge(Decimal("0.1"), Per.ATTEMPT)
+
+
+def test_signals_are_tallied_like_the_rule_itself(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    signal = rule("short_calls", 20, measure=CUSTOMERS)
+    house.policy = Policy([
+        rule("attempts", 2, measure=CUSTOMERS, also=(signal,), charge=replace(EACH, on=On.EXCESS)),
+    ])
+    house.has(flat("a"), flat("b"))
+    house.called("a", 60, 60)
+    house.called("b", 60)
+    assert not house.row("attempts").settled.breached       # more than two attempts, and none short
+    house.called("b", 3)
+    row = house.row("attempts")
+    assert (row.settled.breached, row.charge) == (True, Decimal("0.2"))
+    monkeypatch.setattr("enforcer.control.settlement.MANY", 1)
+    assert house.row("attempts") == row
+
+
+def test_what_only_single_calls_show_is_settled_for_many_accounts_as_for_one(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.policy = Policy([rule("distinct_numbers", 1), rule("short_calls", 10), rule("messages", 1)])
+    house.has(flat("a"), flat("quiet"))
+    house.called("a", 60, number="12125550100")
+    house.called("a", 60, number="12125550101")
+    rows = house.settled().rows
+    assert [(row.account, row.rule.spec.id) for row in rows if row.settled.breached] == [
+        ("a", "distinct_numbers"),
+    ]
+    monkeypatch.setattr("enforcer.control.settlement.MANY", 1)
+    assert house.settled().rows == rows
+
+
+def test_messages_are_settled_apart_from_calls(house: House) -> None:
+    house.policy = Policy([
+        rule("messages", 1, charge=Charge(Decimal("0.01"), Per.MESSAGE)), rule("attempts", 1),
+    ])
+    house.has(flat("a"))
+    house.called("a", 60)
+    house.ledger.absorb([
+        Call(f"m{n}", "a", start=OCTOBER + n, medium=Medium.MESSAGE).sent() for n in range(2)
+    ])
+    assert house.row("messages", account="a").charge == Decimal("0.02")
+    assert house.row("attempts", account="a").settled.value == 1
+
+
+def test_a_diluted_average_names_the_accounts_that_nobody_uses(house: House) -> None:
+    house.policy = Policy([rule("diluted_average", 1000, measure=CUSTOMERS, types=frozenset({PBX}))])
+    house.has(flat("a"), flat("b"), flat("c"))
+    house.called("a", 1500 * 60)
+    row = house.row("diluted_average")
+    assert (row.settled.value, row.settled.breached, row.settled.attempts) == (1500, True, 1)
+    assert [share.account for share in row.idle] == ["b", "c"]
+    assert row.pulling_up == []
+    assert house.settled().notes == []
+
+
+def test_a_charge_on_notice_waits_for_it_and_the_excess_is_shown_all_the_same(house: House) -> None:
+    house.policy = Policy([rule("attempts", 1, charge=EACH, notice=NoticeTerms(7 * DAY, 90 * DAY))])
+    house.has(flat("a"))
+    house.called("a", 0, 0)
+    told = house.settled()
+    (row,) = told.rows
+    assert (row.settled.breached, row.settled.owed, row.charge) == (True, Decimal("0.2"), 0)
+    assert row.held == "no notice was given"
+    assert told.notes == [
+        "customer big, account a, attempts: 0.20 USD for the breach are not charged: no notice was given"
+    ]
+    assert told.written == []
+
+
+@pytest.mark.parametrize(("delivered", "charge"), [
+    (None, "0"), (18 * DAY, "0"), (11 * DAY, "0.2"),      # October has 18.5 days left
+])
+def test_a_charge_on_notice_is_owed_once_it_was_delivered_and_grace_is_over(
+    house: House, delivered: float | None, charge: str
+) -> None:
+    house.policy = Policy([rule("attempts", 1, charge=EACH, notice=NoticeTerms(7 * DAY, 90 * DAY))])
+    house.has(flat("a"))
+    house.called("a", 0, 0)
+    notice = Notice(
+        "n-1", Audience.CUSTOMER, About.LEVEL, "big", "a", "attempts", Level.WARNING, "2026-10", OCTOBER,
+        7 * DAY, 90 * DAY,
+    )
+    house.ledger.put([created(notice), step(notice, Stage.SENT, OCTOBER)])
+    if delivered is not None:
+        house.ledger.put([step(notice, Stage.DELIVERED, OCTOBER + delivered)])
+    assert house.row("attempts", account="a").charge == Decimal(charge)
+    # Ops were told, or another account was: that is no notice to this one.
+    house.called("b", 0, 0)
+    assert house.row("attempts", "b", "b").held == "no notice was given"
+
+
+STRICT = Policy([rule("asr", 4, measure=CUSTOMERS, strike=True)])
+
+
+def test_a_breach_is_one_strike_however_often_it_is_settled(house: House) -> None:
+    house.policy = STRICT
+    house.has(flat("a"))
+    house.called("a", 0, 0)
+    (entry,) = house.settled().struck
+    (strike,) = house.ledger.registers.strikes.all("big")
+    assert (strike.id, strike.kind, strike.cycle, strike.account) == (entry.ref, "asr", "2026-10", "")
+    assert strike.at == 1_790_812_800.0         # 2026-10-01, the first moment of the cycle
+    assert strike.why == "clause of asr: attempts per completed call 2/0, limit 4"
+    house.called("a", 0)
+    assert house.settled().struck == []
+
+
+def test_a_corrected_record_withdraws_a_strike_and_another_one_strikes_again(house: House) -> None:
+    house.policy = STRICT
+    house.has(flat("a"))
+    house.called("a", 0)
+    strikes = house.ledger.registers.strikes
+    (first,) = house.settled().struck
+    house.called("a", 60)
+    assert [(e.kind, e.ref) for e in house.settled().struck] == [(Kind.PARDON, first.ref)]
+    assert strikes.of("big", "", frozenset(), 0) == []
+    assert house.settled().struck == []
+    house.called("a", 0, 0)
+    (second,) = house.settled().struck
+    assert second.ref == f"{first.ref}-2"
+    assert [strike.id for strike in strikes.of("big", "", frozenset(), 0)] == [second.ref]
+    assert house.settled().struck == []
+
+
+def test_a_strike_that_people_withdrew_stays_withdrawn(house: House) -> None:
+    house.policy = STRICT
+    house.has(flat("a"))
+    house.called("a", 0)
+    (entry,) = house.settled().struck
+    pardon = JournalEntry(Kind.PARDON, NOON, entry.ref, "big", body={"why": "their PBX was hacked"})
+    house.ledger.put([pardon])
+    assert house.settled().struck == []
+    assert house.ledger.registers.strikes.of("big", "", frozenset(), 0) == []
+
+
+def test_a_strike_that_people_entered_is_none_of_a_settlements(house: House) -> None:
+    house.policy = STRICT
+    house.has(flat("a"))
+    house.called("a", 60)
+    body = {"kind": "asr", "at": OCTOBER, "cycle": "2026-10"}
+    house.ledger.put([JournalEntry(Kind.STRIKE, NOON, "s-by-hand", "big", body=body)])
+    assert house.settled().struck == []
+
+
+def test_what_a_customer_did_before_an_account_went_elsewhere_stays_with_it(house: House) -> None:
+    house.clock.now = OCTOBER - 40 * DAY
+    house.has(flat("a"), flat("b", TRUNK))
+    house.called("a", 0, start=OCTOBER)
+    house.clock.now = OCTOBER + DAY
+    house.has(replace(flat("a"), customer="other"))
+    house.called("a", 60, start=OCTOBER + DAY)
+    house.policy = Policy([rule("asr", 4, measure=CUSTOMERS, types=frozenset({PBX})), rule("attempts", 5)])
+    rows = {(row.customer, row.account, row.rule.spec.id): row for row in house.settled().rows}
+    assert set(rows) == {
+        ("big", "", "asr"), ("big", "b", "attempts"), ("other", "", "asr"), ("other", "a", "attempts"),
+    }
+    assert rows["big", "", "asr"].settled.attempts == 1
+    assert rows["other", "", "asr"].settled.attempts == 1
+    assert rows["other", "a", "attempts"].settled.attempts == 2
+
+
+def test_an_account_registered_after_a_cycle_was_over_is_no_part_of_it(house: House) -> None:
+    house.clock.now = OCTOBER - 40 * DAY
+    house.has(flat("a"))
+    house.called("a", 1500 * 60)
+    house.called("stray", 0)
+    before = house.settled()
+    assert house.row("excessive.pbx").settled.value == 1500
+    house.clock.now = NOON
+    house.has(flat("late"), flat("stray"), Account("x", "new"))
+    assert house.settled() == before._replace(written=[])
+
+
+def test_what_is_registered_on_the_first_day_counts_from_the_beginning(house: House) -> None:
+    house.has(flat("a"))
+    house.called("a", 1500 * 60)
+    house.clock.now += DAY
+    house.has(flat("b"))
+    house.clock.now += 1
+    house.has(flat("c"))
+    (row,) = found(house.settled(now=house.clock.now).rows, "excessive.pbx")
+    assert [share.account for share in row.shares] == ["a", "b"]
+
+
+def test_a_first_settlement_closes_the_register_for_its_cycle(house: House) -> None:
+    house.has(flat("a"))
+    house.called("a", 1500 * 60)
+    before = house.settled(now=NOON + 1)
+    house.clock.now = NOON + 2
+    house.has(flat("b"))
+    assert house.settled(now=NOON + 3) == before._replace(written=[])
+
+
+def test_a_change_of_plan_counts_from_the_cycle_in_which_it_is_made(house: House) -> None:
+    house.clock.now = OCTOBER - 40 * DAY
+    house.has(flat("a"), flat("b"))
+    house.called("a", HOUR, start=OCTOBER - 30 * DAY)
+    house.called("a", HOUR)
+    house.clock.now = OCTOBER
+    house.has(flat("a", plan="metered"))
+    (september,) = [r for r in house.settled(cycle="2026-09").rows if r.rule.spec.id == "excessive.pbx"]
+    assert [share.account for share in september.shares] == ["a", "b"]
+    assert [share.account for share in house.row("excessive.pbx").shares] == ["b"]

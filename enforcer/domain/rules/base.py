@@ -16,6 +16,7 @@ from enforcer.domain.call import CallAttempt
 from enforcer.domain.charge import Charge, Per
 from enforcer.domain.cycle import Period
 from enforcer.domain.decision import Level, OnFailure, Verdict
+from enforcer.domain.joining import MOST_LEGS
 from enforcer.domain.measure import Measure, Window
 from enforcer.domain.notice import NoticeTerms
 from enforcer.domain.rules.pace import Pace, Pacer
@@ -121,7 +122,8 @@ class Rule:
     the kind `sheds`.
 
     `spec.measure` is the measure the kind really needs, whatever the caller's said of the window.
-    `about` has the calls that the rule counts; what it does not count it does not judge.
+    `about` has the calls that the rule counts, and `routes` (where not empty) the carriers that they go or
+    come by; what it does not count it does not judge, nor a call whose route is not known yet.
     `acts`: one of its levels holds or refuses calls; else it is an indicator, which tags or reports.
     `summed`: its tally is all it has to see; else it looks at its seat (`weigh`, `look`, `room`).
     `charged_by` is what its limit is a limit of: only that can be charged for as its excess.
@@ -135,16 +137,17 @@ class Rule:
     unit = ""
     charged_by: Per | None = None
 
-    __slots__ = ("_first", "about", "acts", "metric", "spec", "summed")
+    __slots__ = ("_first", "about", "acts", "metric", "routes", "spec", "summed")
 
     def __init__(self, spec: RuleSpec) -> None:
         self.spec = replace(spec, measure=self.measured(spec.measure))
         warning = spec.warning
         self._first = spec.critical.at if warning is None else min(warning.at, spec.critical.at)
         self.about = self.spec.measure.calls
+        self.routes = self.spec.measure.routes
         self.metric = self.named(self.spec.measure)
         self.acts = max(step.verdict for step in (warning, spec.critical) if step is not None) > Verdict.TAG
-        self.summed = not spec.also and not self.spec.measure.routes and type(self).weigh is Rule.weigh
+        self.summed = not spec.also and type(self).weigh is Rule.weigh
 
     @classmethod
     def named(cls, measure: Measure) -> str:
@@ -180,11 +183,7 @@ class Rule:
         return False
 
     def weigh(self, seat: Seat, attempt: CallAttempt) -> Judgement | None:
-        """The judgement on an attempt, by all that the kind has to see. One whose route is not known yet is
-        not judged by a rule about routes."""
-        routes = self.spec.measure.routes
-        if routes and attempt.route not in routes:
-            return None
+        """The judgement on an attempt that the rule counts, by all that the kind has to see."""
         return self.look(seat, attempt.at)
 
     def look(self, seat: Seat, at: float) -> Judgement | None:
@@ -201,8 +200,13 @@ class Rule:
         return judgement._replace(also="; ".join(signals))
 
     def room(self, seat: Seat, at: float, switch: str) -> int:
-        """How many more attempts surely stay below the first level: until the last signal is there."""
+        """How many more calls surely stay below the first level: until the last signal is there.
+
+        Where legs are counted, each of them may have as many as there can be, and so may those in progress.
+        """
         room = self.headroom(seat.tally, at)
+        if self.spec.measure.per_leg:
+            room = max(0, room - MOST_LEGS * seat.tally.live) // MOST_LEGS
         return max([room, *(signal.rule.room(signal, at, switch) for signal in seat.also)])
 
 

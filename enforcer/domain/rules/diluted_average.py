@@ -49,6 +49,8 @@ def spread(shares: Iterable[Share], limit: Fraction) -> Spread:
     >>> [share.account for share in spread([Share("a", 90_000, 1), Share("b", 60, 1)], Fraction(1)).idle]
     ['b']
     """
-    everybody = list(shares)
-    idle = [s for s in everybody if s.msec < limit * IDLE_PART * 60_000 * s.units]
-    return Spread([s for s in everybody if s not in idle], idle)
+    found = Spread([], [])
+    for share in shares:
+        in_use = share.msec >= limit * IDLE_PART * 60_000 * share.units
+        (found.used if in_use else found.idle).append(share)
+    return found

@@ -7,11 +7,12 @@ system".
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 
 from enforcer.domain.call import CallAttempt
 from enforcer.domain.decision import Level
 from enforcer.domain.measure import Measure, Window
-from enforcer.domain.rules.base import UNLIMITED, Judgement, Rule, plain
+from enforcer.domain.rules.base import UNLIMITED, Judgement, Rule, Step, plain
 from enforcer.domain.rules.pace import Pacer
 from enforcer.domain.rules.seat import Seat
 from enforcer.domain.usage import Tally
@@ -20,7 +21,7 @@ from enforcer.domain.usage import Tally
 class FairShare(Rule):
     """Levels are multiples of the fair share (see `load`): with `at = 1`, an account that would hold more
     calls than its share is over the limit, but only while more than the `contended` part of the switch is in
-    use.
+    use. Nobody is held to less than one call, whatever the multiple.
 
     THROTTLE has nothing to pace here: a call over the share is shed, as a full trunk would. Acts nowhere
     where the switch's `channels` are not told.
@@ -61,13 +62,15 @@ class FairShare(Rule):
         if share is None:
             return None
         calls = load.by_account.get(attempt.account, 0)
-        step, level = self.spec.critical, Level.CRITICAL
-        if calls <= share * step.at:
-            if self.spec.warning is None or calls <= share * self.spec.warning.at:
+        step, level, limit = self.spec.critical, Level.CRITICAL, _held_to(share, self.spec.critical)
+        if calls <= limit:
+            warning = self.spec.warning
+            if warning is None or calls <= _held_to(share, warning):
                 return None
-            step, level = self.spec.warning, Level.WARNING
-        limit = f"{plain(share * step.at)} ({load.total} of {load.channels} channels in use)"
-        return Judgement(level, step, str(calls), limit)
+            step, level, limit = warning, Level.WARNING, _held_to(share, warning)
+        return Judgement(
+            level, step, str(calls), f"{plain(limit)} ({load.total} of {load.channels} channels in use)"
+        )
 
     def room(self, seat: Seat, at: float, switch: str) -> int:
         """Calls until the switch is contended, whoever makes them."""
@@ -75,3 +78,7 @@ class FairShare(Rule):
         if not load.channels:
             return UNLIMITED
         return max(0, int(load.channels * self.spec.contended) - load.total)
+
+
+def _held_to(share: Fraction, step: Step) -> Fraction:
+    return max(Fraction(1), share * step.at)

@@ -24,6 +24,7 @@ class Share(Rule):
     "or more", `at` itself. Below `min_attempts` and `min_answered` nothing is judged (live only)."""
 
     unit = "%"
+    rings_count = False         # whether a call belongs to the whole while it rings
     charged_by = Per.CALL
     __slots__ = ("_reaches",)
 
@@ -38,6 +39,10 @@ class Share(Rule):
     def whole(self, tally: Tally) -> int:
         """All calls that they are a share of. Calls whose end nobody knows yet speak for the account."""
         raise NotImplementedError
+
+    def doubtful(self, tally: Tally) -> int:
+        """Calls in progress that may turn out to belong to the part."""
+        return tally.live
 
     def judge(self, tally: Tally, at: float, pacer: Pacer | None) -> Judgement | None:
         """See the class. A share of nothing is no share."""
@@ -56,14 +61,14 @@ class Share(Rule):
         out to belong to the part as well.
         """
         fine = self._first / 100
-        doubtful = tally.live
-        part, whole = self.part(tally) + doubtful, max(self.whole(tally), self.part(tally) + doubtful)
-        if fine >= 1 and not (fine == 1 and self._reaches):
+        if fine > 1 or (fine == 1 and not self._reaches):
             return UNLIMITED
-        room = Fraction(0) if fine >= 1 else (fine * whole - part) / (1 - fine)
+        part = self.part(tally) + self.doubtful(tally)
+        whole = max(self.whole(tally), part)
+        room = Fraction(0) if fine == 1 else (fine * whole - part) / (1 - fine)
         more = ceil(room) - 1 if self._reaches else floor(room)
         unjudged = max(self.spec.min_attempts - tally.attempts,
-                       self.spec.min_answered - self._answered(tally) - doubtful) - 1
+                       self.spec.min_answered - self._answered(tally) - tally.live) - 1
         return min(UNLIMITED, max(0, more, unjudged))
 
     def standing(self, tally: Tally, at: float) -> tuple[str, str]:
@@ -87,7 +92,9 @@ class Share(Rule):
         return ours >= theirs and part > 0 if self._reaches else ours > theirs
 
     def _sampled(self, tally: Tally) -> bool:
-        return tally.attempts >= self.spec.min_attempts and self._answered(tally) >= self.spec.min_answered
+        """Whether there are enough calls; one that still rings is none of them where it has no share yet."""
+        enough = tally.attempts - (0 if self.rings_count else tally.ringing) >= self.spec.min_attempts
+        return enough and self._answered(tally) >= self.spec.min_answered
 
     @staticmethod
     def _answered(tally: Tally) -> int:
@@ -132,6 +139,7 @@ class ClassShare(Share):
     """Attempts to certain classes of number, such as those that cost the carrier much."""
 
     noun = "calls to such numbers"
+    rings_count = True          # its number tells
     charged_by = Per.ATTEMPT
     __slots__ = ()
 
@@ -150,16 +158,9 @@ class ClassShare(Share):
         """All attempts."""
         return tally.attempts
 
-    def headroom(self, tally: Tally, at: float) -> int:
-        """As for every share; what is ringing is counted by its number already."""
-        fine, part, whole = self._first / 100, self.part(tally), tally.attempts
-        if fine >= 1:
-            return UNLIMITED
-        room = (fine * whole - part) / (1 - fine)
-        more = ceil(room) - 1 if self._reaches else floor(room)
-        answered = self._answered(tally) + tally.live
-        unjudged = max(self.spec.min_attempts - whole, self.spec.min_answered - answered)
-        return min(UNLIMITED, max(0, more, unjudged - 1))
+    def doubtful(self, tally: Tally) -> int:
+        """None: its number tells."""
+        return 0
 
 
 class DurationCliff(Share):

@@ -1,0 +1,86 @@
+"""`enforcer check`: the configuration and the packs in plain English, and what is odd about them.
+
+In: arguments. Out: text or JSON; exit 0 where all can be used, whatever is odd, 2 where something cannot.
+Refuses to know: what could be odd (`review`).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from enforcer import packs
+from enforcer.checkup import Finding
+from enforcer.control.cli_terminal import CONFIG, Config, Json, complain, emit, say
+from enforcer.control.doctor import emergency_numbers
+from enforcer.control.review import review
+from enforcer.control.site import Site
+from enforcer.domain.account import Account
+from enforcer.errors import LedgerError
+from enforcer.notice_text import stationery_of
+from enforcer.wording import describe
+
+
+def check(
+    config: Config = CONFIG, as_json: Json = False,
+    schema: Annotated[bool, typer.Option(
+        "--schema", help="Print the JSON Schema of policy packs, for editors, and do nothing else. A pack "
+        "uses it by its first line: #:schema pack.schema.json")] = False,
+) -> None:
+    """Read the configuration and the policy packs, and say what every rule comes to."""
+    if schema:
+        print(packs.schema(), end="")
+        return
+    site = Site(config)
+    settings, policy = site.settings, site.policy
+    try:
+        site.unchanged()
+    except LedgerError as problem:
+        complain(f"{problem}; so the packs were not compared with what is on record")
+    stationery_of(settings)         # a template that cannot be filled in is found here
+    emergency = emergency_numbers(site)
+    findings = review(policy, settings.policy.default_mode, _accounts(site))
+    if as_json:
+        emit({
+            "site": settings.site, "ledger": str(settings.ledger_path), "mode": settings.policy.mode,
+            "switches": [switch.name for switch in settings.switches], "emergency": emergency,
+            "packs": [{"pack": p.label, "effective": p.effective, "currency": p.currency,
+                       "source": p.source, "contact": p.contact} for p in policy.packs],
+            "rules": [{"rule": r.spec.id, "kind": r.spec.kind, "clause": r.spec.clause,
+                       "policy": r.spec.policy, "text": r.spec.text, "means": describe(r)}
+                      for r in policy.rules],
+            "findings": [finding._asdict() for finding in findings],
+        })
+        return
+    switches = ", ".join(switch.name for switch in settings.switches) or "none"
+    say(f"{settings.path}: site {settings.site}, switches {switches}, ledger {settings.ledger_path}")
+    say(f"Where nobody set a mode: {settings.policy.mode}.")
+    say(f"Never counted, never touched, whatever a rule says: {', '.join(emergency)}.")
+    for pack in policy.packs:
+        since = f", effective {pack.effective}" if pack.effective else ""
+        say()
+        say(f"{pack.label}{since}{': ' if pack.source else ''}{pack.source}")
+        for rule in policy.rules:
+            if rule.spec.policy == pack.label:
+                say(f"  {rule.spec.id} ({rule.spec.clause})")
+                say(f"    {describe(rule)}")
+    _say(findings)
+
+
+def _say(findings: list[Finding]) -> None:
+    if not findings:
+        return
+    say()
+    say("Worth a look; nothing of this keeps the enforcer from running:")
+    for finding in findings:
+        advice = f" -> {finding.advice}" if finding.advice else ""
+        say(f"  {finding.subject} {finding.words}{advice}")
+
+
+def _accounts(site: Site) -> list[Account]:
+    """Whom the rules could be about; nobody where there is no ledger yet: a check makes none."""
+    if not site.settings.ledger_path.exists():
+        return []
+    with site.ledger() as ledger:
+        return ledger.accounts()

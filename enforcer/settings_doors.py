@@ -1,0 +1,79 @@
+"""The settings of doors, at which others ask, and of what is heard in text messages.
+
+In: tables of `enforcer.toml`. Out: values as the code uses them. Refuses to know: who listens there.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import Annotated, Self
+
+from pydantic import Field, StrictBool, StrictInt, field_validator, model_validator
+
+from enforcer.domain.stop_words import START_WORDS, STOP_WORDS, StopWords, plain_words
+from enforcer.settings_fields import Name, Network, Port, Seconds
+from enforcer.toml_models import Table, Wrong
+
+
+class AgiDoorSettings(Table):
+    """The FastAGI door: who may ask there, how many at once, and how long a question may take to read."""
+
+    enabled: StrictBool = False
+    host: Name = "127.0.0.1"
+    port: Port = 4573
+    allow: tuple[Network, ...] = ("127.0.0.0/8",)
+    max_connections: Annotated[StrictInt, Field(ge=1, le=65535)] = 1000
+    read_deadline: Seconds = 2.0
+
+    @field_validator("host")
+    @classmethod
+    def _address(cls, host: str) -> str:
+        try:
+            ip_address(host)
+        except ValueError:
+            if host != "localhost":
+                raise Wrong(f"{host!r} is no IP address to listen on") from None
+        return host
+
+
+class MessageDoorSettings(AgiDoorSettings):
+    """The door for other sources of text messages. A connection stays open, silent for `read_deadline`
+    seconds at the most."""
+
+    port: Port = 4575
+    max_connections: Annotated[StrictInt, Field(ge=1, le=65535)] = 100
+    read_deadline: Seconds = 30.0
+
+
+class DoorSettings(Table):
+    """The doors at which switches and others ask."""
+
+    agi: AgiDoorSettings = Field(default_factory=AgiDoorSettings)
+    messages: MessageDoorSettings = Field(default_factory=MessageDoorSettings)
+
+
+class MessageSettings(Table):
+    """What people write to an account to hear no more of it, and to hear of it again."""
+
+    stop_words: tuple[Name, ...] = STOP_WORDS
+    start_words: tuple[Name, ...] = START_WORDS
+
+    @field_validator("stop_words", "start_words")
+    @classmethod
+    def _words(cls, words: tuple[str, ...]) -> tuple[str, ...]:
+        for word in words:
+            if not plain_words(word):
+                raise Wrong(f"{word!r} holds no letter or digit")
+        return words
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        both = StopWords.of(self.stop_words, self.start_words)
+        if twice := sorted(both.stop & both.start):
+            raise Wrong(f"{twice[0]!r} is among the stop_words already", "start_words")
+        return self
+
+    @property
+    def words(self) -> StopWords:
+        """Both, as texts are compared with them."""
+        return StopWords.of(self.stop_words, self.start_words)

@@ -1,0 +1,161 @@
+"""The message door: any source of text messages asks here, a line a message, as many as it likes.
+
+In: connections. Out: one answer line a question, in their order; a count of what became of each connection.
+Refuses to know: what is decided, and where messages go.
+
+A line has to be whole within the deadline, counted from the one before; a peer that does not read what it is
+answered is not read either, until the deadline ends it. Bytes that are no question cost their connection, and
+nothing else. An id that is asked about again gets the answer that it got, and is counted once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from typing import Protocol, cast
+
+from enforcer.domain.call import CallAttempt
+from enforcer.domain.decision import Decision
+from enforcer.errors import WireError
+from enforcer.switch.door import Door, Outcome
+from enforcer.wire.message_line import LineReader, MessageQuestion, message_answer_line
+
+SOURCE = "message-door"     # stands where a switch's name would: in call ids, decisions and modes
+REMEMBERED = 10_000         # answers, about 3 MB: who repeats a question does so within minutes
+
+
+class Admits(Protocol):
+    """Whoever decides, and listens."""
+
+    def admit(self, attempt: CallAttempt) -> Decision:
+        """Count the attempt and decide on it, without waiting for anything."""
+
+    def heard(self, attempt: CallAttempt, words: str, at: float) -> None:
+        """Somebody wrote these words to an account."""
+
+
+class MessageDoor(Door):
+    """For everything but `admission` see `Door`."""
+
+    name = label = "messages"
+
+    def __init__(
+        self,
+        admission: Admits,
+        *,
+        clock: Callable[[], float],
+        host: str = "127.0.0.1",
+        port: int = 4575,
+        peers: Iterable[str] = ("127.0.0.0/8",),
+        deadline: float = 30.0,
+        most: int = 100,
+        on_fault: Callable[[Exception], object] | None = None,
+    ) -> None:
+        super().__init__(
+            clock=clock, host=host, port=port, peers=peers, deadline=deadline, most=most, on_fault=on_fault
+        )
+        self._admission = admission
+        self._answers: OrderedDict[str, bytes] = OrderedDict()
+
+    def visitor(self, loop: asyncio.AbstractEventLoop) -> asyncio.BaseProtocol:
+        """Questions and answers until the other side has had enough."""
+        return _Connection(self, loop)
+
+    def answer(self, question: MessageQuestion) -> bytes:
+        """The answer line. Raises whatever kept us from deciding."""
+        found = self._answers.get(question.id)
+        if found is not None:
+            return found
+        at = self.clock()
+        attempt = question.attempt(SOURCE, at)
+        line = message_answer_line(question, self._admission.admit(attempt))
+        self._answers[question.id] = line
+        if len(self._answers) > REMEMBERED:
+            self._answers.popitem(last=False)
+        if question.text:
+            self._admission.heard(attempt, question.text, self.clock())
+        return line
+
+
+class _Connection(asyncio.Protocol):
+    """`_outcome` is what will be counted when the connection is gone."""
+
+    __slots__ = ("_door", "_loop", "_outcome", "_reader", "_timer", "_transport")
+
+    def __init__(self, door: MessageDoor, loop: asyncio.AbstractEventLoop) -> None:
+        self._door = door
+        self._loop = loop
+        self._reader = LineReader()
+        self._outcome = Outcome.GONE
+        self._transport: asyncio.Transport | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Somebody is here: may they ask, and is there room?"""
+        door = self._door
+        self._transport = cast(asyncio.Transport, transport)
+        crowded = len(door.open) >= door.most
+        door.came(self)
+        peer = transport.get_extra_info("peername")
+        if not peer or not door.allows(peer[0]):
+            self.end(Outcome.FOREIGN)
+        elif crowded:
+            self.end(Outcome.CROWDED)
+        else:
+            self._wait()
+
+    def data_received(self, data: bytes) -> None:
+        """Questions, or parts of one."""
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        try:
+            for question in self._reader.feed(data):
+                transport.write(self._door.answer(question))
+                self._outcome = Outcome.ANSWERED
+                self._wait()
+        except WireError:
+            self.leave(Outcome.MALFORMED)
+        except Exception as fault:
+            self.leave(Outcome.FAULT)
+            if self._door.on_fault is not None:
+                self._door.on_fault(fault)
+
+    def pause_writing(self) -> None:
+        """They do not read: nor do we."""
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """They do again."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone, whoever closed it."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._door.went(self, self._outcome)
+
+    def leave(self, outcome: Outcome) -> None:
+        """Close, once what was answered is sent; the deadline goes on."""
+        self._outcome = outcome
+        if self._transport is not None:
+            self._transport.close()
+
+    def end(self, outcome: Outcome) -> None:
+        """Close at once. Who was answered, and then said no more, was answered."""
+        if outcome is not Outcome.SILENT or self._outcome is Outcome.GONE:
+            self._outcome = outcome
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _wait(self) -> None:
+        """The next line has the whole deadline."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(self._door.deadline, self._late)
+
+    def _late(self) -> None:
+        self.end(Outcome.SILENT)

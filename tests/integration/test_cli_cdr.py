@@ -1,0 +1,194 @@
+"""`enforcer cdr import` of a FreeSWITCH, from its files to usage, settlement, proof and explanation."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from enforcer.control.cli import Outside, app
+from tests.support.freeswitch_cdr import A, B, C, D, channel, leg, row
+
+ROOT = Path(__file__).parents[2]
+CONFIG = """
+site = "lab"
+[ledger]
+url = "sqlite:///enforcer.db"
+[policy]
+packs = ["pack.toml"]
+[[switch]]
+name = "fs1"
+kind = "freeswitch"
+timezone = "America/New_York"
+"""
+PACK = """
+[pack]
+name = "p"
+revision = "1"
+[[rule]]
+id = "calls"
+kind = "attempts"
+clause = "c"
+critical = { at = 1000 }
+[[rule]]
+id = "legs"
+kind = "attempts"
+attempt = "leg"
+clause = "c"
+critical = { at = 1000 }
+"""
+ACCOUNTS = "account,customer,type,channels,plan,anchor_day,timezone\nacme,acme-inc,pbx,,flat,1,UTC\n"
+OCTOBER = datetime(2026, 10, 5, 10, tzinfo=UTC).timestamp()
+
+
+class House:
+    """A directory with a configuration, and the command line in it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.file("enforcer.toml", CONFIG)
+        self.file("pack.toml", PACK)
+        self.file("accounts.csv", ACCOUNTS)
+        self.run("account", "import", "accounts.csv")
+
+    def file(self, name: str, text: str) -> str:
+        (self.directory / name).write_text(text, newline="")
+        return name
+
+    def rows(self, *rows: str, name: str = "Master.csv") -> str:
+        return self.file(name, "".join(f"{one}\n" for one in rows))
+
+    def run(self, *args: str, code: int = 0) -> Result:
+        with contextlib.chdir(self.directory):
+            done = CliRunner().invoke(app, args, obj=Outside(lambda settings: 0, lambda *_: []))
+        assert done.exit_code == code, (args, done.output, done.exception)
+        return done
+
+    def process(self, *args: str) -> subprocess.CompletedProcess[str]:
+        """The same as a process of its own."""
+        return subprocess.run(
+            [sys.executable, "-m", "enforcer", *args], cwd=self.directory, capture_output=True, text=True,
+            timeout=60, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=False,
+        )
+
+    def json(self, *args: str, code: int = 0) -> Any:
+        return json.loads(self.run(*args, "--json", code=code).stdout)
+
+    def imported(self, *files: str, code: int = 0) -> dict[str, int]:
+        told: dict[str, int] = self.json("cdr", "import", *files, "--switch", "fs1", code=code)
+        return told
+
+    def values(self) -> dict[str, str]:
+        """What each rule reads of acme in October."""
+        lines = self.json("usage", "acme", "--cycle", "2026-10")["rules"]
+        return {line["rule"]: line["value"] for line in lines}
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    return House(tmp_path)
+
+
+def call(uuid: str = A, talk: float = 60.0, **others: Any) -> str:
+    """The row of the channel that a call began with, answered after two seconds."""
+    return row(**channel(uuid, OCTOBER, OCTOBER + 2, OCTOBER + 2 + talk, **others))
+
+
+def failed(uuid: str, of: str = A, **others: Any) -> str:
+    """The row of a leg that nobody answered."""
+    return row(**leg(uuid, of, start=OCTOBER + 1, answer=None, end=OCTOBER + 2, **others))
+
+
+def test_a_call_with_three_legs_is_one_attempt_or_three_as_the_rule_asks(house: House) -> None:
+    answered = row(**leg(D, start=OCTOBER + 1, answer=OCTOBER + 2, end=OCTOBER + 62))
+    path = house.rows(failed(B), answered, call(), failed(C))
+    assert house.imported(path) == {"rows": 4, "new": 1, "completed": 3, "unchanged": 0, "bad": 0}
+    assert house.values() == {"calls": "1", "legs": "3"}
+    (outbound,) = house.json("usage", "acme", "--cycle", "2026-10")["totals"]
+    assert (outbound["attempts"], outbound["completed"], outbound["minutes"]) == (1, 1, "1")
+    told = house.json("why", A)["call"]
+    assert (told["account"], told["billsec"]) == ("acme", "60.000")
+    assert house.run("verify").stdout.startswith("1 calls: all counters agree")
+    rows = house.json("settle", "--cycle", "2026-10")
+    assert [(one["rule"], one["value"], one["attempts"]) for one in rows] == [("calls", "1", 1), ("legs", "3", 3)]
+
+
+def test_importing_again_changes_nothing(house: House) -> None:
+    path = house.rows(failed(B), call())
+    house.imported(path)
+    before = house.values()
+    assert house.imported(path, path) == {"rows": 4, "new": 0, "completed": 0, "unchanged": 4, "bad": 0}
+    assert house.values() == before
+
+
+def test_rows_that_come_late_correct_the_record(house: House) -> None:
+    house.imported(house.rows(failed(B)))
+    assert house.run("usage", "acme", "--cycle", "2026-10").stdout.count("60") == 0
+    house.imported(house.rows(call(talk=5.0)))
+    assert house.values() == {"calls": "1", "legs": "1"}
+    house.imported(house.rows(call(talk=120.0), failed(C)))
+    assert house.values() == {"calls": "1", "legs": "2"}
+    assert house.json("why", A)["call"]["billsec"] == "120.000"
+
+
+def test_a_leg_in_one_file_and_its_call_in_another_are_one(house: House) -> None:
+    """A file was rotated while a transferred call went on."""
+    carried_on = row(**leg(C, B, start=OCTOBER + 3, answer=OCTOBER + 4, end=OCTOBER + 5))
+    transferred = row(**leg(B, A, start=OCTOBER, originated_legs=f"{C};Outbound Call;3"))
+    files = [house.rows(carried_on, name="1.csv"), house.rows(transferred, call(), name="2.csv")]
+    assert house.imported(*files)["new"] == 1
+
+
+def test_stock_rows_are_read_in_the_zone_of_the_settings(house: House) -> None:
+    new_york = ZoneInfo("America/New_York")
+    house.imported(house.rows(
+        row("example", **channel(A, OCTOBER, OCTOBER + 2, OCTOBER + 62, new_york)),
+        row("asterisk", **channel(B, OCTOBER, None, OCTOBER + 9, new_york)),
+    ))
+    assert house.values()["calls"] == "2"
+    assert house.json("why", A)["call"]["started"] == "2026-10-05T10:00:00.000+00:00"
+
+
+def test_bad_rows_are_named_with_file_and_line_and_the_rest_imported(house: House) -> None:
+    path = house.rows(call(), "nonsense", call(B)[:200], call(C), call(D)[:100])
+    done = house.run("cdr", "import", path, "--switch", "fs1", code=1)
+    assert done.stdout == "2 rows imported: 2 new calls, 0 completed, 0 known already; 3 bad rows skipped\n"
+    assert [line.split(": ")[1] for line in done.stderr.splitlines()] == [f"{path}:{n}" for n in (2, 3, 5)]
+    assert all(line.endswith("(skipped)") for line in done.stderr.splitlines())
+
+
+def test_bytes_of_any_kind_neither_stop_nor_fill_the_import(house: House) -> None:
+    junk = b"\xff\xfe\x00\n" + b'"' * 100_000 + b"\n" + bytes(range(256)) + b"\n"
+    path = house.directory / "Master.csv"
+    path.write_bytes(b"\xef\xbb\xbf" + call().encode() + b"\r\n" + junk + call(B).encode())
+    told = house.imported(path.name, code=1)
+    assert (told["new"], told["rows"]) == (2, 2)
+    assert told["bad"] >= 3
+
+
+def test_the_file_of_another_switch_says_what_was_expected(house: House) -> None:
+    path = house.rows('"acme","acme","1000","from-accounts","x","PJSIP/a-1","","Dial","y"')
+    done = house.run("cdr", "import", path, "--switch", "fs1", code=1)
+    assert "9 columns, of none of the templates enforcer, example and asterisk" in done.stderr
+
+
+def test_check_reads_it_run_refuses_it_and_doctor_says_so(house: House) -> None:
+    assert "switches fs1" in house.run("check").stdout
+    refused = house.process("run")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr == (
+        "enforcer: switch fs1: there is no live link to a freeswitch yet: import its CDRs with `enforcer cdr "
+        "import`, and run with a configuration that leaves it out\n"
+    )
+    (finding,) = [one for one in house.json("doctor") if one["subject"] == "switch fs1"]
+    assert finding["grade"] == "warning"
+    assert "`enforcer run` refuses it" in finding["words"]

@@ -1,0 +1,319 @@
+"""Text messages on a real Asterisk, as those who write, the carrier and the phones see them.
+
+One switch, one enforcer and one policy for the module; each test has an account of its own. How long things
+take is asked once, to tell "held for the deadline" from "hung for ever".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+
+import pytest
+
+from lab.asterisk import Asterisk
+from lab.enforcer import Enforcer
+from lab.process import freeze, run_apart, thaw
+from lab.provision import Provisioned
+from tests.support.texter import Texter
+
+POLICY = """
+[pack]
+name = "texts"
+revision = "1"
+effective = 2026-01-01
+
+[[rule]]
+id = "few"
+kind = "messages"
+clause = "1 Fair Use"
+accounts = ["limited", "raised", "reloaded", "reborn"]
+critical = { at = 2, verdict = "block" }
+
+[[rule]]
+id = "plenty"
+kind = "messages"
+clause = "1 Fair Use"
+critical = { at = 100000, verdict = "block" }
+
+[[rule]]
+id = "tagged"
+kind = "messages"
+clause = "1 Fair Use"
+accounts = ["marked"]
+critical = { at = 0, verdict = "tag" }
+
+[[rule]]
+id = "unwanted"
+kind = "opt_out"
+clause = "3 Unsolicited Communications"
+accounts = ["acme", "globex"]
+critical = { at = 0, verdict = "block" }
+
+[[rule]]
+id = "unwanted-by-all"
+kind = "opt_out"
+clause = "3 Unsolicited Communications"
+scope = "customer"
+accounts = ["initech", "umbrella"]
+critical = { at = 0, verdict = "block" }
+"""
+
+NAMES = ("limited", "raised", "reloaded", "reborn", "marked", "free", "stopped", "frozen", "dead", "odd")
+ACCOUNTS = "".join(f"{name},{name}-co,pbx,,,,\n" for name in NAMES)
+ACCOUNTS += "acme,acme-co,pbx,,,,\nglobex,acme-co,pbx,,,,\ninitech,both,pbx,,,,\numbrella,both,pbx,,,,\n"
+
+SHARED = """
+[shared](account)
+message_context = messages-from-accounts
+aors = shared
+[shared](phone)
+contact = sip:shared@127.0.0.1:9
+[12025550177](account)
+message_context = messages-from-trunk
+[12025550178](account)
+message_context = messages-from-trunk
+"""
+
+
+@pytest.fixture(scope="module")
+def switch(lab_parts: Mapping[str, Provisioned]) -> Iterator[Asterisk]:
+    found = Asterisk(lab_parts["asterisk"], accounts=NAMES, files={"pjsip_local.conf": SHARED})
+    try:
+        run_apart(found.start())
+        yield found
+    finally:
+        found.close()
+
+
+@pytest.fixture(scope="module")
+def enforcer(switch: Asterisk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Enforcer]:
+    found = Enforcer(
+        tmp_path_factory.mktemp("texts"), switch, POLICY, accounts=ACCOUNTS, more="messages = true"
+    )
+    try:
+        run_apart(found.start())
+        yield found
+    finally:
+        run_apart(found.stop())
+
+
+@pytest.fixture
+async def running(enforcer: Enforcer) -> AsyncIterator[Enforcer]:
+    """The enforcer, and whatever a test did to it undone."""
+    yield enforcer
+    try:
+        thaw(enforcer.pid)
+    except Exception:   # it was stopped or killed
+        await enforcer.start()
+
+
+class Ends:
+    """The three far ends: a phone that writes, the carrier, and where the accounts' phones are."""
+
+    def __init__(self, writer: Texter, carrier: Texter, phones: Texter) -> None:
+        self.writer, self.carrier, self.phones = writer, carrier, phones
+        self.send = writer.send
+
+    async def code(self, account: str, number: str, wanted: int) -> None:
+        """Write until the switch answers so: what closes an account is done just after a message."""
+        async with asyncio.timeout(10):
+            while await self.send(account, number) != wanted:   # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+
+
+@pytest.fixture
+async def ends(switch: Asterisk) -> AsyncIterator[Ends]:
+    address = switch.sip_address
+    async with (
+        Texter(address) as writer, Texter(address, switch.carrier_port) as carrier,
+        Texter(address, switch.phones_port) as phones,
+    ):
+        yield Ends(writer, carrier, phones)
+
+
+async def messages(enforcer: Enforcer, account: str) -> tuple[int, int]:
+    """How many messages of an account were let go, and how many were refused."""
+    usage = await enforcer.json("usage", account)
+    (line,) = [rule for rule in usage["rules"] if rule["rule"] == "plenty"]
+    return line["attempts"], line["blocked"]
+
+
+async def test_message_passes_and_is_counted(running, ends) -> None:
+    assert await ends.send("free", "12025550142", "see you, at 7") == 202
+    text = await ends.carrier.text("12025550142")
+    assert text.body == "see you, at 7"
+    assert "x-enforcer-tag" not in text.headers
+    decided = await running.line(lambda x: x.get("account") == "free")
+    told = [decided[key] for key in ("verdict", "number", "direction")]
+    assert told == ["allow", "12025550142", "outbound"]
+    assert (await messages(running, "free"))[0] == 1
+
+
+async def test_tag_travels_with_the_message(running, ends) -> None:
+    await ends.send("marked", "12025550143")
+    assert (await ends.carrier.text("12025550143")).headers["x-enforcer-tag"] == "tagged.critical"
+
+
+async def test_message_over_the_limit_is_dropped_its_sender_told_and_the_account_then_closed(
+    running, ends
+) -> None:
+    for number in ("12025550144", "12025550145", "12025550146"):
+        assert await ends.send("limited", number) == 202
+    told = await ends.phones.text("limited")
+    refused = running.decisions(account="limited", verdict="block")[0]
+    assert told.body == f"Not sent to 12025550146: refused by the rule few [{refused['decision']}]"
+    assert told.headers["x-enforcer"] == "refused"
+    assert ends.carrier.to("12025550145")
+    await ends.code("limited", "12025550147", 404)
+    assert not ends.carrier.to("12025550146")
+    assert not ends.carrier.to("12025550147")
+    assert await ends.send("limited", "911", "help") == 202
+    assert (await ends.carrier.text("911")).body == "help"
+    assert (await messages(running, "limited"))[0] == 2
+
+
+async def test_closed_account_is_opened_by_a_milder_mode(running, ends) -> None:
+    for _ in range(3):
+        await ends.send("raised", "12025550148")
+    await ends.code("raised", "12025550148", 404)
+    await running.command("mode", "set", "tag", "--account", "raised", "--reason", "customer called")
+    await ends.code("raised", "12025550149", 202)
+    assert (await ends.carrier.text("12025550149")).headers["x-enforcer-tag"] == "few.critical"
+
+
+async def test_closed_account_is_closed_again_after_a_reload_of_the_dialplan(running, ends, switch) -> None:
+    for _ in range(3):
+        await ends.send("reloaded", "12025550150")
+    await ends.code("reloaded", "12025550150", 404)
+    await switch.cli("dialplan reload")
+    assert await ends.send("reloaded", "12025550151") == 202
+    assert (await ends.phones.text("reloaded", 2)).body.startswith("Not sent to 12025550151")
+    await ends.code("reloaded", "12025550151", 404)
+    assert not ends.carrier.to("12025550151")
+
+
+async def test_next_enforcer_opens_what_the_last_one_closed(running, ends, switch) -> None:
+    for _ in range(3):
+        await ends.send("reborn", "12025550152")
+    await ends.code("reborn", "12025550152", 404)
+    async with asyncio.timeout(10):
+        while await messages(running, "reborn") != (2, 1):     # noqa: ASYNC110
+            await asyncio.sleep(0.05)               # written a little later, and no CDR tells of a message
+    running.kill()
+    assert await ends.send("reborn", "12025550152") == 404
+    assert await ends.send("reborn", "911") == 202
+    await running.start()
+    await ends.code("reborn", "12025550153", 202)
+    assert (await ends.phones.text("reborn", 2)).body.startswith("Not sent to 12025550153")
+
+
+async def test_suspended_account_gets_404_at_once_and_writes_again_when_resumed(running, ends) -> None:
+    assert await ends.send("stopped", "12025550154") == 202
+    await running.command("account", "suspend", "stopped", "--reason", "unpaid")
+    await ends.code("stopped", "12025550154", 404)
+    assert await ends.send("stopped", "911") == 202
+    assert await ends.carrier.text("911")
+    await running.command("account", "resume", "stopped")
+    await ends.code("stopped", "12025550155", 202)
+    assert await ends.carrier.text("12025550155")
+
+
+async def test_stop_is_honoured_from_the_next_message_on_and_start_takes_it_back(running, ends) -> None:
+    await ends.send("acme", "12025550177")
+    assert await ends.carrier.text("12025550177")
+    assert await ends.send("12025550177", "12025550101", "Stop, please!") == 202
+    assert (await ends.phones.text("acme")).body == "Stop, please!"
+    heard = await running.line(lambda x: x.get("event") == "heard")
+    assert (heard["wish"], heard["account"], heard["customer"]) == ("stop", "acme", "acme-co")
+    await ends.send("acme", "+12025550177")         # written in another way
+    assert "unwanted" in (await ends.phones.text("acme", 2)).body
+    await ends.send("globex", "12025550177")        # another sender of the same customer's
+    assert await ends.carrier.text("12025550177", 2)
+    await ends.send("12025550177", "12025550101", "START")
+    await ends.phones.text("acme", 3)
+    await ends.send("acme", "12025550177")
+    assert await ends.carrier.text("12025550177", 3)
+
+
+async def test_stop_counts_for_all_senders_where_the_rule_says_so(running, ends) -> None:
+    await ends.send("12025550178", "12025550103", "UNSUBSCRIBE")
+    await ends.phones.text("initech")
+    await ends.send("umbrella", "12025550178")
+    assert "unwanted-by-all" in (await ends.phones.text("umbrella")).body
+    assert not ends.carrier.to("12025550178")
+
+
+async def test_frozen_enforcer_costs_each_message_the_deadline_and_messages_pass(running, ends) -> None:
+    await ends.send("frozen", "12025550156")
+    freeze(running.pid)
+    began = time.monotonic()
+    for number in ("12025550157", "12025550158", "12025550159"):
+        assert await ends.send("frozen", number) == 202
+    await ends.carrier.text("12025550159")
+    assert time.monotonic() - began < 5         # three times 0.3 s; one that hangs would stop them all
+    thaw(running.pid)
+    await running.line(lambda x: x.get("number") == "12025550159")
+    assert (await messages(running, "frozen"))[0] == 4
+
+
+async def test_dead_enforcer_is_not_asked_and_a_stopped_account_stays_stopped(running, ends, switch) -> None:
+    await running.command("account", "suspend", "dead", "--reason", "unpaid")
+    await ends.code("dead", "12025550160", 404)
+    async with switch.ami() as ami:
+        async with asyncio.timeout(10):
+            while "Value" not in await ami.command("database get enforcer word/dead"):    # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+    running.kill()
+    await switch.cli("database del enforcer hb")
+    await switch.cli("dialplan reload")             # the extension is back, and nobody there to take it away
+    assert await ends.send("dead", "12025550160") == 202
+    assert (await ends.phones.text("dead")).body == "Not sent to 12025550160: this account is stopped"
+    assert await ends.send("dead", "911") == 202
+    assert await ends.carrier.text("911")
+    assert await ends.send("free", "12025550161") == 202
+    assert await ends.carrier.text("12025550161")
+    assert not ends.carrier.to("12025550160")
+
+
+@pytest.mark.parametrize(
+    "number", ["1000%22%2c9", "1000;foo=bar", "1000%29%2cx", "1000%0d%0aX"],
+)
+async def test_number_with_anything_odd_in_it_goes_nowhere(running, ends, number) -> None:
+    before = len(ends.carrier.texts)
+    assert await ends.send("odd", number) in (202, 400, 404)
+    await ends.send("odd", "12025550162")
+    await ends.carrier.text("12025550162")
+    assert len(ends.carrier.texts) == before + 1
+
+
+@pytest.mark.parametrize("display", [
+    '"x:acme@y" ', '"<sip:acme@h>" ', '"a,LOCAL(account)=acme" ', '"Account: acme" ', '"${ENF_ASK}" ',
+])
+async def test_display_name_makes_nobody_another_account(running, ends, display) -> None:
+    await ends.send("shared", "12025550163", display=display)
+    await ends.carrier.text("12025550163")
+    decided = await running.line(lambda x: x.get("number") == "12025550163")
+    assert decided["account"] == "shared"
+
+
+async def test_text_breaks_out_of_nothing(running, ends) -> None:
+    before = len(running.decisions())
+    text = 'x,Account: globex\r\n\r\nAction: Logoff\r\n${SHELL(id)}$[1+1]")}\\'
+    await ends.send("12025550178", "12025550102", text)
+    assert (await ends.phones.text("globex")).body == text
+    decided = running.decisions()[before:]
+    assert [(x["account"], x["direction"]) for x in decided] == [("globex", "inbound")]
+
+
+async def test_refusal_is_not_answered_in_a_loop(running, ends) -> None:
+    await running.command("account", "suspend", "odd", "--reason", "unpaid")
+    await ends.code("odd", "12025550164", 404)
+    before = len(ends.phones.to("odd"))
+    await running.command("account", "resume", "odd")
+    await ends.code("odd", "12025550164", 202)
+    assert await ends.send("odd", "1000;x=y", more="X-Enforcer: refused\r\n") == 202
+    await ends.send("odd", "12025550165")
+    await ends.carrier.text("12025550165")
+    assert len(ends.phones.to("odd")) == before
