@@ -29,7 +29,6 @@ from dataclasses import replace
 
 from enforcer.domain.call import CallAttempt, CallEvent, Direction, Phase
 from enforcer.wire.asterisk import SwitchNews
-from enforcer.wire.call_book import Call, LegBook
 from enforcer.wire.channel import account_name
 from enforcer.wire.esl import Message
 from enforcer.wire.freeswitch_channel import (
@@ -45,6 +44,7 @@ from enforcer.wire.freeswitch_channel import (
     refusal_of,
     sip_code_of,
 )
+from enforcer.wire.legs import MOST_LEGS_OF_A_CALL, Call, Legs
 
 # CHANNEL_UUID renames a channel; SHUTDOWN says that all of them are about to end.
 WANTED_EVENTS = frozenset(
@@ -54,8 +54,8 @@ WANTED_EVENTS = frozenset(
 Fact = CallEvent | SwitchNews
 
 
-class CallBook(LegBook):
-    """Reads events in order and keeps, by Unique-ID, what is needed to tell the next fact."""
+class CallBook(Legs):
+    """Reads events in order and tells the facts in them; what it has to remember for that, see `legs`."""
 
     core = ""       # which run of the switch was heard last; another one has none of the calls of that
 
@@ -134,7 +134,7 @@ class CallBook(LegBook):
             facts = self._up(call, up_since)
         elif call.answered_at is not None:
             call.moved = True
-        call.dialled(uuid)
+        _remember(call, uuid)
         begun = call.attempt
         if begun.direction is not Direction.INBOUND:
             gateway = account_name(message.variable("sip_gateway_name"))
@@ -154,6 +154,10 @@ class CallBook(LegBook):
             CallEvent(Phase.STARTED, call.attempt, at),
             CallEvent(Phase.ANSWERED, call.attempt, at, answered_at=at),
         ]
+
+    def _leader(self, leg: str) -> str:
+        """The leading leg of the call that this leg is of; itself where it is of none."""
+        return self._leg_of.get(leg) or leg
 
     def _named(self, call: Call, message: Message) -> None:
         """The channel has an account by now: set by the dialplan, inbound in place of the trunk's."""
@@ -248,7 +252,7 @@ class CallBook(LegBook):
         self._make_room()
         leader = self._leg_of[leg] = self._leader(parent)
         if dialled and leader in self._calls:
-            self._calls[leader].dialled(leg)
+            _remember(self._calls[leader], leg)
 
     def answered_calls(self) -> dict[str, bool]:
         """Of each call in progress, by its leading leg, whether its answer is known."""
@@ -280,3 +284,9 @@ class CallBook(LegBook):
         if up_since is None:
             return []
         return [CallEvent(Phase.ANSWERED, question, up_since, answered_at=up_since)]
+
+
+def _remember(call: Call, leg: str) -> None:
+    """A leg was dialled for the call."""
+    if len(call.legs) < MOST_LEGS_OF_A_CALL:
+        call.legs.append(leg)
