@@ -15,6 +15,9 @@ Those bytes of an event are lines of the same kind, closed by an empty line, and
 FreeSWITCH percent-encodes the values. A caller can have an encoded line break in most of his (it is
 passed on as it came), so lines are split first and a value is decoded afterwards, once, and only when
 somebody asks for it. The decoded value may hold that line break.
+
+What is larger than it should be is passed over, not an error: the callers of a switch can stretch what it
+says of them, and none of them shall be able to cut the connection for all the others.
 """
 
 from __future__ import annotations
@@ -25,22 +28,22 @@ from urllib.parse import unquote_to_bytes
 
 from enforcer.errors import WireError
 
-# The largest event in our recordings is 8 KB, and what a caller can add to it is bounded by the 64 KB of one
-# UDP packet, which percent-encoding may triple.
-LARGEST_EVENT = 262_144
-# A frame is two or three lines; that of a `connect` is a whole channel, which is an event's worth.
-LARGEST_HEAD = LARGEST_EVENT
-# `show channels as json` takes 900 bytes a channel, so this is 37,000 channels; more would rather be read a
-# page at a time. (The names in it come from callers, but a caller's whole line is below 4 KB.)
+# The largest event in our recordings is 12 KB. A caller can stretch it: what he writes into a UDP packet (64
+# KB at the most) comes back in half a dozen headers, percent-encoded, which may triple it.
+LARGEST_EVENT = 2 * 1024 * 1024
+# `show channels as json` takes 900 bytes a channel, so this is 37,000 channels.
 LARGEST_REPLY = 32 * 1024 * 1024
 # Notices, log lines, refusals: a sentence or two.
 LARGEST_NOTICE = 65_536
+# A frame's head is two or three lines; that of a `connect` is a whole channel.
+LARGEST_HEAD = LARGEST_EVENT
 
 EVENT, REPLY, API = "text/event-plain", "command/reply", "api/response"
 AUTH, DISCONNECT, REJECTED = "auth/request", "text/disconnect-notice", "text/rude-rejection"
 LOG = "log/data"
+_EVENTS = (EVENT, "text/event-json", "text/event-xml")
 _LARGEST = {
-    EVENT: LARGEST_EVENT, "text/event-json": LARGEST_EVENT, "text/event-xml": LARGEST_EVENT,
+    **dict.fromkeys(_EVENTS, LARGEST_EVENT),
     API: LARGEST_REPLY, REPLY: LARGEST_NOTICE, AUTH: LARGEST_NOTICE, DISCONNECT: LARGEST_NOTICE,
     REJECTED: LARGEST_NOTICE, LOG: LARGEST_NOTICE,
 }  # fmt: skip
@@ -142,7 +145,9 @@ class Decoder:
     """Feed it what the socket gives; it returns the messages that have become whole.
 
     `wanted` names the events to keep; all other events are dropped unread (None keeps all).
-    Everything else is always kept. After an error the stream is lost: close the connection.
+    Everything else is always kept. An event that is too large is dropped as well, any other message
+    that is too large comes without its body; `oversized` counts both.
+    After an error the stream is lost: close the connection.
     """
 
     def __init__(self, wanted: Collection[str] | None = None, *, largest_reply: int = LARGEST_REPLY) -> None:
@@ -151,6 +156,8 @@ class Decoder:
         self._rest = bytearray()
         self._searched = 0                  # no end of a frame's head begins in front of this
         self._open: tuple[str, bytes, int] | None = None    # kind, head, length of a frame whose body is due
+        self._skip = 0                      # bytes that are still to be passed over
+        self.oversized = 0
         self.events_seen = 0                # kept or dropped
         self.events_dropped = 0             # nobody wants them; the server should not send them
 
@@ -161,6 +168,11 @@ class Decoder:
         at = 0
         messages: list[Message] = []
         while True:
+            passed = min(self._skip, len(rest) - at)
+            at += passed
+            self._skip -= passed
+            if self._skip:
+                break
             if self._open is None:
                 while rest.startswith(b"\n", at):       # some replies end with an empty line too many
                     at += 1
@@ -173,6 +185,11 @@ class Decoder:
                 self._searched = 0
                 at = end + 2
             kind, head, length = self._open
+            if length > self._largest[kind]:
+                self.oversized += 1
+                self._skip = length
+                self._open = (kind, head, 0) if kind not in _EVENTS else None
+                continue
             if len(rest) - at < length:
                 break
             if kind == EVENT:
@@ -201,8 +218,6 @@ class Decoder:
             if size is not None and not _LENGTH.fullmatch(size):
                 raise WireError(f"{kind} of {size[:20]!r} bytes")
             length = int(size or 0)
-        if length > self._largest[kind]:
-            raise WireError(f"{kind} of more than {self._largest[kind]} bytes")
         return kind, head, length
 
     def _event(self, rest: bytearray, at: int, length: int, messages: list[Message]) -> None:

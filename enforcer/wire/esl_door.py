@@ -41,14 +41,14 @@ from enforcer.domain.call import CallAttempt
 from enforcer.errors import WireError
 from enforcer.wire import esl_commands as commands
 from enforcer.wire.channel import account_name, direction_of
-from enforcer.wire.esl import DISCONNECT, EVENT, LOG, REPLY, Decoder, Message
+from enforcer.wire.esl import DISCONNECT, EVENT, LARGEST_HEAD, LOG, REPLY, Decoder, Message
 from enforcer.wire.freeswitch_channel import ACCOUNT, CALL, DIRECTION, NUMBER, ROUTE, caller_of, channel_of
 
 ANSWER = "ENF_ANSWER"
 CONNECT = commands.connect()
 
-# A channel is 5 to 12 KB; whoever sends more than this is no FreeSWITCH with a call.
-LARGEST_DIALOGUE = 524_288
+# A channel is 5 to 12 KB, as far as its caller did not stretch it; the rest is less than 1 KB.
+LARGEST_DIALOGUE = LARGEST_HEAD + 65_536
 
 _NUMBER = re.compile(r"[0-9A-Za-z+*#._-]{1,64}", re.ASCII)
 

@@ -51,6 +51,11 @@ def test_a_channel_is_one_attempt() -> None:
     assert dialogue.state is State.HEARD
 
 
+def test_a_caller_with_a_very_long_name_is_asked_about_all_the_same() -> None:
+    _dialogue, attempt = asked(sip_from_display="ü" * 60_000)
+    assert attempt == asked()[1]
+
+
 @pytest.mark.parametrize("chunk", [1, 100, 1448])
 def test_the_attempt_does_not_depend_on_how_the_channel_was_cut(chunk: int) -> None:
     data, dialogue = channel(**ASKS), Dialogue("fs1")
@@ -152,8 +157,8 @@ def test_what_cannot_be_judged_is_a_wire_error(variables: dict[str, str]) -> Non
 @pytest.mark.parametrize(
     "data",
     [
-        b"GET / HTTP/1.1\n\n", OK, b"Content-Type: auth/request\n\n", b"\0" * 600_000, b"\n" * 600_000,
-        b"Content-Type: api/response\nContent-Length: 3\n\n+OK", STRAY * 10_000,
+        b"GET / HTTP/1.1\n\n", OK, b"Content-Type: auth/request\n\n", b"\0" * 3_000_000, b"\n" * 3_000_000,
+        b"Content-Type: api/response\nContent-Length: 3\n\n+OK", STRAY * 50_000,
     ],
 )  # fmt: skip
 def test_what_is_no_call_is_a_wire_error(data: bytes) -> None:
