@@ -18,7 +18,7 @@ from enforcer.errors import WireError
 # The longest of ours is an answer line with its verdict, some 300 bytes.
 LONGEST_COMMAND = 4096
 
-_WORD = re.compile(r"[A-Za-z0-9_.,:;=+@*#/~^!?%&()<>|-]{1,1024}", re.ASCII)
+_WORD = re.compile(r"[A-Za-z0-9_.,:;=+@*#/~^!-]{1,1024}", re.ASCII)
 _EVENT = re.compile(r"[A-Z][A-Z0-9_]{1,63}", re.ASCII)
 _SUBCLASS = re.compile(r"[A-Za-z0-9][A-Za-z0-9_:.-]{0,127}", re.ASCII)
 _HEADER = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,127}", re.ASCII)

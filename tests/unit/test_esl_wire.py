@@ -81,7 +81,8 @@ def test_of_a_repeated_header_the_first_counts() -> None:
 
 
 def test_the_text_behind_an_event_is_never_read_for_headers() -> None:
-    body = event_bytes({"Event-Name": "MESSAGE", "from": "a"}) + b"x\nvariable_accountcode: victim\n"
+    headers = event_bytes({"Event-Name": "MESSAGE", "from": "a", "Content-Length": "32"})
+    body = headers + b"x\nvariable_accountcode: victim\n"
     (message,) = Decoder().feed(frame(body))
     assert message.variable("accountcode") is None
     assert message.text == "x\nvariable_accountcode: victim\n"
