@@ -5,6 +5,7 @@ In: values from TOML. Out: the values as the code uses them. Refuses to know: wh
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from ipaddress import ip_network
 from typing import Annotated, Any
@@ -56,6 +57,13 @@ def _listen(text: str) -> str:
     return text
 
 
+def _context(text: str) -> str:
+    """The beginning of a context's name, as Asterisk can have one."""
+    if not re.fullmatch(r"[A-Za-z0-9_.-]{1,60}", text, re.ASCII):
+        raise Wrong(f"{text!r} begins no context: letters, digits, '_', '.' and '-' only")
+    return text
+
+
 Name = Annotated[str, StringConstraints(min_length=1)]
 Port = Annotated[StrictInt, Field(ge=1, le=65535)]
 Seconds = Annotated[
@@ -64,5 +72,5 @@ Seconds = Annotated[
 Span = Annotated[StrictInt, BeforeValidator(_span), Field(ge=0, le=LONGEST_SPAN)]
 Zone = Annotated[str, AfterValidator(_zone)]
 Network = Annotated[str, AfterValidator(_network)]
-Context = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,60}$")]
+Context = Annotated[str, AfterValidator(_context)]
 Listen = Annotated[str, AfterValidator(_listen)]

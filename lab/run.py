@@ -57,6 +57,7 @@ username = "enforcer"
 secret_file = "ami.secret"
 outbound_contexts = ["from-accounts"]
 inbound_contexts = ["from-trunk"]
+messages = true
 
 [log]
 format = "json"
@@ -84,6 +85,8 @@ class Stage:
     """How to place calls of one's own."""
     sip: str = ""
     """host:port where it takes calls, "" nowhere."""
+    phones: int = 0
+    """The port where it expects the accounts' phones."""
 
 
 def traffic(path: Path = DEMO / "traffic.csv") -> list[Call]:
@@ -110,8 +113,10 @@ async def real_stage() -> AsyncIterator[Stage]:
             switch.secret,
             callers,
             ".venv/bin/python -m lab.call acme 12025550142\n                 "
+            ".venv/bin/python -m lab.text acme 12025550142 hello\n                 "
             f"or any SIP phone at {switch.sip_address}, user acme, globex, initech or umbrella, no password",
             switch.sip_address,
+            switch.phones_port,
         )
 
 
@@ -173,6 +178,7 @@ def write_configuration(home: Path, stage: Stage) -> None:
     shutil.copy(DEMO / "accounts.csv", home)
     if stage.sip:
         (home / "sip.address").write_text(stage.sip + "\n")
+        (home / "phones.port").write_text(f"{stage.phones}\n")
     secret = home / "ami.secret"
     secret.touch(mode=0o600)
     secret.write_text(stage.secret + "\n")

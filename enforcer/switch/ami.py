@@ -177,6 +177,8 @@ class AmiLink:
             await self._sleep(BEAT)
             await self._tune(session)
             await self._beat(session)
+            if self._messages is not None:
+                self._messages.beat()
             for _ in range(ROUNDS_A_BEAT):
                 due = self._due(self._judge.round)
                 await self._push(session, due)

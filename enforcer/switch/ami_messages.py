@@ -37,8 +37,6 @@ from enforcer.wire.asterisk_messages import (
 
 log = structlog.get_logger("ami")
 
-BEAT = 2.0                  # s between two looks whether the dialplan was reloaded
-
 
 class MessageJudge(Protocol):
     """`Admission`, as far as messages need it."""
@@ -67,6 +65,7 @@ class MessageDesk:
         self._orders: dict[str, MessageOrder] = {}      # not yet done; the latest for each account
         self._news = asyncio.Event()
         self._ready = asyncio.Event()
+        self._look_due = False
         self._problem = ""
 
     def happened(self, session: Session, message: Message, now: float) -> None:
@@ -114,17 +113,21 @@ class MessageDesk:
         self._ready.set()
         self._news.set()
 
+    def beat(self) -> None:
+        """Time to look whether the dialplan was reloaded."""
+        self._look_due = True
+        self._news.set()
+
     async def run(self, session: Session) -> None:
         """Do what is wanted, until the connection is lost (raises LinkError)."""
         self._ready.clear()
         await self._ready.wait()
         while True:
-            try:
-                async with asyncio.timeout(BEAT):
-                    await self._news.wait()
-            except TimeoutError:
-                await self._look(session)
+            await self._news.wait()
             self._news.clear()
+            if self._look_due:
+                self._look_due = False
+                await self._look(session)
             while self._orders:
                 account = next(iter(self._orders))
                 order = self._orders.pop(account)

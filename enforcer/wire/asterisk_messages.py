@@ -7,7 +7,7 @@ All messages of a switch share one channel for its whole life: no Newchannel, Ha
 one. So the dialplan does, and gives each a serial, the microsecond in which it was routed:
 
     Serial: 1795646428.021028       Account: acme       Direction: outbound     Number: 12025550142
-    Sender: acme                    Ask: yes | no       Verdict: | allow | block
+    Sender: acme                    Route: carrier      Ask: yes | no           Verdict: none | allow | block
     Text: STOP                      of inbound messages only
 
 Ask "yes": it waits for the answer, a global variable that begins with the serial (AMI does not find that
@@ -24,7 +24,7 @@ from enforcer.domain.stop_words import LONGEST_TEXT
 from enforcer.errors import WireError
 from enforcer.wire.ami import Message
 from enforcer.wire.ami_actions import FAMILY, Command
-from enforcer.wire.channel import account_name, direction_of, event_time, whole
+from enforcer.wire.channel import account_name, direction_of, event_time, route_asked, whole
 
 MESSAGE_EVENT = "EnfMessage"
 ANSWER_VARIABLE = "ENF_MESSAGE_ANSWER"
@@ -72,7 +72,7 @@ def read_message(message: Message, switch: str, received_at: float) -> MessageFa
     attempt = CallAttempt(
         f"{switch}/message-{serial}", switch, account_name(message["Account"]), direction,
         number[:LONGEST_NUMBER], sender[:LONGEST_NUMBER], event_time(message, received_at),
-        medium=Medium.MESSAGE,
+        route=route_asked(message), medium=Medium.MESSAGE,
     )
     inbound = direction is Direction.INBOUND
     refusal = Refusal.NONE

@@ -7,6 +7,8 @@ take is asked once, to tell "held for the deadline" from "hung for ever".
 from __future__ import annotations
 
 import asyncio
+import json
+import socket
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 
@@ -14,9 +16,9 @@ import pytest
 
 from lab.asterisk import Asterisk
 from lab.enforcer import Enforcer
-from lab.process import freeze, run_apart, thaw
+from lab.process import free_port, freeze, run_apart, thaw
 from lab.provision import Provisioned
-from tests.support.texter import Texter
+from lab.texter import Texter
 
 POLICY = """
 [pack]
@@ -28,7 +30,7 @@ effective = 2026-01-01
 id = "few"
 kind = "messages"
 clause = "1 Fair Use"
-accounts = ["limited", "raised", "reloaded", "reborn"]
+accounts = ["limited", "raised", "reloaded", "reborn", "gateway"]
 critical = { at = 2, verdict = "block" }
 
 [[rule]]
@@ -60,7 +62,10 @@ accounts = ["initech", "umbrella"]
 critical = { at = 0, verdict = "block" }
 """
 
-NAMES = ("limited", "raised", "reloaded", "reborn", "marked", "free", "stopped", "frozen", "dead", "odd")
+NAMES = (
+    "limited", "raised", "reloaded", "reborn", "marked", "free", "stopped", "frozen", "dead", "odd",
+    "gateway",
+)
 ACCOUNTS = "".join(f"{name},{name}-co,pbx,,,,\n" for name in NAMES)
 ACCOUNTS += "acme,acme-co,pbx,,,,\nglobex,acme-co,pbx,,,,\ninitech,both,pbx,,,,\numbrella,both,pbx,,,,\n"
 
@@ -70,11 +75,12 @@ message_context = messages-from-accounts
 aors = shared
 [shared](phone)
 contact = sip:shared@127.0.0.1:9
-[12025550177](account)
-message_context = messages-from-trunk
 [12025550178](account)
 message_context = messages-from-trunk
 """
+
+
+DOOR = free_port(socket.SOCK_STREAM)
 
 
 @pytest.fixture(scope="module")
@@ -89,8 +95,10 @@ def switch(lab_parts: Mapping[str, Provisioned]) -> Iterator[Asterisk]:
 
 @pytest.fixture(scope="module")
 def enforcer(switch: Asterisk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Enforcer]:
+    door = f"[door.messages]\nenabled = true\nport = {DOOR}\n"
     found = Enforcer(
-        tmp_path_factory.mktemp("texts"), switch, POLICY, accounts=ACCOUNTS, more="messages = true"
+        tmp_path_factory.mktemp("texts"), switch, POLICY, accounts=ACCOUNTS,
+        more=f"messages = true\n\n{door}",
     )
     try:
         run_apart(found.start())
@@ -243,6 +251,35 @@ async def test_stop_counts_for_all_senders_where_the_rule_says_so(running, ends)
     await ends.send("umbrella", "12025550178")
     assert "unwanted-by-all" in (await ends.phones.text("umbrella")).body
     assert not ends.carrier.to("12025550178")
+
+
+async def test_other_sources_ask_at_the_door_and_count_for_the_same_limits(running, ends) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", DOOR)
+
+    async def ask(name: str, **more: str) -> dict[str, object]:
+        question = {"id": name, "account": "gateway", "to": "+12025550170", **more}
+        writer.write(json.dumps(question).encode() + b"\n")
+        async with asyncio.timeout(10):
+            return json.loads(await reader.readline())
+
+    try:
+        assert (await ask("one"))["verdict"] == "allow"
+        assert await ends.send("gateway", "12025550170") == 202
+        await ends.carrier.text("12025550170")
+        third = await ask("three")
+        assert (third["verdict"], third["sip_code"]) == ("block", 403)
+        assert str(third["reason"]).startswith("few: messages this cycle 3, limit 2")
+        assert await ask("three") == third
+        await ends.code("gateway", "12025550170", 404)      # refused there, closed here
+        assert (await ask("four", to="911"))["verdict"] == "allow"
+        heard = await ask("five", account="umbrella", direction="inbound", text="stop", to="12025550104",
+                          **{"from": "+12025550179"})
+        assert heard["verdict"] == "allow"
+        assert await ends.send("initech", "12025550179") == 202
+        assert "unwanted-by-all" in (await ends.phones.text("initech")).body
+    finally:
+        writer.close()
+        await writer.wait_closed()
 
 
 async def test_frozen_enforcer_costs_each_message_the_deadline_and_messages_pass(running, ends) -> None:

@@ -23,7 +23,8 @@ EVENT = {
     "ChannelState": "6", "CallerIDNum": "<unknown>", "AccountCode": "", "Context": "enforcer-messages",
     "Exten": "message", "Priority": "9", "Uniqueid": "lab-1795646428.0", "Linkedid": "lab-1795646428.0",
     "UserEvent": "EnfMessage", "Serial": "1795646428.020984", "Account": "acme", "Direction": "outbound",
-    "Number": "12025550142", "Sender": "acme", "Ask": "yes", "Verdict": "none", "Text": "",
+    "Number": "12025550142", "Sender": "acme", "Route": "carrier", "Ask": "yes", "Verdict": "none",
+    "Text": "",
 }
 
 
@@ -41,7 +42,7 @@ def test_question_becomes_an_attempt_of_the_medium_message() -> None:
         "pbx1/message-1795646428.020984", "pbx1", "acme",
     )  # fmt: skip
     assert (attempt.number, attempt.caller, attempt.direction) == ("12025550142", "acme", Direction.OUTBOUND)
-    assert (attempt.medium, attempt.at) == (Medium.MESSAGE, 1795646428.021249)
+    assert (attempt.medium, attempt.route, attempt.at) == (Medium.MESSAGE, "carrier", 1795646428.021249)
     assert (fact.serial, fact.refusal, fact.text) == ("1795646428.020984", Refusal.NONE, "")
 
 

@@ -79,6 +79,9 @@ def test_the_example_loads_and_shows_the_defaults(tmp_path: Path) -> None:
             (
                 "# [lease",
                 "# [door",
+                "# [messages",
+                "# stop_words",
+                "# start_words",
                 "# [log",
                 "# [metrics",
                 "# seconds",

@@ -1,0 +1,306 @@
+"""Text messages on a link: questions answered, words heard, accounts closed and opened."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from enforcer.domain.actions import Action, CloseMessages, OpenMessages
+from enforcer.domain.call import CallAttempt, CallEvent, Phase, Refusal
+from enforcer.domain.decision import Decision, Verdict
+from enforcer.switch.ami import AmiLink, Deadlines
+from enforcer.switch.ami_session import Peer
+from enforcer.wire.channel import Identity
+from tests.support import ami_server as ami
+from tests.support.ami_server import SECRET, AmiServer
+
+EVENT = """\
+Event: UserEvent
+Timestamp: 1000.000000
+Channel: Message/ast_msg_queue
+Uniqueid: pbx1-1000.0
+UserEvent: EnfMessage
+Serial: 1795646428.020984
+Account: {account}
+Direction: {direction}
+Number: 12025550142
+Sender: 12025550177
+Ask: {ask}
+Verdict: {verdict}
+Text: {text}
+"""
+
+
+def told(
+    account: str = "acme", direction: str = "outbound", ask: str = "yes", verdict: str = "none",
+    text: str = "",
+) -> str:
+    return EVENT.format(account=account, direction=direction, ask=ask, verdict=verdict, text=text)
+
+
+class Judge:
+    """Stands where Admission will."""
+
+    def __init__(self) -> None:
+        self.done: list[object] = []
+        self.standing: list[Action] = []
+        self.due: list[Action] = []
+
+    def admit(self, attempt: CallAttempt) -> Decision:
+        self.done.append(attempt)
+        return Decision(
+            "d1-1", attempt.at, attempt.call_id, attempt.switch, attempt.account, attempt.number,
+            attempt.direction, Verdict.BLOCK, Verdict.BLOCK, sip_code=403,
+        )  # fmt: skip
+
+    def observe(self, event: CallEvent) -> list[Action]:
+        self.done.append(event)
+        return []
+
+    def heard(self, attempt: CallAttempt, words: str, at: float) -> None:
+        self.done.append((attempt.caller, words, at))
+
+    def round(self, switch: str, at: float) -> list[Action]:
+        return []
+
+    def urgent(self, switch: str, at: float) -> list[Action]:
+        due, self.due = self.due, []
+        return due
+
+    def everything(self, switch: str, at: float) -> list[Action]:
+        return self.standing
+
+
+class Beats:
+    """The link's sleep: one wake-up a call of `beat`."""
+
+    def __init__(self) -> None:
+        self._asleep = asyncio.Semaphore(0)
+        self._wake = asyncio.Semaphore(0)
+
+    async def sleep(self, _seconds: float) -> None:
+        self._asleep.release()
+        await self._wake.acquire()
+
+    async def beat(self) -> None:
+        async with asyncio.timeout(10):
+            await self._asleep.acquire()
+        self._wake.release()
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[AmiServer]:
+    async with ami.ami_server() as running:
+        yield running
+
+
+@asynccontextmanager
+async def linked(
+    server: AmiServer, judge: Judge, beats: Beats, messages: str | None = "messages-"
+) -> AsyncIterator[AmiLink]:
+    link = AmiLink(
+        Peer("127.0.0.1", server.port, "enforcer", SECRET), Identity("pbx1"), judge, deadlines=Deadlines(),
+        messages=messages, clock=lambda: 1000.0, sleep=beats.sleep, jitter=lambda: 1.0,
+    )  # fmt: skip
+    task = asyncio.create_task(link.run(), name="link under test")
+    try:
+        yield link
+    finally:
+        task.cancel()
+        await asyncio.wait((task,))
+        assert task.cancelled(), task.exception()
+
+
+def listing(*accounts: str) -> Callable[[ami.Action], bytes]:
+    """What is in AstDB under "closed"; Asterisk calls none an error."""
+
+    def answer(action: ami.Action) -> bytes:
+        if not accounts:
+            return ami.response(action, "Error", Message="Database entry not found")
+        number = f"ActionID: {action['ActionID']}\r\n"
+        entries = "".join(
+            f"Event: DBGetTreeResponse\r\nKey: /enforcer/closed/{name}\r\nVal: 1\r\n{number}\r\n"
+            for name in accounts
+        )
+        done = f"Event: DBGetTreeComplete\r\n{number}EventList: Complete\r\n\r\n"
+        return ami.response(action, EventList="start") + (entries + done).encode()
+
+    return answer
+
+
+class Dialplan:
+    """Extensions that are there, by context; as Asterisk answers about them."""
+
+    def __init__(self, server: AmiServer, *contexts: str) -> None:
+        self.there = set(contexts)
+        server.overrides["DialplanExtensionRemove"] = self._remove
+        server.overrides["DialplanExtensionAdd"] = self._add
+        server.overrides.setdefault("DBGetTree", listing())
+
+    def _remove(self, action: ami.Action) -> bytes:
+        if action["Context"] not in self.there:
+            return ami.response(action, "Error", Message="Failed to remove requested extension")
+        self.there.discard(action["Context"])
+        return ami.response(action)
+
+    def _add(self, action: ami.Action) -> bytes:
+        if action["Context"] in self.there:
+            return ami.response(action, "Error", Message="That extension and priority already exist")
+        self.there.add(action["Context"])
+        return ami.response(action)
+
+
+async def test_question_is_answered_by_its_serial(server: AmiServer) -> None:
+    judge, beats = Judge(), Beats()
+    Dialplan(server)
+    async with linked(server, judge, beats) as link:
+        await server.received("CoreStatus")
+        server.say(told())
+        answer = await server.received("Setvar")
+        assert (answer["Variable"], answer["Value"]) == (
+            "ENF_MESSAGE_ANSWER", "1795646428.020984:block:21:0:0::d1-1",
+        )  # fmt: skip
+        assert "Channel" not in answer
+        assert link.state().answers == 1
+
+
+async def test_words_are_heard_once_their_message_was_answered(server: AmiServer) -> None:
+    judge, beats = Judge(), Beats()
+    Dialplan(server)
+    async with linked(server, judge, beats):
+        await server.received("CoreStatus")
+        server.say(told(direction="inbound", text="STOP"))
+        await server.received("Setvar")
+        await beats.beat()
+    assert isinstance(judge.done[0], CallAttempt)
+    assert judge.done[1] == ("12025550177", "STOP", 1000.0)
+
+
+async def test_message_that_went_unasked_is_counted_and_not_answered(server: AmiServer) -> None:
+    judge, beats = Judge(), Beats()
+    Dialplan(server)
+    async with linked(server, judge, beats):
+        await server.received("CoreStatus")
+        server.say(told(ask="no", verdict="allow"))
+        server.say(told())
+        await server.received("Setvar")
+    event = judge.done[0]
+    assert isinstance(event, CallEvent)
+    assert (event.phase, event.refusal) == (Phase.ENDED, Refusal.WENT)
+    assert server.names().count("Setvar") == 1
+
+
+async def test_event_that_is_no_question_is_counted_as_malformed(server: AmiServer) -> None:
+    judge, beats = Judge(), Beats()
+    Dialplan(server)
+    async with linked(server, judge, beats) as link:
+        await server.received("CoreStatus")
+        server.say(told().replace("Serial: 1795646428.020984\n", "Serial: x\n"))
+        server.say(told())
+        await server.received("Setvar")
+        assert link.state().malformed == 1
+    assert len(judge.done) == 1
+
+
+async def test_switch_that_is_not_to_ask_about_messages_is_not_answered(server: AmiServer) -> None:
+    judge, beats = Judge(), Beats()
+    judge.standing = [CloseMessages("acme")]
+    async with linked(server, judge, beats, messages=None):
+        await server.received("DBPut")
+        server.say(told())
+        await beats.beat()
+        await server.received("DBPut", 2)
+    assert judge.done == []
+    assert not {"Setvar", "DialplanExtensionRemove", "DBGetTree"} & set(server.names())
+
+
+async def test_account_is_closed_at_once_and_noted_and_opened_again(server: AmiServer) -> None:
+    judge, beats = Judge(), Beats()
+    plan = Dialplan(server, "messages-acme", "messages-globex")
+    async with linked(server, judge, beats) as link:
+        await server.received("DBGetTree")
+        await beats.beat()
+        judge.due = [CloseMessages("acme")]
+        link.hurry()
+        link.hurry()
+        await server.received("DBPut", Key="closed/acme")
+        assert plan.there == {"messages-globex"}
+        judge.due = [OpenMessages("acme"), OpenMessages("globex")]
+        link.hurry()
+        await server.received("DBDel", Key="closed/acme")
+        added = await server.received("DialplanExtensionAdd")
+        assert added["ApplicationData"] == "enforcer-messages,outbound,1(acme,${EXTEN})"
+        assert server.names().count("DialplanExtensionAdd") == 1        # what we never closed stays as it is
+
+
+async def test_account_without_a_context_of_its_own_is_left_alone(server: AmiServer) -> None:
+    judge, beats = Judge(), Beats()
+    Dialplan(server)
+    judge.standing = [CloseMessages("acme"), CloseMessages("no such name")]
+    async with linked(server, judge, beats) as link:
+        await server.received("DialplanExtensionRemove", Context="messages-acme")
+        await beats.beat()
+        judge.due = [OpenMessages("acme")]
+        link.hurry()
+        await beats.beat()
+        await server.received("DBPut", 3)       # the third heartbeat
+    assert "DialplanExtensionAdd" not in server.names()
+    assert server.names().count("DialplanExtensionRemove") == 1
+
+
+async def test_reload_of_the_dialplan_is_noticed_and_all_are_closed_again(server: AmiServer) -> None:
+    judge, beats = Judge(), Beats()
+    plan = Dialplan(server, "messages-acme", "messages-globex")
+    judge.standing = [CloseMessages("acme"), CloseMessages("globex")]
+    async with linked(server, judge, beats):
+        await server.received("DBPut", Key="closed/globex")
+        await beats.beat()
+        await server.received("DialplanExtensionRemove", 3)
+        plan.there = {"messages-acme", "messages-globex"}
+        await beats.beat()
+        async with asyncio.timeout(10):
+            while plan.there:       # noqa: ASYNC110 - the fake switch tells nobody
+                await asyncio.sleep(0.01)
+
+
+async def test_what_an_enforcer_before_us_closed_is_opened_unless_it_must_not(server: AmiServer) -> None:
+    judge, beats = Judge(), Beats()
+    server.overrides["DBGetTree"] = listing("acme", "globex", "no such")
+    plan = Dialplan(server)
+    judge.standing = [CloseMessages("globex")]
+    async with linked(server, judge, beats):
+        await server.received("DBDel", Key="closed/acme")
+    assert plan.there == {"messages-acme"}
+
+
+async def test_what_was_closed_stays_closed_over_a_lost_connection(server: AmiServer) -> None:
+    judge, beats = Judge(), Beats()
+    plan = Dialplan(server, "messages-acme")
+    judge.standing = [CloseMessages("acme")]
+    async with linked(server, judge, beats):
+        await server.received("DBPut", Key="closed/acme")
+        server.overrides["DBGetTree"] = listing("acme")
+        server.hang_up()
+        await server.connected(1)
+        for _ in range(3):
+            await beats.beat()
+        await server.received("DBGetTree", 2)
+        await server.received("DialplanExtensionRemove", 2)
+    assert plan.there == set()
+    assert "DialplanExtensionAdd" not in server.names()
+
+
+async def test_refused_right_is_said_and_costs_no_link(server: AmiServer) -> None:
+    judge, beats = Judge(), Beats()
+    judge.standing = [CloseMessages("acme")]
+    server.overrides["DialplanExtensionRemove"] = server.overrides["DBGetTree"] = lambda action: ami.response(
+        action, "Error", Message="Permission denied"
+    )
+    async with linked(server, judge, beats) as link:
+        await server.received("DialplanExtensionRemove")
+        server.say(told())
+        await server.received("Setvar")
+        assert link.state().connected
