@@ -295,6 +295,40 @@ async def test_frozen_enforcer_costs_each_message_the_deadline_and_messages_pass
     assert (await messages(running, "frozen"))[0] == 4
 
 
+@pytest.mark.parametrize(("answer", "after", "passes"), [
+    ("block:21:0:0:few.critical:d1-1", 0.0, False), ("block:21:0:0:few.critical:d1-1", 0.12, False),
+    ("allow:0:0:0::d1-1", 0.12, True), ("block:21:0:0:few.critical:d1-1", 0.6, True),
+    ("throttle:42:0:0:pace:d1-1", 0.0, False), ("nonsense", 0.0, True), ("block:21", 0.0, True),
+])  # fmt: skip
+async def test_answer_is_obeyed_where_it_is_one_and_comes_in_time(
+    running, ends, switch, answer, after, passes
+) -> None:
+    """Answered by hand, with no more rights than the enforcer has."""
+    running.kill()
+    number = f"12025551{len(answer)}{int(after * 100):02}"
+    async with switch.ami("enforcer") as link:
+        await link.action("DBPut", Family="enforcer", Key="hb", Val=str(int(time.time()) + 60))
+        assert await ends.send("free", number) == 202
+        question = await link.event("UserEvent", UserEvent="EnfMessage", Number=number, Ask="yes")
+        await asyncio.sleep(after)
+        said = await link.action(
+            "Setvar", Variable="ENF_MESSAGE_ANSWER", Value=f"{question['Serial']}:{answer}"
+        )
+        assert said["Response"] == "Success"
+        await ends.send("free", "911")          # behind it in the queue: once that is here, all is done
+        await ends.carrier.text("911")
+    assert bool(ends.carrier.to(number)) is passes
+
+
+async def test_answer_to_another_message_is_none(running, ends, switch) -> None:
+    running.kill()
+    async with switch.ami("enforcer") as link:
+        await link.action("DBPut", Family="enforcer", Key="hb", Val=str(int(time.time()) + 60))
+        await link.action("Setvar", Variable="ENF_MESSAGE_ANSWER", Value="1795646428.020984:block:21:0:0::")
+        assert await ends.send("free", "12025550171") == 202
+        assert (await ends.carrier.text("12025550171")).body == "hello"
+
+
 async def test_dead_enforcer_is_not_asked_and_a_stopped_account_stays_stopped(running, ends, switch) -> None:
     await running.command("account", "suspend", "dead", "--reason", "unpaid")
     await ends.code("dead", "12025550160", 404)
