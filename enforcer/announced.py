@@ -28,5 +28,6 @@ def carry_out(ledger: Ledger, stationery: Stationery, at: float) -> bool:
             ledger.put_accounts([replace(account, standing=wanted, standing_reason=reason)])
             steps.append(created(stationery.carried_out(notice, account, at)))
             changed = True
-        ledger.put(steps)
+        for one in steps:
+            ledger.note(one)
     return changed

@@ -24,6 +24,7 @@ from enforcer.telemetry import Telemetry
 from enforcer.watch import Watch
 
 BEAT_SECONDS = 1.0
+HURRY_SECONDS = 0.1         # where much was found at once: a little at a time, so that no question waits long
 
 
 class Bureau:
@@ -76,28 +77,32 @@ class Bureau:
             tasks.create_task(self._over_and_over("watch", self._look), name="notices: watch")
             tasks.create_task(self._over_and_over("delivery", self._deliver), name="notices: delivery")
 
-    async def _look(self) -> None:
+    async def _look(self) -> float:
         at = self._clock()
         self._watch.tick(at)
         if carry_out(self._ledger, self._stationery, at):
             modes = Modes(self._ledger.modes(), self._settings.policy.default_mode)
             self._admission().steer(modes, at)
+            self._telemetry.note("accounts stopped as announced")
         if self._watch.missed > self._missed:
             self._telemetry.fault("notices missed", findings=self._watch.missed - self._missed)
             self._missed = self._watch.missed
         if self._watch.trouble:
             self._telemetry.fault("notices: one account", problem=self._watch.trouble)
             self._watch.trouble = ""
+        return HURRY_SECONDS if self._watch.behind else BEAT_SECONDS
 
-    async def _deliver(self) -> None:
+    async def _deliver(self) -> float:
         await self._delivery.round(self._clock)
+        return BEAT_SECONDS
 
-    async def _over_and_over(self, part: str, work: Callable[[], Awaitable[None]]) -> None:
-        """Once a beat. The same trouble again and again is told once, until it is over."""
+    async def _over_and_over(self, part: str, work: Callable[[], Awaitable[float]]) -> None:
+        """Work, pause for as long as it says, and so on. The same trouble again and again is told once, until
+        it is over."""
         while True:
-            trouble = ""
+            trouble, pause = "", BEAT_SECONDS
             try:
-                await work()
+                pause = await work()
             except EnforcerError as problem:
                 trouble = str(problem)
             except Exception as problem:        # a defect of ours must not take the enforcer with it
@@ -105,4 +110,4 @@ class Bureau:
             if trouble and trouble != self._heard.get(part):
                 self._telemetry.fault(f"notices: {part}", problem=trouble)
             self._heard[part] = trouble
-            await asyncio.sleep(BEAT_SECONDS)
+            await asyncio.sleep(pause)

@@ -119,7 +119,7 @@ def _sent(url: str, subject: str, text: str, deadline: float) -> str:
             service.socket_connect_timeout = service.socket_read_timeout = deadline
             taken = service.notify(body=text, title=subject, body_format=apprise.NotifyFormat.TEXT)
         except Exception as problem:    # whatever a plugin thinks of
-            return f"{type(problem).__name__}: {_without_secrets(str(problem), url)}"
+            return f"{type(problem).__name__}: {without_secrets(str(problem), url)}"
     return "" if taken else ears.problem(url) or "it was not taken, and nothing was said of why"
 
 
@@ -155,10 +155,10 @@ class _Ears(logging.Handler):
     def problem(self, url: str) -> str:
         """The last warning, without anything secret of this address."""
         said = " ".join(part for part in (self._said[-1] if self._said else "", self._errno) if part)
-        return _without_secrets(said, url)
+        return without_secrets(said, url)
 
 
-def _without_secrets(said: str, url: str) -> str:
+def without_secrets(said: str, url: str) -> str:
     """Whatever the address has besides its scheme and a host that may be shown is left out."""
     one = " ".join(said.split())
     may = {url.partition("://")[0], *_PARTS.split(shown(url))}

@@ -1,9 +1,8 @@
 """From a notice on record to proof that it was delivered: created, sent, delivered or failed, tried again.
 
-In: the notices that are pending, the addresses of customers and of ops. Out: steps in the journal, each
-durable before the next is taken: "sent" before anything leaves, so that after a crash we try again what may
-not have arrived, and never what is known to have. What fails is tried again for as long as it takes, and
-shouted about.
+In: the notices that are pending, the addresses of customers and of ops. Out: steps in the journal: "sent" is
+durable before anything leaves, so that after a crash we try again what may not have arrived, and never what
+is known to have. What fails is tried again for as long as it takes, and shouted about.
 Refuses to know: why somebody is told, what the text says, and how an address is reached (`carrier`).
 
 Nothing here is on the way of a call. While a notice is not delivered, what waits for it does not happen.
@@ -16,9 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from enforcer.domain.journal import JournalEntry
 from enforcer.domain.notice import About, Audience, Notice, Stage, created, step
-from enforcer.errors import LedgerError
 from enforcer.ledger.port import Ledger
 from enforcer.notice_text import Stationery
 from enforcer.telemetry import Telemetry
@@ -78,7 +75,7 @@ class Delivery:
 
     async def round(self, clock: Callable[[], float]) -> int:
         """Deliver everything that is due; how many were tried. Raises LedgerError where nothing can be put on
-        record: then nothing was sent that would have to be."""
+        record just now: then nothing more was sent, and is tried again later."""
         at = clock()
         pending = self._ledger.registers.notices.pending()
         self._telemetry.notices_pending.set(len(pending))
@@ -99,7 +96,9 @@ class Delivery:
                 going.append((notice, addresses))
         for first in range(0, len(going), AT_ONCE):
             some = going[first : first + AT_ONCE]
-            self._ledger.put([step(notice, Stage.SENT, clock()) for notice, _ in some])
+            for notice, _ in some:
+                self._ledger.note(step(notice, Stage.SENT, clock()))
+            await asyncio.to_thread(self._ledger.written)
             async with asyncio.TaskGroup() as tasks:
                 for notice, addresses in some:
                     tasks.create_task(self._send(notice, addresses, clock), name=f"notice {notice.id}")
@@ -125,46 +124,36 @@ class Delivery:
         if not taken:
             self._failed(notice, problem, clock())
             return
-        self._record([step(notice, Stage.DELIVERED, clock(), how=", ".join(taken))])
+        self._ledger.note(step(notice, Stage.DELIVERED, clock(), how=", ".join(taken)))
         self._telemetry.notices.labels(notice.audience.value, Stage.DELIVERED.value).inc()
         self._telemetry.note("notice delivered", **_about(notice), to=taken)
 
     def _failed(self, notice: Notice, problem: str, at: float) -> None:
-        new = [step(notice, Stage.FAILED, at, problem=problem)]
+        self._ledger.note(step(notice, Stage.FAILED, at, problem=problem))
         self._telemetry.notices.labels(notice.audience.value, Stage.FAILED.value).inc()
         if notice.audience is Audience.CUSTOMER:
-            new += self._trouble(notice, "failed", f"it could not be delivered ({problem})", at)
-        self._record(new)
+            self._trouble(notice, "failed", f"it could not be delivered ({problem})", at)
 
     def _told_by_hand(self, notice: Notice, at: float) -> None:
         """A customer without any address: ops hear of it, once, and tell them some other way."""
         self._by_hand[notice.id] = at + BY_HAND_SECONDS
-        new = self._trouble(notice, "by hand", "no address is known, so it has to be told by hand.", at)
-        if new:
+        if self._trouble(notice, "by hand", "no address is known, so it has to be told by hand.", at):
             self._telemetry.fault("notice has no address", **_about(notice))
-            self._record(new)
 
     def _in_the_log(self, notice: Notice, at: float) -> None:
         """Ops without an address read the log."""
         loud = notice.about in (About.TROUBLE, About.PROPOSAL)
         tell = self._telemetry.fault if loud else self._telemetry.note
         tell("notice to ops", **_about(notice), subject=notice.facts.get("subject", ""))
-        self._record([step(notice, Stage.DELIVERED, at, how=IN_THE_LOG)])
+        self._ledger.note(step(notice, Stage.DELIVERED, at, how=IN_THE_LOG))
 
-    def _trouble(self, notice: Notice, kind: str, words: str, at: float) -> list[JournalEntry]:
-        """What begins a notice of this trouble to ops, unless there is one."""
+    def _trouble(self, notice: Notice, kind: str, words: str, at: float) -> bool:
+        """Begin a notice of this trouble to ops, unless there is one; whether there was none."""
         trouble = self._stationery.trouble(notice, kind, words, at)
-        known = self._ledger.registers.notices.get(trouble.id) is not None
-        return [] if known else [created(trouble)]
-
-    def _record(self, entries: Sequence[JournalEntry]) -> None:
-        """Put on record what has happened: where the disk refuses it just now, as soon as it can be."""
-        try:
-            self._ledger.put(entries)
-        except LedgerError as problem:
-            self._telemetry.fault("ledger", problem=str(problem))
-            for entry in entries:
-                self._ledger.note(entry)
+        if self._ledger.registers.notices.get(trouble.id) is not None:
+            return False
+        self._ledger.note(created(trouble))
+        return True
 
 
 def _about(notice: Notice) -> dict[str, object]:

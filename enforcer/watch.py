@@ -13,7 +13,7 @@ Ops are told from mode `monitor` up. A customer is told from mode `tag` up, and 
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -36,9 +36,10 @@ from enforcer.notice_words import Breach
 # Bounds of memory and of the time that one tick may take (some 10 ms): what is left over waits for the next.
 MOST_FOUND = 10_000
 MOST_SEEN = 100_000
-FOUND_AT_ONCE = 500
-LOOKS_AT_ONCE = 200
-NEW_AT_ONCE = 50
+FOUND_AT_ONCE = 200
+LOOKS_AT_ONCE = 100
+NEW_AT_ONCE = 10
+HOUR_SECONDS = 3600.0
 # About a moment, or a number: nothing lasts that one could come back from, or that a look could find.
 PASSING = frozenset({"cps", "opt_out", "fair_share"})
 _LEAST = {Audience.OPS: Mode.MONITOR, Audience.CUSTOMER: Mode.TAG}
@@ -74,7 +75,9 @@ class Watch:
         self._callers = callers
         self._sweep = sweep
         self._found: dict[tuple[str, str, str, Level], tuple[Finding, float]] = {}
-        self._seen: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._seen: dict[tuple[str, str], None] = {}        # who called in this hour
+        self._before: dict[tuple[str, str], None] = {}      # and in the one before
+        self._hour = float("-inf")
         self._round: deque[tuple[str, str]] = deque()
         self._next_round = float("-inf")
         self._told: dict[tuple[str, str, str], dict[Audience, _Told]] | None = None
@@ -87,11 +90,9 @@ class Watch:
         """Remember what a decision found. Cheap: this runs for every call, after its answer."""
         if decision.exempt or not decision.account:
             return
-        seen, place = self._seen, (decision.switch, decision.account)
-        if place not in seen:
-            if len(seen) >= MOST_SEEN:
-                seen.popitem(last=False)
-            seen[place] = None
+        place = decision.switch, decision.account
+        if len(self._seen) < MOST_SEEN:
+            self._seen[place] = None
         for finding in decision.findings:
             if not finding.level or finding.rule == "standing":
                 continue
@@ -103,13 +104,18 @@ class Watch:
                 continue
             self._found[key] = finding, decision.at
 
+    @property
+    def behind(self) -> bool:
+        """Whether something was found that is not dealt with yet."""
+        return bool(self._found)
+
     def look_again(self) -> None:
         """Modes, accounts or the policy changed: a new round begins as soon as this one is over."""
         self._first = None
         self._next_round = float("-inf")
 
     def tick(self, at: float) -> list[Notice]:
-        """Put on record, durably, what has to be said at `at` (Unix seconds); returns those notices. Raises
+        """Put on record what has to be said at `at` (Unix seconds); returns those notices. Raises
         LedgerError; then what was found is found again."""
         if self._told is None:
             self._told = _told(self._ledger.registers.notices.all())
@@ -134,11 +140,10 @@ class Watch:
                     self._look_at(seat, account, switch, at, new)
             if len(new) >= NEW_AT_ONCE:
                 break
-        if new:
-            self._ledger.put([created(notice) for notice in new.values()])
         for key in done:
             del self._found[key]
         for notice in new.values():
+            self._ledger.note(created(notice))
             _learn(self._told, notice)
         return list(new.values())
 
@@ -148,12 +153,14 @@ class Watch:
             assert self._told is not None
             self._first = None
             self._told = {place: told for place, told in self._told.items() if told}
-            places = dict.fromkeys([*self._seen, *self._callers()])
+            self._seen |= dict.fromkeys(self._callers())
+            places = self._before | self._seen
             known = {account for _, account in places}
             for told in self._told.values():            # who was told of a level: it may have been left
                 accounts = {one.account for one in told.values()} - known
                 places |= dict.fromkeys(("", account) for account in sorted(accounts))
-            self._seen.clear()
+            if at >= self._hour:            # a call may end, and matter, long after it was asked about
+                self._before, self._seen, self._hour = self._seen, {}, at + HOUR_SECONDS
             self._round.extend(places)
             self._next_round = at + self._sweep
         for _ in range(min(len(self._round), LOOKS_AT_ONCE)):
@@ -216,11 +223,8 @@ class Watch:
             if breach.mode < _LEAST[audience]:
                 continue
             then = replace(breach, level=level, span=breach.span._replace(label=cycle))
-            if self._ledger.registers.notices.get(then.id(audience, About.CLEARED)) is None:
-                name = self._name(breach.account.customer) if audience is Audience.CUSTOMER else ""
-                _add(new, self._stationery.cleared(then, audience, name))
-            else:
-                del told[audience]
+            name = self._name(breach.account.customer) if audience is Audience.CUSTOMER else ""
+            _add(new, self._stationery.cleared(then, audience, name))
 
     def _breach(
         self, rule: Rule, account_id: str, switch: str, level: Level, value: str, limit: str, at: float

@@ -95,7 +95,7 @@ def begins(rule: Rule, step: Step) -> str:
             return "to a number that opted out"
         case "strikes":
             kinds = f" for {one_of(sorted(spec.strikes))}" if spec.strikes else ""
-            return f"from {at} strikes{kinds} in {_strike_window(spec)} on"
+            return f"from {at} strike{'' if step.at == 1 else 's'}{kinds} in {_strike_window(spec)} on"
         case "fair_share":
             return f"over {'the' if step.at == 1 else f'{at} times the'} fair share of its channels"
         case "redials":
@@ -171,12 +171,12 @@ def _window(rule: Rule) -> str:
         case "cps":
             return f"In any second, over all {_mediums(spec.measure)}"
         case "fair_share":
-            return f"While more than {plain(spec.contended * 100)} % of a switch is in use"
+            return f"While more than {plain(spec.contended * 100)} % of a switch is in use, over all calls"
         case "opt_out" | "strikes":
-            return "At any time"
+            return f"At any time, over all {_mediums(spec.measure)}"
     measure = spec.measure
     if measure.window is Window.ROLLING:
-        return f"Over the last {span_words(measure.seconds)}"
+        return f"Over the last {span_words(measure.seconds).removeprefix('1 ')}"
     zone = f" ({measure.calendar.timezone})" if measure.calendar.timezone else ""
     period = {Period.MONTH: "the billing cycle", Period.WEEK: "each week", Period.DAY: "each day"}
     anchor = measure.calendar.anchor

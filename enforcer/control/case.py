@@ -91,7 +91,9 @@ class Case:
         file = File(account, self.ledger.registers, Loads(), self.canonical)
 
         def seated(one: Rule, gate: Gate | None = None, also: tuple[Seat, ...] = ()) -> Seat:
-            tally = self.tally(one.spec.measure, account, self.window(one, account, at, cycle), at)
+            tally = Tally()         # all that a kind has to see which looks at what is on file
+            if one.counting:
+                tally = self.tally(one.spec.measure, account, self.window(one, account, at, cycle), at)
             return Seat(one, tally, None, gate, also, file)
 
         return seated(rule, self.gate(rule, account), tuple(seated(signal) for signal in rule.spec.also))
@@ -124,8 +126,7 @@ class Case:
                 span = self.window(one, account, at, cycle)
                 passes.setdefault((measure.scope, span), {})[measure] = recount((), measure, at)
         for (scope, span), tallies in passes.items():
-            until = span._replace(end=min(span.end, at + INSTANT))
-            for record in self.records(scope, account, until):
+            for record in self.records(scope, account, _until(span, at, cycle)):
                 for measure, tally in tallies.items():
                     if measure.counts(record):
                         contribute(tally, record, measure, 1)
@@ -143,11 +144,17 @@ class Case:
         Calls in progress began within a day."""
         span = self.window(rule, account, at, cycle)
         if span != ALWAYS:
-            return span._replace(end=min(span.end, at + INSTANT))
+            return _until(span, at, cycle)
         if rule.spec.kind == "cps":
             own = calendar_of(self.ledger, Scope.ACCOUNT, account)
             return own.at(at)._replace(end=at + INSTANT)
         return Span(at - LONGEST_CALL, at + INSTANT, "")
+
+
+def _until(span: Span, at: float, cycle: str) -> Span:
+    """The part of a window until `at`, the call that began then included; all of a cycle that is named: that
+    of a customer may end later than its account's."""
+    return span if cycle and span.label == cycle else span._replace(end=min(span.end, at + INSTANT))
 
 
 def key_of(measure: Measure, account: Account) -> str:

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from enforcer import packs
-from enforcer.checkup import Finding
+from enforcer.checkup import Finding, Grade
 from enforcer.control.cli_terminal import CONFIG, Config, Json, complain, emit, say
 from enforcer.control.doctor import emergency_numbers
 from enforcer.control.review import review
@@ -40,7 +40,8 @@ def check(
         complain(f"{problem}; so the packs were not compared with what is on record")
     stationery_of(settings)         # a template that cannot be filled in is found here
     emergency = emergency_numbers(site)
-    findings = review(policy, settings.policy.default_mode, _accounts(site))
+    accounts, trouble = _accounts(site)
+    findings = [*trouble, *review(policy, settings.policy.default_mode, accounts)]
     if as_json:
         emit({
             "site": settings.site, "ledger": str(settings.ledger_path), "mode": settings.policy.mode,
@@ -78,9 +79,14 @@ def _say(findings: list[Finding]) -> None:
         say(f"  {finding.subject} {finding.words}{advice}")
 
 
-def _accounts(site: Site) -> list[Account]:
-    """Whom the rules could be about; nobody where there is no ledger yet: a check makes none."""
+def _accounts(site: Site) -> tuple[list[Account], list[Finding]]:
+    """Whom the rules could be about; nobody where there is no ledger yet: a check makes none. One that cannot
+    be read is `doctor`'s business, and keeps nobody from checking a pack."""
     if not site.settings.ledger_path.exists():
-        return []
-    with site.ledger() as ledger:
-        return ledger.accounts()
+        return [], []
+    try:
+        with site.ledger() as ledger:
+            return ledger.accounts(), []
+    except LedgerError as error:
+        words = f"could not be read, so no account was looked at: {error}"
+        return [], [Finding("ledger", Grade.WARNING, words, "see `enforcer doctor`")]

@@ -21,7 +21,7 @@ from enforcer.errors import BadInput
 
 
 def make(
-    account: Annotated[str, typer.Argument(metavar="[ACCOUNT]", help="Whom it is about.")] = "",
+    account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="Whom it is about.")] = "",
     cycle: Annotated[str, typer.Option(metavar="CYCLE", help="A billing cycle such as 2026-10.")] = "",
     customer: Annotated[str, typer.Option(help="All accounts of this customer instead.")] = "",
     out: Annotated[Path | None, typer.Option("--out", "-o", metavar="FILE", help="Where it goes.")] = None,

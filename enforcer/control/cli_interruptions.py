@@ -81,7 +81,8 @@ def _show(lost: list[Told], slow: list[Told]) -> None:
     )
     for name in sorted({told.interval.account for told in lost}):
         mine = [told.interval for told in lost if told.interval.account == name]
-        say(f"account {name}: {len(mine)} interruptions, {_lasted(total(mine))} in all")
+        many = "1 interruption" if len(mine) == 1 else f"{len(mine)} interruptions"
+        say(f"account {name}: {many}, {_lasted(total(mine))} in all")
     for told in slow:
         one = told.interval
         say(f"account {one.account} was slowed, not interrupted: {one.held} held by {one.rule}, "

@@ -20,13 +20,18 @@ import typer
 from enforcer.control.cli_terminal import CONFIG, FOUND, Config, Json, complain, emit, say, table
 from enforcer.control.due import settle_due
 from enforcer.control.rows import Row, money
+from enforcer.control.settled_notices import give_notice
 from enforcer.control.settlement import Settlement, settlement
 from enforcer.control.site import Site
 from enforcer.domain.charge import Entry, exact
 from enforcer.domain.journal import JournalEntry, Kind
+from enforcer.domain.notice import Notice
+from enforcer.domain.policy import Policy
 from enforcer.domain.rules.average_minutes import Share
 from enforcer.domain.rules.base import plain
 from enforcer.errors import BadInput
+from enforcer.ledger.port import Ledger
+from enforcer.notice_text import stationery_of
 
 FIELDS = (
     "customer", "account", "account_type", "rule", "clause", "metric", "value", "limit", "breached",
@@ -49,6 +54,7 @@ def settle(
     with site.ledger() as ledger:
         revisions = site.revisions(ledger, now)
         done = settlement(ledger, revisions, cycle, now, [customer] if customer else ())
+        noticed = _give_notice(site, ledger, done, now)
     for note in (*done.unsettled, *done.notes):
         complain(note)
     if as_json:
@@ -59,6 +65,8 @@ def settle(
         sheet.writerows(facts(row) | {"breached": str(row.settled.breached).lower()} for row in done.rows)
     else:
         _show(done)
+        for notice in noticed:
+            say(f"written: {notice.customer}, notice {notice.id} of {notice.rule}")
     if done.unsettled:
         raise typer.Exit(FOUND)
 
@@ -71,6 +79,8 @@ def due(config: Config = CONFIG, as_json: Json = False) -> None:
     with site.ledger() as ledger:
         revisions = site.revisions(ledger, now, compare=False)
         found = list(settle_due(ledger, revisions, now, terms.after, terms.auto))
+        for one in found:
+            _give_notice(site, ledger, one.outcome, now)
     if as_json:
         emit([done.facts() for done in found])
         return
@@ -87,6 +97,15 @@ def due(config: Config = CONFIG, as_json: Json = False) -> None:
             f"withdrawn, {charges}")
     if not found:
         say("nothing is due")
+
+
+def _give_notice(site: Site, ledger: Ledger, done: Settlement, now: float) -> list[Notice]:
+    """Who has to be told of what this settlement found. The packs of today only say whom to call about it."""
+    try:
+        policy = site.policy
+    except BadInput:
+        policy = Policy()
+    return give_notice(ledger, stationery_of(site.settings), policy, site.modes(ledger), done.rows, now)
 
 
 def facts(row: Row) -> dict[str, Any]:

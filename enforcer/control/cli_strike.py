@@ -28,7 +28,7 @@ app = typer.Typer(
 
 Account = Annotated[str, typer.Option("--account", "-a", help="Against this account only.")]
 By = Annotated[str, typer.Option("--by", metavar="NAME", help="Who enters it; you, unless named.")]
-Customer = Annotated[str, typer.Argument(metavar="[CUSTOMER]", help="Against a customer as a whole.")]
+Customer = Annotated[str, typer.Argument(metavar="CUSTOMER", help="Against a customer as a whole.")]
 
 
 @app.command("add")

@@ -14,6 +14,8 @@ from enforcer.control.case import Case
 from enforcer.control.cli_terminal import CONFIG, Config, Json, emit, say, table
 from enforcer.control.commands import known_account
 from enforcer.control.report import Report, RuleLine, standing
+from enforcer.control.report_average import SETTLED
+from enforcer.control.report_rules import TOGETHER
 from enforcer.control.site import Site
 from enforcer.control.why import explain
 from enforcer.control.why_calls import evidence_lines
@@ -58,6 +60,9 @@ def usage(
     if told.lines:
         say()
         _rules(told)
+    if told.moments:
+        say()
+        say(f"About a moment, and not kept of a past cycle: {', '.join(told.moments)}.")
 
 
 def _rules(told: Report) -> None:
@@ -82,7 +87,7 @@ def _rules(told: Report) -> None:
 
 def _notes(line: RuleLine, zone: str) -> list[str]:
     """What a table has no room for. A rule that is not at a level says only what it cannot know."""
-    told = [line.note] if line.note else []
+    told = [line.note] if line.note and (line.level or line.note not in (SETTLED, TOGETHER)) else []
     if line.level:
         told += [*line.also, *evidence_lines(line.evidence, ids=False), *line.outlook.sentences(zone)]
         notice = line.notice(zone)

@@ -41,6 +41,7 @@ class Report:
     totals: tuple[tuple[Direction, Usage], ...]
     messages: tuple[tuple[Direction, Usage], ...]
     lines: tuple[RuleLine, ...]
+    moments: tuple[str, ...] = ()       # rules about a moment, of which nobody kept how they stood then
 
     @property
     def pace(self) -> dict[str, Fraction]:
@@ -76,7 +77,8 @@ class Report:
                 for direction, usage in self.messages
             ],
             "pace_a_day": {name: plain(number) for name, number in self.pace.items()},
-            "rules": [line.facts(zone) for line in self.lines], "forecast_method": METHOD,
+            "rules": [line.facts(zone) for line in self.lines], "not_kept": list(self.moments),
+            "forecast_method": METHOD,
         }
 
 
@@ -110,6 +112,7 @@ def standing(case: Case, modes: Modes, account: Account, cycle: str = "", *, cal
         account, span, min(now, span.end), _totals(ledger, account, span, Medium.CALL),
         _totals(ledger, account, span, Medium.MESSAGE),
         tuple(known.get(line.rule.spec.id, line) for line in lines),
+        tuple(rule.spec.id for rule in covering if all(line.rule is not rule for line in lines)),
     )
 
 

@@ -15,7 +15,7 @@ from enforcer.control.case import Case, calendar_of, named_cycle
 from enforcer.control.outlook import NOTHING_AHEAD, Outlook, Remedy
 from enforcer.control.report_line import RuleLine
 from enforcer.domain.account import Account, Standing
-from enforcer.domain.averages import average, crossed_at, fewest, left
+from enforcer.domain.averages import crossed_at, fewest, left
 from enforcer.domain.behind import FEW_GROUPS, Calls, Evidence
 from enforcer.domain.cycle import Span
 from enforcer.domain.decision import Level
@@ -25,9 +25,11 @@ from enforcer.domain.mode import Modes
 from enforcer.domain.rules import Rule
 from enforcer.domain.rules.average_minutes import Share, pulling_up, units
 from enforcer.domain.rules.base import plain, window_words
-from enforcer.domain.rules.diluted_average import spread
+from enforcer.domain.rules.diluted_average import DilutedAverage, spread
+from enforcer.domain.settle import settle_average
 from enforcer.domain.usage import Tally
 
+SETTLED = "settled when the cycle is over; no call is touched"
 MANY = 50       # accounts, from which on one question about all costs less than one about each
 
 
@@ -36,47 +38,43 @@ def average_line(case: Case, modes: Modes, account: Account, rule: Rule, cycle: 
     calendar = calendar_of(case.ledger, Scope.CUSTOMER, account)
     span = named_cycle(calendar, cycle) if cycle else calendar.at(case.now)
     at = min(case.now, span.end)
-    total, shares = _shares(case, account, rule, span)
-    limit = rule.spec.critical.at
+    parts = _parts(case, account, rule, span)
+    shares = [share for share, _ in parts]
+    settled = settle_average(rule, parts)
+    limit, breached = rule.spec.critical.at, settled is not None and settled.breached
     judged, evidence = shares, _pulling(shares)
-    if rule.spec.kind == "diluted_average":
+    if isinstance(rule, DilutedAverage):
         lying = spread(shares, limit)
-        judged = lying.used
-        evidence = _idle(lying.idle)
-    value = average(judged)
-    breached = value is not None and value > limit
-    if rule.spec.kind == "diluted_average":
-        # It is there only where the average over all is fine, and somebody is not in use.
-        breached = breached and evidence is not None and left(shares, limit) >= 0
-    trouble = "" if value is not None or not shares else "nothing to divide by: trunks without channels"
-    lasts = span.holds(case.now)
+        judged, evidence = lying.used, _idle(lying.idle)
+    value = settled.value if settled is not None else None
+    trouble = "nothing to divide by: trunks without channels" if settled is not None and value is None else ""
+    total = Tally()
+    for _, tally in parts:
+        total.add(tally)
     return RuleLine(
         rule, account.customer, at, span, total.usage(), "-" if value is None else plain(value), plain(limit),
         Level.CRITICAL if breached else Level.FINE, None, modes.resolve(account.id, rule.spec.id, "", at),
-        trouble or "settled when the cycle is over; no call is touched",
-        outlook=_outlook(rule, judged, limit, span, at, breached) if lasts else NOTHING_AHEAD,
+        trouble or SETTLED,
+        outlook=_outlook(rule, judged, limit, span, at, breached) if span.holds(case.now) else NOTHING_AHEAD,
         evidence=evidence,
     )
 
 
-def _shares(case: Case, account: Account, rule: Rule, span: Span) -> tuple[Tally, list[Share]]:
+def _parts(case: Case, account: Account, rule: Rule, span: Span) -> list[tuple[Share, Tally]]:
     """What the customer's accounts that the rule covers bring to the average; as the settlement does, a
     terminated one only where it called."""
-    accounts = case.ledger.accounts(account.customer)
-    covered = [one for one in accounts if rule.spec.covers(one)]
+    covered = [one for one in case.ledger.accounts(account.customer) if rule.spec.covers(one)]
     measure = replace(rule.spec.measure, scope=Scope.ACCOUNT)
     everybody = case.ledger.derive_all(Scope.ACCOUNT, measure, span) if len(covered) > MANY else None
-    total, shares = Tally(), []
+    found = []
     for one in covered:
         if everybody is None:
             tally = case.ledger.derive(Scope.ACCOUNT, one.id, measure, span)
         else:
             tally = everybody.get(one.id, Tally())
-        if one.standing is Standing.TERMINATED and not tally.attempts:
-            continue
-        total.add(tally)
-        shares.append(Share(one.id, tally.msec, units(one)))
-    return total, shares
+        if one.standing is not Standing.TERMINATED or tally.attempts:
+            found.append((Share(one.id, tally.msec, units(one)), tally))
+    return found
 
 
 def _outlook(

@@ -25,6 +25,7 @@ from enforcer.domain.rules.opt_out import OptedOut
 from enforcer.domain.rules.seat import Seat
 from enforcer.domain.rules.strikes import RepeatInfringer
 
+TOGETHER = "it speaks only where all its signals are there as well; what lies ahead is told of its own number"
 LIVE_NOTES = {
     "cps": "how fast calls are set up just now is known to the running enforcer only",
     "fair_share": "how busy each switch is just now is known to the running enforcer only",
@@ -62,7 +63,8 @@ def rule_line(case: Case, modes: Modes, account: Account, rule: Rule, cycle: Spa
     return RuleLine(
         rule, key_of(rule.spec.measure, account), at, edges, seat.tally.usage(), value, limit, level,
         None if room >= UNLIMITED else room, modes.resolve(account.id, rule.spec.id, "", at),
-        LIVE_NOTES.get(rule.spec.kind, ""), tuple(_signals(seat, at)), seat.gate,
+        TOGETHER if rule.spec.also else LIVE_NOTES.get(rule.spec.kind, ""),
+        tuple(_signals(seat, at)), seat.gate,
         outlook(case, seat, account, at, span, level) if current else NOTHING_AHEAD, evidence=evidence,
     )
 

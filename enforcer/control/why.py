@@ -67,7 +67,7 @@ def _call(case: Case, record: CallRecord) -> Explanation:
     told.facts = {"call": call_facts(record, zone), "counted": counted, "decisions": []}
     if record.number_class is NumberClass.EMERGENCY:
         told.lines.append("An emergency call: no rule counts it, no rule is read for it, nothing stops it.")
-    told.lines += [f"  rule {rule}: {words}" for rule, words in counted.items()]
+    told.lines += _grouped(counted)
     for decision in decisions:
         part = decision_explained(case, decision)
         told.lines += ["", part.title, *part.lines]
@@ -99,13 +99,26 @@ def _counted(case: Case, record: CallRecord) -> Iterator[tuple[str, str]]:
     """As what each rule about the account counts the call; those that count none of its kind are left out."""
     if not record.account:
         return
+    account = case.ledger.account(record.account)
     for rule in case.policy.rules:
         spec = rule.spec
-        if not rule.counting or not spec.covers(case.ledger.account(record.account)):
+        measure = spec.measure
+        if not rule.counting or not spec.covers(account) or not measure.counts(record):
             continue
-        if not spec.measure.counts(record):
-            continue
-        if spec.measure.window is not Window.LIVE:
-            yield spec.id, f"counts as {outcome(rule, record)}"
-        elif record.live:
-            yield spec.id, "counts as a call in progress"
+        if measure.window is Window.CYCLE:
+            cycle = case.window(rule, account, record.started_at).label
+            yield spec.id, f"counts as {outcome(measure, record)} in {cycle}"
+        elif measure.window is Window.LIVE:
+            if record.live:
+                yield spec.id, "counts as a call in progress"
+        elif record.started_at // measure.step > measure.edge(case.now):
+            yield spec.id, f"counts as {outcome(measure, record)}"
+        else:
+            yield spec.id, "counts no more: the window has moved past it"
+
+
+def _grouped(counted: dict[str, str]) -> Iterator[str]:
+    """Rules that count the call as the same, in one line."""
+    for words in dict.fromkeys(counted.values()):
+        rules = [rule for rule, its in counted.items() if its == words]
+        yield f"  rule{'' if len(rules) == 1 else 's'} {', '.join(rules)}: {words}"

@@ -10,6 +10,7 @@ from shlex import quote
 
 from enforcer.control.case import Case
 from enforcer.control.explanation import Explanation
+from enforcer.control.facts import mode_facts
 from enforcer.control.outlook import METHOD
 from enforcer.control.report import standing
 from enforcer.control.report_line import RuleLine
@@ -38,15 +39,21 @@ def account_explained(case: Case, account: Account) -> Explanation:
     if not found.lines:
         told.lines.append("No rule of the policy is about it.")
     told_of: dict[tuple[object, ...], str] = {}
-    for line in found.lines:
+    for line in sorted(found.lines, key=lambda line: -line.level):      # what is reached comes first
         # Rules that count the same calls would list them again and again.
         calls = line.rule.spec.measure.scope, line.span, line.counters
         told.lines += rule_lines(line, zone, told_of.setdefault(calls, line.rule.spec.id))
+    switches = [one for one in modes.settings(case.now) if one.switch and one.account in ("", account.id)]
+    for one in switches:
+        rule = f", rule {one.rule}" if one.rule else ""
+        told.lines.append(f"On switch {one.switch}{rule}: mode {one.mode.word}: {mode_words(one, zone)}")
     if any(hides(line.counters, line.evidence) for line in found.lines):
         told.lines.append(f"`enforcer why {quote(account.id)} --all` lists every call.")
     if any(line.outlook.crossings for line in found.lines):
         told.lines.append(METHOD)
-    told.facts = found.facts() | {"last_decision": None}
+    told.facts = found.facts() | {
+        "modes_of_switches": [mode_facts(one) for one in switches], "last_decision": None,
+    }
     last = case.ledger.decisions(account.id, limit=1)
     if last:
         part = decision_explained(case, last[0], calls=False)

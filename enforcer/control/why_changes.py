@@ -16,7 +16,7 @@ from enforcer.control.words import local
 from enforcer.domain.account import Account
 from enforcer.domain.decide import EMERGENCY
 from enforcer.domain.decision import Decision, Finding, Verdict
-from enforcer.domain.measure import Window
+from enforcer.domain.measure import Scope, Window
 from enforcer.domain.mode import CEILING, Mode
 from enforcer.domain.rules import Rule
 from enforcer.domain.usage import Detailed, Usage
@@ -70,10 +70,24 @@ def _waiting(case: Case, decision: Decision, account: Account, finding: Finding)
         word = step.verdict.word if step is not None else "more"
         found.append(f"Once a notice about {finding.rule} is delivered and {span_words(terms.grace)} of "
                      f"grace are over, it may {word}.")
+        gate = case.gate(rule, account)
+        latest = gate.latest() if gate is not None else None
+        if latest is not None and latest.pending:
+            found.append(f"`enforcer notice ack {latest.id}` puts on record that the customer was told by "
+                         "other means, which is delivery as well.")
     if rule.spec.measure.window is Window.CYCLE:
         span = case.window(rule, account, decision.at)
         if span != ALWAYS and span.end > case.now:
             found.append(f"Rule {finding.rule} begins anew on {local(span.end, zone)}.")
+    elif rule.spec.kind == "opt_out":
+        number, whose = quote(case.canonical(decision.number)), f"--account {quote(account.id)}"
+        if rule.spec.measure.scope is Scope.CUSTOMER:
+            whose = f"--customer {quote(account.customer)}"
+        command = f"enforcer optout remove {number} {whose}"
+        found.append(f"`{command}` puts on record that they changed their mind.")
+    elif rule.spec.kind == "strikes":
+        found.append("`enforcer strike list` tells until when each strike counts; `enforcer strike withdraw "
+                     "ID` takes one back.")
     elif rule.spec.measure.window is Window.ROLLING:
         found.append(f"Rule {finding.rule} forgets calls after {span_words(rule.spec.measure.seconds)}.")
     return found

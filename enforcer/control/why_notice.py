@@ -28,7 +28,8 @@ def gate_words(gate: Gate, terms: NoticeTerms, at: float, zone: str) -> str:
     if latest.told_at is not None:
         until = local(latest.acts_until, zone)
         return f"notice: {told}; that held until {until}, so a new one has to come first"
-    return f"notice: {told}; until it is, the rule only tags"
+    until = "until one is delivered" if latest.closed_at is not None else "until it is"
+    return f"notice: {told}; {until}, the rule only tags"
 
 
 def _until(latest: Notice, at: float, zone: str) -> str:
@@ -60,6 +61,8 @@ def _told(notice: Notice, zone: str) -> str:
     if notice.told_at is not None:
         how = "acknowledged" if notice.delivered_at is None else "delivered"
         return f"{name} was {how} on {local(notice.told_at, zone)}"
+    if notice.closed_at is not None:
+        return f"{name} was closed before it was delivered ({shown(notice.closed_how) or 'no reason told'})"
     if notice.stage is Stage.FAILED:
         tries = "once" if notice.tries == 1 else f"{notice.tries} times"
         return f"{name} could not be delivered, tried {tries} ({shown(notice.problem) or 'no reason told'})"

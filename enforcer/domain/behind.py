@@ -8,10 +8,11 @@ Refuses to know: limits and verdicts, and how it is shown. Output is bounded unl
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import NamedTuple
 
-from enforcer.domain.call import CallRecord, Refusal, Source
-from enforcer.domain.measure import Window
+from enforcer.domain.call import CallRecord, Medium, Refusal, Source
+from enforcer.domain.measure import Measure, Window
 from enforcer.domain.patterns import Pattern, pattern_of
 from enforcer.domain.rules import Rule
 from enforcer.domain.rules.trails import TrailCount
@@ -33,44 +34,77 @@ class Evidence(NamedTuple):
     left_out: int
 
 
-class Behind:
-    """The calls of one rule's window at `at`, taken in one by one. `most` ids at either end of each list,
-    None for all of them. `sorts` the calls by what they count as, or only looks for the kind's pattern."""
+OUTCOMES = ("completed", "short", "not answered", "in progress", "sent", "blocked by enforcement",
+            "shed by enforcement")
 
-    def __init__(self, rule: Rule, at: float, most: int | None = FEW, sorts: bool = True) -> None:
-        self._sorts = sorts
-        self.rule = rule
-        self._measure = rule.spec.measure
+
+def outcome(measure: Measure, record: CallRecord) -> str:
+    """What a call counts as under a measure, in words: one of `OUTCOMES`."""
+    if record.refused:
+        refused = record.refusal is Refusal.BLOCKED
+        return "blocked by enforcement" if refused else "shed by enforcement"
+    if record.medium is Medium.MESSAGE:
+        return "sent"
+    if record.ended_at is None:
+        return "in progress"
+    if record.answered_at is None and record.billmsec <= 0:
+        return "not answered"
+    if measure.short(record.billmsec) and record.ended_by is not Source.INFERRED:
+        return "short"
+    return "completed"
+
+
+class Counted:
+    """The calls of one measure by what they count as. Rules that count the same calls share one."""
+
+    __slots__ = ("_live", "_measure", "_most", "_samples")
+
+    def __init__(self, measure: Measure, most: int | None) -> None:
+        self._measure = measure
+        self._live = measure.window is Window.LIVE
         self._most = most
-        self._edge = self._measure.edge(at) if self._measure.window is Window.ROLLING else None
-        self._counted: dict[str, Sample] = {}
-        self._pattern: Pattern | None = pattern_of(rule, most)
-        self._traced = 0
+        self._samples: dict[str, Sample] = {}
 
     def take(self, record: CallRecord) -> None:
-        """A record, which may belong elsewhere."""
-        measure = self._measure
-        if not measure.counts(record):
+        """A record that the measure counts."""
+        if self._live and not record.live:
             return
-        if self._edge is not None and record.started_at // measure.step <= self._edge:
-            return
-        if self._sorts and (measure.window is not Window.LIVE or record.live):
-            words = outcome(self.rule, record)
-            some = self._counted.get(words)
-            if some is None:
-                some = self._counted[words] = Sample(self._most)
-            some.add(record.call_id)
+        words = outcome(self._measure, record)
+        sample = self._samples.get(words)
+        if sample is None:
+            sample = self._samples[words] = Sample(self._most)
+        sample.add(record.call_id)
+
+    def told(self) -> list[Calls]:
+        """What there is to tell."""
+        return [self._samples[words].told(words) for words in OUTCOMES if words in self._samples]
+
+
+class Behind:
+    """The calls of one rule's window: those it counts (`counted`, None where nobody asks), its pattern."""
+
+    __slots__ = ("_most", "_pattern", "_room", "counted")
+
+    def __init__(self, rule: Rule, counted: Counted | None, most: int | None) -> None:
+        self.counted = counted
+        self._most = most
+        self._pattern: Pattern | None = pattern_of(rule, most)
+        # As a trail, which tells no more.
+        self._room: int | None = MOST_CALLS if isinstance(rule, TrailCount) else None
+
+    def take(self, record: CallRecord) -> None:
+        """A record that the rule's measure counts, for the pattern."""
         if self._pattern is None or record.refused:
             return
-        if isinstance(self.rule, TrailCount):
-            self._traced += 1
-            if self._traced > MOST_CALLS:       # as its trail, which tells no more
+        if self._room is not None:
+            if not self._room:
                 return
+            self._room -= 1
         self._pattern.take(record)
 
     def counters(self) -> list[Calls]:
         """The calls by what they count as."""
-        return [self._counted[words].told(words) for words in OUTCOMES if words in self._counted]
+        return [] if self.counted is None else self.counted.told()
 
     def evidence(self) -> Evidence | None:
         """What the kind looks for; None where nothing of it was found, or it looks for nothing."""
@@ -83,34 +117,40 @@ class Behind:
         return Evidence(self._pattern.words(len(groups)), tuple(kept), len(groups) - len(kept))
 
 
-OUTCOMES = ("completed", "short", "not answered", "in progress", "sent", "blocked by enforcement",
-            "shed by enforcement")
-
-
-def outcome(rule: Rule, record: CallRecord) -> str:
-    """What a call counts as under a rule, in words: one of `OUTCOMES`."""
-    if record.refused:
-        refused = record.refusal is Refusal.BLOCKED
-        return "blocked by enforcement" if refused else "shed by enforcement"
-    if record.medium.value == "message":
-        return "sent"
-    if record.ended_at is None:
-        return "in progress"
-    if record.answered_at is None and record.billmsec <= 0:
-        return "not answered"
-    if rule.spec.measure.short(record.billmsec) and record.ended_by is not Source.INFERRED:
-        return "short"
-    return "completed"
-
-
 def behind(
     rules: Iterable[Rule], records: Iterable[CallRecord], at: float, most: int | None = FEW,
     sorts: bool = True,
 ) -> dict[str, Behind]:
-    """What lies behind several rules whose windows hold these records, by the id of the rule; the records are
-    gone through once."""
-    found = {rule.spec.id: Behind(rule, at, most, sorts) for rule in rules}
+    """What lies behind several rules whose windows at `at` hold these records, by the id of the rule; the
+    records are gone through once. `most` ids at either end of each list, None for all of them. `sorts` the
+    calls by what they count as, or only looks for what each kind looks for."""
+    counted: dict[Measure, Counted] = {}
+    found: dict[str, Behind] = {}
+    looking: dict[Measure, list[Counted | Behind]] = {}     # by what they count, for one look at each record
+    for rule in rules:
+        measure = _bare(rule.spec.measure)
+        shared = None
+        if sorts:
+            shared = counted.get(measure)
+            if shared is None:
+                shared = counted[measure] = Counted(measure, most)
+                looking.setdefault(measure, []).append(shared)
+        one = found[rule.spec.id] = Behind(rule, shared, most)
+        looking.setdefault(measure, []).append(one)
+    edges = {
+        measure: measure.edge(at) if measure.window is Window.ROLLING else None for measure in looking
+    }
     for record in records:
-        for one in found.values():
-            one.take(record)
+        for measure, some in looking.items():
+            if not measure.counts(record):
+                continue
+            edge = edges[measure]
+            if edge is None or record.started_at // measure.step > edge:
+                for taker in some:
+                    taker.take(record)
     return found
+
+
+def _bare(measure: Measure) -> Measure:
+    """The measure, apart from what is looked at in single calls."""
+    return replace(measure, details=frozenset(), marked=frozenset(), near_msec=0, redial_seconds=0)

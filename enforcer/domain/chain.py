@@ -151,13 +151,16 @@ def _unfit(links: Callable[[], Iterable[Link]], link: Link, last: str, after: Li
     own = seal(last, *link.parts)
     if after is not None and seal(own, *after.parts) == after.seal:
         return _fault(What.SEAL, f"the seal of {link.words} was altered", link)
-    before = BEGINNING
+    before, place = BEGINNING, "the beginning"
     for other in links():
         found = seal(before, *link.parts)
-        if found == link.seal or (found == other.seal and other.number != link.number):
-            words = f"{link.words} belongs in another place, that of link {other.number}"
-            return _fault(What.ORDER, words, link)
-        before = other.seal
+        if found == link.seal:
+            break
+        if found == other.seal and other.number != link.number:
+            return _fault(What.ORDER, f"{link.words} has the content of link {other.number}", link)
+        before, place = other.seal, other.words
+    if seal(before, *link.parts) == link.seal:
+        return _fault(What.ORDER, f"{link.words} was moved: it belongs after {place}", link)
     return _fault(
         What.ALTERED, f"the content of {link.words} was altered, or that of the link before it, which was "
         "then sealed anew", link,

@@ -32,7 +32,7 @@ RATIOS = frozenset({
     "asr", "average_duration", "class_share", "duration_cliff", "failed_calls", "short_calls",
 })
 _SUMS = frozenset({"attempts", "messages", "minutes"})
-_SCALED = ("attempts", "completed", "short", "msec", "marked", "near")
+_SCALED = ("attempts", "completed", "short", "msec", "marked", "near", "unseen")
 _MOST = 1 << 40         # calls that nobody will ever make
 # What kind of call brings each ratio back, one and several of them, as part of a sentence.
 GOOD = {

@@ -15,6 +15,7 @@ applicable, for interruptions of service resulting from AUP violations."
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from typing import NamedTuple
@@ -86,18 +87,15 @@ class Interval(NamedTuple):
         """How long it was; 0 for a single attempt."""
         return self.end - self.start
 
-    def with_touch(self, touch: Touch) -> Interval:
-        """The interval, this touch counted in."""
-        modes = self.mode.split(", ") if self.mode else []
-        if touch.mode and touch.mode not in modes:
-            modes.append(touch.mode)
+    def counting(self, touches: Sequence[Touch]) -> Interval:
+        """The interval, these touches counted in."""
+        modes = dict.fromkeys([*filter(None, [self.mode]), *(touch.mode for touch in touches if touch.mode)])
+        how = Counter(touch.how for touch in touches)
         return self._replace(
-            mode=", ".join(modes),
-            blocked=self.blocked + (touch.how is How.BLOCKED), shed=self.shed + (touch.how is How.SHED),
-            held=self.held + (touch.how is How.HELD),
-            messages=self.messages + (touch.medium == Medium.MESSAGE.value),
-            longest_hold=max(self.longest_hold, touch.hold),
-            decisions=(*self.decisions, touch.decision) if touch.decision else self.decisions,
+            mode=", ".join(modes), blocked=how[How.BLOCKED], shed=how[How.SHED], held=how[How.HELD],
+            messages=sum(touch.medium == Medium.MESSAGE.value for touch in touches),
+            longest_hold=max((touch.hold for touch in touches), default=0.0),
+            decisions=tuple(touch.decision for touch in touches if touch.decision),
         )
 
 
@@ -136,19 +134,22 @@ def touch_by_switch(record: CallRecord) -> Touch | None:
 
 def merged(touches: Iterable[Touch], gap: float = GAP) -> list[Interval]:
     """The intervals that touches make, by their start; touches may come in any order."""
-    open_: dict[tuple[str, str, bool], Interval] = {}
-    done: list[Interval] = []
+    going: dict[tuple[str, str, bool], list[Touch]] = {}
+    done: list[list[Touch]] = []
     for touch in sorted(touches, key=lambda one: (one.at, one.decision)):
-        held = touch.how is How.HELD
-        place = touch.account, touch.rule, held
-        interval = open_.get(place)
-        if interval is None or touch.at - interval.end > gap:
-            if interval is not None:
-                done.append(interval)
-            kind = Kind.SLOWED if held else Kind.REFUSED
-            interval = Interval(kind, touch.account, touch.rule, touch.clause, touch.at, touch.at)
-        open_[place] = interval._replace(end=touch.at).with_touch(touch)
-    return sorted([*done, *open_.values()], key=_order)
+        place = touch.account, touch.rule, touch.how is How.HELD
+        so_far = going.get(place)
+        if so_far is None or touch.at - so_far[-1].at > gap:
+            so_far = going[place] = []
+            done.append(so_far)
+        so_far.append(touch)
+    return sorted((_interval(one) for one in done), key=_order)
+
+
+def _interval(touches: Sequence[Touch]) -> Interval:
+    first, last = touches[0], touches[-1]
+    kind = Kind.SLOWED if first.how is How.HELD else Kind.REFUSED
+    return Interval(kind, first.account, first.rule, first.clause, first.at, last.at).counting(touches)
 
 
 def stops(entries: Iterable[JournalEntry]) -> list[Stop]:
@@ -194,20 +195,18 @@ def enforced(stop: Stop, span: Span, now: float, ceilings: Sequence[ModeSetting]
 def together(stopped: Sequence[Interval], touches: Iterable[Touch], gap: float = GAP) -> list[Interval]:
     """All intervals by their start: calls that an account's standing refused are counted in the time for
     which it was stopped."""
-    mine: dict[str, list[int]] = {}
-    found = list(stopped)
-    for place, interval in enumerate(found):
-        mine.setdefault(interval.account, []).append(place)
+    mine: dict[str, list[tuple[Interval, list[Touch]]]] = {}
+    for interval in stopped:
+        mine.setdefault(interval.account, []).append((interval, []))
     rest = []
     for touch in touches:
-        holding = [
-            place for place in mine.get(touch.account, ())
-            if touch.rule == STANDING and found[place].start <= touch.at <= found[place].end
-        ]
-        if holding:
-            found[holding[0]] = found[holding[0]].with_touch(touch)
+        for interval, counted in mine.get(touch.account, ()):
+            if touch.rule == STANDING and interval.start <= touch.at <= interval.end:
+                counted.append(touch)
+                break
         else:
             rest.append(touch)
+    found = [interval.counting(counted) for some in mine.values() for interval, counted in some]
     return sorted([*found, *merged(rest, gap)], key=_order)
 
 

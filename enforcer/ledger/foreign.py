@@ -8,11 +8,14 @@ Refuses to know: what others are, and our own writing.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from enforcer.domain.journal import JournalEntry
 from enforcer.domain.registers import FOLDED
+from enforcer.errors import LedgerError
 from enforcer.ledger import journal_rows
 from enforcer.ledger.books import Books
 from enforcer.ledger.store import Store, statement
@@ -97,9 +100,10 @@ class Foreign:
         return News(accounts, modes, calls > 0, journal)
 
     def learn(self, connection: sa.Connection) -> None:
-        """Read the whole journal, whoever wrote it, for what follows from it."""
+        """Read the whole journal, whoever wrote it, for what follows from it. Raises LedgerError where
+        somebody edited it so that nothing does."""
         self._link = journal_rows.head(connection).link
-        self._books.registers.fold(journal_rows.find(connection, FOLDED))
+        self._fold(journal_rows.find(connection, FOLDED))
 
     def look_again(self) -> None:
         """What the last look told could not be dealt with."""
@@ -128,8 +132,16 @@ class Foreign:
     def _take_journal(self, raw: sqlite3.Connection) -> bool:
         """Learn what others put on record; whether there was anything."""
         rows = raw.execute(_JOURNAL, {"seen": self._link, "lot": self._lot}).fetchall()
-        self._books.registers.fold(journal_rows.entry_of(row) for row in rows)
+        self._fold(journal_rows.entry_of(row) for row in rows)
         return bool(rows)
+
+    def _fold(self, entries: Iterable[JournalEntry]) -> None:
+        for entry in entries:
+            try:
+                self._books.registers.fold([entry])
+            except (LookupError, TypeError, ValueError, AttributeError):
+                told = f"link {entry.link} of the journal ({entry.kind} {entry.ref})"
+                raise LedgerError(f"{told} says nothing that can be: see `enforcer verify`") from None
 
     def _take_some(self, raw: sqlite3.Connection) -> int:
         """Take over the next calls of the state that `raw` sees; how many there were."""

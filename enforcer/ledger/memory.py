@@ -197,6 +197,9 @@ class MemoryLedger:
         """Put on record."""
         self.put([entry])
 
+    def written(self) -> None:
+        """Nothing to wait for."""
+
     def put(self, entries: Sequence[JournalEntry]) -> list[JournalEntry]:
         """Put on record; the entries as written."""
         written = []

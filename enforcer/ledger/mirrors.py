@@ -47,12 +47,14 @@ def contradictions(
     that are as they were before there was a journal."""
     latest: dict[tuple[Kind, str], JournalEntry] = {}
     every: dict[tuple[object, ...], list[JournalEntry]] = {}
+    found: list[Fault] = []
     for entry in entries:
-        if entry.kind in _KEYS:
+        if not isinstance(entry.body, dict):
+            found.append(_fault(entry, f"{_named(entry)} says nothing that a table could say as well"))
+        elif entry.kind in _KEYS:
             every.setdefault(_key(entry), []).append(entry)
         elif entry.kind in MIRRORED:
             latest[entry.kind, entry.ref] = entry
-    found: list[Fault] = []
     registered = [account_entry(account, 0.0) for account in tables.accounts]
     registered += [customer_entry(customer, 0.0) for customer in tables.customers]
     for row in registered:

@@ -167,6 +167,10 @@ class Journal(Protocol):
     def note(self, entry: JournalEntry) -> None:
         """Put on record: known at once, written later. The hot path's way."""
 
+    def written(self) -> None:
+        """Wait until everything noted so far is durable. Any thread may: it is for whoever must be sure, and
+        must keep no call waiting. Raises LedgerError where it can't be yet; then it is written later."""
+
     def put(self, entries: Sequence[JournalEntry]) -> list[JournalEntry]:
         """Put on record, durable when the verb returns; the entries as written. Raises LedgerError; then none
         was taken."""

@@ -72,6 +72,10 @@ class Record:
         self.registers.fold([entry])
         self._writer.note(entry)
 
+    def written(self) -> None:
+        """Wait until everything noted so far is durable; any thread may. Raises LedgerError."""
+        self._writer.flush()
+
     def put(self, entries: Sequence[JournalEntry]) -> list[JournalEntry]:
         """Put on record, durable when this returns. Raises LedgerError; then nothing was taken."""
         self.learn()

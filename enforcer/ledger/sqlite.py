@@ -82,6 +82,7 @@ class SqliteLedger:
         )
         self.charges, self.charge = record.charges, record.charge
         self.note, self.put, self.journal = record.note, record.put, record.journal
+        self.written = record.written
         self.head, self.chain, self.prove = record.head, record.chain, record.prove
         self.contradictions = record.contradictions
         with self._store.reading() as connection:

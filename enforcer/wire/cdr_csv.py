@@ -54,12 +54,14 @@ def _unfinished(text: str) -> bool:
 def _event(
     text: str, identity: Identity, directions: dict[str, Direction], clock: WallClock
 ) -> CallEvent | None:
+    lines = [f"{line}\n" for line in text.split("\n")] if "\n" in text else [text]
     try:
-        row, *more = csv.reader([f"{line}\n" for line in text.split("\n")], strict=True)
+        rows = csv.reader(lines, strict=True)
+        row = next(rows)
+        if next(rows, None) is not None:
+            raise ValueError("more than one row")
     except csv.Error as problem:
         raise ValueError(f"not CSV: {problem}") from None
-    if more:
-        raise ValueError("more than one row")
     if len(row) < FEWEST_COLUMNS + 1:
         raise ValueError(f"{len(row)} columns, a row with uniqueid has at least {FEWEST_COLUMNS + 1}")
     channel = row[5]

@@ -298,7 +298,7 @@ def test_entries_that_changed_places_are_found_out(full: Site) -> None:
         "UPDATE journal SET link = 8 WHERE link = 100",
     )
     assert (fault.what, fault.link, fault.ref) == (What.ORDER, 6, NUMBER)
-    assert fault.words == f"link 6 (opt-out {NUMBER}) belongs in another place, that of link 8"
+    assert fault.words == f"link 6 (opt-out {NUMBER}) was moved: it belongs after link 7 (strike s2)"
 
 
 def test_contents_that_changed_places_are_found_out(full: Site) -> None:
@@ -307,7 +307,7 @@ def test_contents_that_changed_places_are_found_out(full: Site) -> None:
         f"UPDATE journal SET ({columns}) = (SELECT {columns} FROM journal WHERE link = 8) WHERE link = 6",
     )
     assert (fault.what, fault.link) == (What.ORDER, 6)
-    assert "belongs in another place, that of link 8" in fault.words
+    assert fault.words == f"link 6 (opt-out {NUMBER}) has the content of link 8"
 
 
 def test_a_tail_cut_off_together_with_the_head_shows_by_a_head_noted_earlier(full: Site) -> None:

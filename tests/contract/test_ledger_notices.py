@@ -34,7 +34,7 @@ def test_a_notice_is_known_at_once_and_whole(ledger: Ledger, way: str) -> None:
     else:
         ledger.note(created(LIMIT))
     assert ledger.registers.notices.get(LIMIT.id) == LIMIT
-    ledger.flush()
+    ledger.written()
     (entry,) = ledger.journal([Kind.NOTICE], ref=LIMIT.id)
     assert (entry.customer, entry.account, entry.at) == ("big", "acme", NOON)
     assert entry.body["facts"] == LIMIT.facts

@@ -351,5 +351,6 @@ def test_without_a_command_it_shows_the_help(tmp_path: Path) -> None:
     assert done.returncode == 2
     for command in (
         "run", "check", "doctor", "mode", "account", "customer", "notice", "usage", "why", "cdr", "verify",
+        "optout", "strike", "head", "evidence", "interruptions",
     ):
         assert f"\n  {command} " in done.stderr

@@ -154,9 +154,10 @@ def test_usage_gives_the_evidence_of_what_has_reached_a_level(house: House) -> N
 
 def test_a_call_is_explained_by_what_it_counts_as(house: House) -> None:
     said = house.ok("why", "17911944.3")
-    assert "rule asr: counts as completed" in said
+    assert "rules asr, mean: counts as completed in 20" in said
+    assert "rule harvest: counts as completed" in said
     assert "Nobody asked about it" in said
-    assert house.json("why", "pbx1/17911944.12")["counted"]["asr"] == "counts as not answered"
+    assert house.json("why", "pbx1/17911944.12")["counted"]["harvest"] == "counts as not answered"
 
 
 @pytest.mark.parametrize("subject", ["acne", "acm"])
@@ -186,6 +187,18 @@ def test_check_makes_no_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.delenv("ENFORCER_CONFIG", raising=False)
     House(tmp_path).ok("check")
     assert not (tmp_path / "var").exists()
+
+
+def test_a_ledger_that_cannot_be_read_keeps_nobody_from_checking_a_pack(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ENFORCER_CONFIG", raising=False)
+    house = House(tmp_path)
+    (tmp_path / "var").mkdir()
+    (tmp_path / "var/enforcer.db").write_bytes(b"this is no database, and long enough to be looked at" * 40)
+    said = house.ok("check")
+    assert "ledger could not be read, so no account was looked at" in said
+    assert "rule asr blocks without notice" in said
 
 
 def test_the_schema_is_printed_without_a_configuration(tmp_path: Path) -> None:

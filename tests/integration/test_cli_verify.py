@@ -110,13 +110,28 @@ def test_an_edited_table_is_named_with_the_entry_it_contradicts(house: House) ->
     assert first.endswith("the table of modes says mode 'monitor' instead of 'block'")
 
 
-def test_an_entry_that_cannot_be_read_keeps_nobody_from_naming_it(house: House) -> None:
-    edit(house, "UPDATE journal SET body = '{' WHERE kind = 'opt-out'")
+@pytest.mark.parametrize(("body", "why"), [
+    ("{", "link 5 of the journal cannot be read"),
+    ("[]", "link 5 of the journal (opt-out +12025550123) says nothing that can be"),
+    ("7", "link 5 of the journal (opt-out +12025550123) says nothing that can be"),
+])
+def test_an_entry_that_cannot_be_read_keeps_nobody_from_naming_it(
+    house: House, body: str, why: str
+) -> None:
+    edit(house, f"UPDATE journal SET body = '{body}' WHERE kind = 'opt-out'")
     said = house.found("verify").splitlines()
     assert said[0].startswith("link 5 (opt-out +12025550123, 20")
-    assert "counters were not compared: link 5 of the journal cannot be read" in said[1]
+    assert f"counters were not compared: {why}" in said[1]
 
 
 def test_a_counter_that_differs_is_told_beside_the_chain(house: House) -> None:
     edit(house, "UPDATE call SET billed_msec = 1")
     assert "contradicts itself" in house.refused("verify")
+
+
+def test_a_mode_on_record_that_says_nothing_is_named_twice(house: House) -> None:
+    edit(house, "UPDATE journal SET body = '[]' WHERE kind = 'mode'")
+    chain, said, table = found(house)
+    assert (chain["check"], chain["link"], chain["what"]) == ("chain", 6, "content altered")
+    assert (said["check"], said["link"]) == ("tables", 6)
+    assert table["problem"] == "mode account acme stands in the table of modes and not in the journal"

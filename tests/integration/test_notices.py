@@ -13,11 +13,13 @@ from prometheus_client import CollectorRegistry
 
 from enforcer import settings
 from enforcer.app import build, serve
-from enforcer.carrier import AppriseCarrier, usable
-from enforcer.domain.account import Account, Customer
+from enforcer.carrier import AppriseCarrier, usable, without_secrets
+from enforcer.control.standing import announce
+from enforcer.domain.account import Account, Customer, Standing
 from enforcer.domain.decision import Verdict
 from enforcer.domain.notice import Stage
 from enforcer.errors import BadInput
+from enforcer.notice_text import stationery_of
 from enforcer.telemetry import Telemetry
 from tests.support.ledgers import Call, Clock
 from tests.support.notices import House, limit
@@ -80,6 +82,16 @@ async def test_what_is_refused_is_told_and_holds_no_secret() -> None:
     assert mail.mails == []
 
 
+@pytest.mark.parametrize(("url", "said", "told"), [
+    ("mailto://robot:hunter2@mail.example.com", "robot at mail.example.com: hunter2 is wrong",
+     "*** at mail.example.com: *** is wrong"),
+    ("slack://T1JJ3T3L2/A1BRTD4JD/x", "POST /services/T1JJ3T3L2/A1BRTD4JD", "POST /services/***/***"),
+    ("json://127.0.0.1/hooks/s3cr3t", "json://127.0.0.1/hooks/s3cr3t\r\nsaid 404", "*** said 404"),
+])
+def test_what_a_server_says_back_of_a_secret_is_not_told(url: str, said: str, told: str) -> None:
+    assert without_secrets(said, url) == told
+
+
 async def test_nobody_there_is_told_with_the_reason() -> None:
     async with HttpReceiver() as hook:
         address = hook.url
@@ -109,13 +121,12 @@ def test_apprise_is_not_loaded_until_something_is_sent() -> None:
 
 async def test_the_whole_enforcer_tells_customer_and_ops_and_blocks_after_the_grace(tmp_path: Path) -> None:
     clock = Clock()
-    arrived = asyncio.Event()
     async with HttpReceiver() as hook, MailReceiver() as mail:
         (tmp_path / "fair.toml").write_text(PACK)
         (tmp_path / "enforcer.toml").write_text(CONFIG.format(ops=hook.url, mail=mail.url))
         (tmp_path / "var").mkdir()
         loop = asyncio.get_running_loop()
-        telemetry = Told(arrived)
+        telemetry = Told()
         house = build(settings.load(tmp_path / "enforcer.toml"), telemetry, loop.call_soon, clock)
         house.ledger.put_accounts([Account("acme", "big", timezone="America/New_York")])
         house.ledger.put_customers([Customer("big", "Big Inc", ("anna@acme.example",))])
@@ -125,38 +136,45 @@ async def test_the_whole_enforcer_tells_customer_and_ops_and_blocks_after_the_gr
             for n in range(5):
                 decision = house.admission.admit(Call(str(n)).attempt())
             assert decision.verdict is Verdict.TAG
-            await asyncio.wait_for(arrived.wait(), 30)
+            await asyncio.wait_for(telemetry.arrived.wait(), 30)
             clock.now += 7 * 86_400
             decision = house.admission.admit(Call("later", start=clock.now).attempt())
             assert (decision.verdict, decision.rule) == (Verdict.BLOCK, "fair.calls")
+            account = house.ledger.account("acme")
+            paper = stationery_of(house.settings)
+            telemetry.arrived.clear()
+            announce(house.ledger, paper, account, Standing.TERMINATED, 86_400, "anna", "fraud", clock.now)
+            await asyncio.wait_for(telemetry.arrived.wait(), 30)
+            clock.now += 86_400
+            await asyncio.wait_for(telemetry.stopped.wait(), 30)
+            assert house.ledger.account("acme").standing is Standing.TERMINATED
         finally:
             stop.set()
             await running
-    ((recipients, message),) = mail.mails
+    (recipients, message), (_, ending) = mail.mails
     assert recipients == ["anna@acme.example"]
+    assert ending["Subject"] == "Account acme will be terminated"
     body = message.get_body(("plain",)) if message.is_multipart() else message  # type: ignore[attr-defined]
     text = body.get_content()
     for said in ("1. Fair Use", "Calls that are normal for one household.", "Big Inc", "+1 212 555 0199",
                  "The limit is 3", "2026-11-01 00:00 EDT", "2026-12-01 00:00 EST", "2026-11-29 07:00 EST",
                  "refused with 403", "Emergency calls always go through."):
         assert said in text, said
-    (post,) = hook.posts
-    assert post["title"] == "[lab] fair.calls critical: account acme"
+    assert hook.posts[0]["title"] == "[lab] fair.calls critical: account acme"
 
 
 class Told(Telemetry):
-    """Sets an event when a customer and ops were told."""
+    """Events for: a customer was told, and an account was stopped."""
 
-    def __init__(self, arrived: asyncio.Event) -> None:
+    def __init__(self) -> None:
         super().__init__(CollectorRegistry())
-        self._arrived = arrived
-        self._delivered: set[object] = set()
+        self.arrived, self.stopped = asyncio.Event(), asyncio.Event()
 
     def note(self, what: str, **about: object) -> None:
-        if what == "notice delivered":
-            self._delivered.add(about["audience"])
-            if len(self._delivered) == 2:
-                self._arrived.set()
+        if what == "notice delivered" and about["audience"] == "customer":
+            self.arrived.set()
+        if what == "accounts stopped as announced":
+            self.stopped.set()
 
     def fault(self, kind: str, **about: object) -> None:
         raise AssertionError((kind, about))
@@ -167,7 +185,7 @@ async def test_an_address_of_ops_that_cannot_be_used_keeps_the_enforcer_from_sta
     (tmp_path / "enforcer.toml").write_text(CONFIG.format(ops="nosuch://t0ken", mail="mailto://localhost"))
     (tmp_path / "var").mkdir()
     with pytest.raises(BadInput) as error:
-        build(settings.load(tmp_path / "enforcer.toml"), Told(asyncio.Event()), lambda one: None)
+        build(settings.load(tmp_path / "enforcer.toml"), Told(), lambda one: None)
     assert error.value.where == "notices.ops"
     assert "t0ken" not in str(error.value)
 

@@ -7,6 +7,7 @@ The packs are in force as they are shipped, but for the time of grace, which is 
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -20,13 +21,14 @@ from lab.enforcer import Enforcer
 from lab.process import run_apart
 from lab.provision import Provisioned
 from lab.sipp import Call, Callee, Outcome, place
-from tests.support.cdr_rows import rows
+from tests.support.cdr_rows import row, rows
+from tests.support.receivers import HttpReceiver
 
 POLICIES = Path(__file__).parents[2] / "policies"
 # Their cycles begin about two weeks from now, whatever the day: no test straddles two.
 ANCHOR = (datetime.now(UTC).day + 14) % 28 + 1
 CYCLES = BillingCycle(ANCHOR, "UTC")
-NAMES = ("dialler", "scanner", "stalker", "spender")
+NAMES = ("dialler", "scanner", "stalker", "spender", "talker", "caller")
 ACCOUNTS = "".join(f"{name},{name}-co,pbx,,flat,{ANCHOR},UTC\n" for name in NAMES)
 
 
@@ -79,8 +81,13 @@ async def past(enforcer: Enforcer, text: str) -> None:
     file.write_text(text)
     taken = _taken(enforcer)
     await enforcer.command("cdr", "import", str(file), "--switch", "pbx1")
+    await until(lambda: _taken(enforcer) > taken)
+
+
+async def until(there: Callable[[], bool]) -> None:
+    """Wait for what another process does."""
     async with asyncio.timeout(20):
-        while _taken(enforcer) <= taken:  # noqa: ASYNC110
+        while not there():  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
 
@@ -134,3 +141,52 @@ async def test_closed_cycle_is_settled_with_its_charge(running) -> None:
     assert (ratio["attempts"], ratio["completed"], ratio["breached"]) == (8, 2, True)
     assert (ratio["value"], ratio["charge"], ratio["currency"]) == ("4", "0.04", "USD")
     assert await running.json("settle", "--cycle", before.label, "--customer", "spender-co") == settled
+
+
+async def test_nobody_is_refused_for_unfair_use_before_the_notice_has_arrived(running, calls) -> None:
+    """7,250 minutes: twice what is fair and more. The call goes, tagged; the notice goes out; then no more calls."""
+    now = CYCLES.at(time.time())
+    async with HttpReceiver() as post:
+        taken = _taken(running)
+        await running.command("customer", "set", "talker-co", "--contact", post.url)
+        await until(lambda: _taken(running) > taken)
+        await past(running, "".join(
+            row("talker", now.start + 43_200.0 * n, 43_500, f"1312555{n * 7:04}") for n in range(10)
+        ))
+        assert (await calls("talker", "12025550171")).codes == {200: 1}
+        (first,) = running.decisions(account="talker")
+        assert (first["verdict"], first["would_be"]) == ("tag", "tag")
+        await until(lambda: any("7200" in json.dumps(one) for one in post.posts))
+    told = [n for n in await running.json("notice", "list", "--customer", "talker-co")
+            if n["rule"] == "fair-use.minutes-twice" and n["audience"] == "customer"]
+    assert len(told) == 1
+    async with asyncio.timeout(20):         # a second of grace after the delivery was put on record
+        while (await calls("talker", "12025550172")).codes != {403: 1}:
+            await asyncio.sleep(0.2)
+    refused = running.decisions(account="talker", verdict="block")[0]
+    assert (refused["rule"], refused["clause"]) == ("fair-use.minutes-twice", "1. Fair Use")
+    assert (await calls("talker", "911")).codes == {200: 1}
+    (gone,) = [
+        one for one in await running.json("interruptions", "--cycle", now.label, "--account", "talker")
+        if one["rule"] == "fair-use.minutes-twice"
+    ]
+    assert gone["blocked"] >= 1
+
+
+async def test_nobody_is_called_who_opted_out(running, calls) -> None:
+    taken = _taken(running)
+    await running.command("optout", "add", "+1 202 555 0173", "--account", "caller", "--reason", "by letter")
+    await until(lambda: _taken(running) > taken)
+    assert (await calls("caller", "12025550173", "2025550173", "12025550174", rate=2)).codes == {403: 2, 200: 1}
+    assert {one["rule"] for one in running.decisions(account="caller", verdict="block")} == {"unsolicited"}
+    await running.command("optout", "remove", "+12025550173", "--account", "caller")
+    await until(lambda: _taken(running) > taken + 1)
+    assert (await calls("caller", "12025550173")).codes == {200: 1}
+
+
+async def test_all_of_it_is_on_record_and_proved(running) -> None:
+    cycle = CYCLES.at(time.time()).label
+    bundle = running.directory / "talker.zip"
+    await running.command("evidence", "talker", "--cycle", cycle, "--out", str(bundle))
+    await running.command("evidence", "--check", str(bundle))
+    await running.command("verify")

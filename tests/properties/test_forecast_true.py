@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from enforcer.domain.averages import fewest, left
 from enforcer.domain.call import CallRecord
 from enforcer.domain.decision import Level
-from enforcer.domain.forecast import GOOD, RATIOS, Course, ahead, crossings, reached, restores
+from enforcer.domain.forecast import GOOD, RATIOS, Course, ahead, crossings, lapses, reached, restores
+from enforcer.domain.measure import Measure, Window
 from enforcer.domain.rules import Rule
 from enforcer.domain.rules.average_minutes import Share
-from enforcer.domain.usage import Detailed, contribute, tally_for
+from enforcer.domain.usage import Detailed, Tally, contribute, recount, tally_for
 from enforcer.packs.kinds import TRAILS
 from tests.properties.test_decide_ceiling import tallies
 from tests.support.rules import NOON, record, rule
@@ -108,3 +109,44 @@ def test_acting_on_the_fewest_accounts_is_enough_and_on_one_less_is_not(
     assert left(capped({s.account for s in chosen}), limit) >= 0
     if chosen:
         assert left(capped({s.account for s in chosen[:-1]}), limit) < 0
+
+
+@given(shares.filter(lambda told: any(share.units for share in told)), st.integers(1, 1000),
+       st.integers(1, 7))
+def test_an_average_is_over_its_limit_with_one_millisecond_more_than_is_left(
+    told: list[Share], at: int, part: int
+) -> None:
+    limit = Fraction(at, part)
+    one = rule("average_minutes", limit)
+    room, msec = left(told, limit), sum(share.msec for share in told)
+    divisor = sum(share.units for share in told)
+
+    def breached(more: int) -> bool:
+        closed = one.close(Tally(msec=msec + more), divisor)
+        assert closed is not None
+        return closed.breached
+
+    assert not breached(room)
+    assert breached(room + 1)
+
+
+@given(st.lists(st.integers(0, 3599), min_size=1, max_size=30), st.integers(0, 10),
+       st.sampled_from(["attempts", "same_number", "distinct_numbers", "redials"]))
+def test_a_rolling_level_lapses_when_it_is_said_to_and_not_before(
+    starts: list[int], at: int, kind: str
+) -> None:
+    one = rule(kind, at, measure=Measure(window=Window.ROLLING, seconds=3600, redial_seconds=60))
+    measure, now = one.spec.measure, NOON + 3600
+    calls = [
+        record(NOON + start, call_id=f"pbx1/{n}", number=f"1212555010{n % 3}")
+        for n, start in enumerate(starts)
+    ]
+
+    def holds(when: float) -> bool:
+        return one.judge(recount(calls, measure, when), when, None) is not None
+
+    when = lapses((call.started_at for call in calls), measure, holds, now)
+    assert when is not None             # sooner or later every call has left
+    if holds(now):
+        assert not holds(when)
+        assert holds(when - 0.01)

@@ -53,6 +53,7 @@ def test_a_step_takes_nothing_back(entries: list[JournalEntry]) -> None:
         assert before.announces or not notice.announces
         assert notice.acts_from <= before.acts_from         # the grace is never made longer
         assert notice.tries >= before.tries
+        assert notice.told_at is None or notice.problem == ""
         assert (notice.facts, notice.at, notice.then) == (NOTICE.facts, NOTICE.at, NOTICE.then)
 
 

@@ -6,13 +6,14 @@ from dataclasses import replace
 
 import pytest
 
+from enforcer import watch
 from enforcer.domain.account import Standing
 from enforcer.domain.call import CallAttempt, CallEvent, Phase
 from enforcer.domain.decision import Level, Verdict
 from enforcer.domain.journal import JournalEntry, Kind
 from enforcer.domain.measure import Measure, Scope
 from enforcer.domain.mode import Mode, Modes, ModeSetting
-from enforcer.domain.notice import About, Audience, Stage, step
+from enforcer.domain.notice import About, Audience, Stage, created, step
 from enforcer.errors import LedgerError
 from tests.support.notices import DAY, MAIL, OPS, House, limit
 from tests.support.rules import rule
@@ -95,6 +96,7 @@ async def test_ops_hear_once_of_a_notice_that_could_not_be_delivered() -> None:
         await house.turn(4000)
     assert house.notice().tries == 5
     (trouble,) = house.notices(Audience.OPS, About.TROUBLE)
+    assert len([e for e in house.ledger.journal(ref=trouble.id) if e.body["stage"] == "created"]) == 1
     assert house.notice().id in trouble.facts["text"]
     assert sum("has not reached" in subject for subject in house.post.to(OPS)) == 1
 
@@ -228,6 +230,21 @@ async def test_a_level_that_only_events_reached_is_noticed() -> None:
     assert house.notice().level is Level.CRITICAL
 
 
+async def test_a_level_that_is_reached_long_after_the_last_call_was_asked_about_is_noticed() -> None:
+    house = House(rule("asr", 4, notice=limit(1).spec.notice, min_attempts=4))
+    house.register("acme", "big", MAIL)
+    over(house)
+    for wait in (0, 3000, 11):
+        await house.turn(wait)
+        house.admission.round("pbx1", house.clock.now)
+    assert house.admission.orders.callers() == []           # a quiet account has no orders any more
+    assert house.notices() == []                            # a call that rings is no failure
+    for record in house.ledger.live():
+        house.ledger.apply(_ended(house, record.attempt()))
+    await house.turn(11)
+    assert house.notice().facts["value"] == "4/0"
+
+
 async def test_a_level_that_was_left_again_is_told_once() -> None:
     house = House(rule("asr", 4, notice=limit(1).spec.notice, min_attempts=4))
     house.register("acme", "big", MAIL)
@@ -319,36 +336,35 @@ async def test_a_customers_level_is_one_notice_for_all_accounts() -> None:
     assert "2026-11-15 00:00 CET" in notice.facts["text"]
 
 
-async def test_a_disk_that_refuses_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_disk_that_cannot_be_read_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     house = House(limit(3))
     house.register("acme", "big", MAIL)
     over(house)
-
-    def refuse(entries: object) -> None:
-        raise LedgerError("disk full")
-
     with monkeypatch.context() as broken:
-        broken.setattr(house.ledger, "put", refuse)
+        broken.setattr(house.ledger, "customers", _refuse)
         with pytest.raises(LedgerError):
             house.watch.tick(house.clock.now)
+    assert house.ledger.registers.notices.all() == []
     await house.turn(1)
     assert house.notice().stage is Stage.DELIVERED
 
 
-async def test_without_sent_on_record_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nothing_is_sent_before_that_is_on_record(monkeypatch: pytest.MonkeyPatch) -> None:
     house = House(limit(3))
     house.register("acme", "big", MAIL)
     over(house)
     house.watch.tick(house.clock.now)
-
-    def refuse(entries: object) -> None:
-        raise LedgerError("disk full")
-
     with monkeypatch.context() as broken:
-        broken.setattr(house.ledger, "put", refuse)
+        broken.setattr(house.ledger, "written", _refuse)
         with pytest.raises(LedgerError):
             await house.delivery.round(house.clock)
     assert house.post.sent == []
+    await house.turn(60)
+    assert len(house.post.to(MAIL)) == 1
+
+
+def _refuse() -> None:
+    raise LedgerError("disk full")
 
 
 async def test_a_standing_finding_is_nobodys_level() -> None:
@@ -359,3 +375,48 @@ async def test_a_standing_finding_is_nobodys_level() -> None:
     assert house.call().verdict is Verdict.BLOCK
     await house.turn()
     assert house.ledger.registers.notices.all() == []
+
+
+async def test_an_account_that_people_terminated_is_not_made_suspended_by_an_older_notice() -> None:
+    house = House(limit(3))
+    house.register("acme", "big", MAIL)
+    account = house.ledger.account("acme")
+    notice = house.stationery.standing(account, Standing.SUSPENDED, house.clock.now, DAY, "spam", "anna")
+    house.ledger.put([created(notice)])
+    await house.turn()
+    house.ledger.put_accounts([replace(account, standing=Standing.TERMINATED, standing_reason="fraud")])
+    await house.turn(DAY)
+    assert house.ledger.account("acme").standing_reason == "fraud"
+    assert house.ledger.registers.notices.announcing() == []
+    assert house.notices(Audience.OPS, About.STANDING) == []
+
+
+def test_what_finds_no_room_is_counted_and_costs_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "MOST_FOUND", 2)
+    house = House(rule("attempts", 0))
+    for account in ("a", "b", "c", "c", "a"):
+        house.call(account)
+    assert (house.watch.missed, house.watch.behind) == (2, True)
+
+
+async def test_a_defect_that_one_account_shows_keeps_no_other_from_being_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    house = House(limit(3))
+    house.register("acme", "big", MAIL)
+    house.register("bad", "bad")
+    over(house)
+    for _ in range(4):
+        house.call("bad")
+    account = house.ledger.account
+
+    def broken(account_id: str) -> object:
+        if account_id == "bad":
+            raise ZeroDivisionError
+        return account(account_id)
+
+    with monkeypatch.context() as defect:
+        defect.setattr(house.ledger, "account", broken)
+        await house.turn()
+    assert house.watch.trouble == "ZeroDivisionError()"
+    assert [n.account for n in house.notices()] == ["acme"]

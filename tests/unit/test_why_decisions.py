@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from enforcer.control.commands import Known, SetMode, act
-from enforcer.domain.call import Medium
+from enforcer.domain.call import CallAttempt, CallEvent, Direction, Medium, Phase
 from enforcer.domain.decision import Level
 from enforcer.domain.journal import JournalEntry, Kind
 from enforcer.domain.mode import Mode
@@ -46,11 +46,33 @@ def test_a_refused_call_shows_the_calls_that_were_counted_and_when_it_begins_ane
     assert "Rule few begins anew on 2026-12-01 00:00:00 EST." in said
 
 
+def test_programs_are_told_the_same_of_a_decision() -> None:
+    desk = Desk(NOTICED, Mode.BLOCK)
+    (finding,) = desk.why(third(desk)).facts["findings"]
+    assert finding["window"] == {"label": "2026-11", "from": "2026-11-01T00:00:00.000-04:00",
+                                 "until": "2026-12-01T00:00:00.000-05:00"}
+    assert finding["mode_in_force"]["who"] == "alice"
+    assert finding["means"].startswith("Over the billing cycle of an account")
+    assert finding["notice_today"]["open"] is False
+    assert [part["calls"] for part in finding["counted"]] == [["pbx1/1"], ["pbx1/2", "pbx1/3"]]
+
+
 def test_calls_after_the_decision_are_not_behind_it() -> None:
     desk = Desk(FEW)
     decision = third(desk)
     desk.call(4, None)
     assert "2 not answered: pbx1/2, pbx1/3\n" in desk.said(decision)
+
+
+def test_calls_that_were_in_progress_then_are_told_as_they_stand_now() -> None:
+    desk = Desk(FEW)
+    attempt = CallAttempt("pbx1/0", "pbx1", "acme", Direction.OUTBOUND, "12025550123", "100", desk.now)
+    desk.admission.admit(attempt)
+    decision = third(desk)
+    remark = "(these calls as their records stand now; some were in progress then)"
+    assert remark not in desk.said(decision)
+    desk.admission.observe(CallEvent(Phase.ENDED, attempt, desk.now))
+    assert remark in desk.said(decision)
 
 
 def about_level(desk: Desk) -> Notice:
@@ -76,6 +98,16 @@ def test_a_notice_that_could_not_be_delivered_is_named_with_its_problem() -> Non
     said = desk.said(third(desk))
     assert "held at tag, its notice was not delivered" in said
     assert f"{notice.id} (critical) could not be delivered, tried once (no route to host)" in said
+    assert f"`enforcer notice ack {notice.id}` puts on record that the customer was told by other" in said
+
+
+def test_a_notice_that_was_withdrawn_opens_nothing() -> None:
+    desk = Desk(NOTICED, Mode.BLOCK)
+    notice = about_level(desk)
+    desk.ledger.put([created(notice), step(notice, Stage.CLOSED, desk.now, how="withdrawn")])
+    said = desk.said("acme")
+    closed = "was closed before it was delivered (withdrawn)"
+    assert f"{closed}; until one is delivered, the rule only tags" in said
 
 
 @pytest.mark.parametrize(
@@ -114,6 +146,18 @@ def test_a_call_under_the_site_ceiling_is_sent_to_the_ceiling() -> None:
     assert "The site ceiling stood at tag: `enforcer mode ceiling block` or above lets that verdict" in said
 
 
+def test_a_mode_of_one_switch_is_told_apart() -> None:
+    desk = Desk(FEW)
+    act(SetMode(Mode.TAG, switch="pbx1", who="bob"), desk.ledger, Known((), ("pbx1",)), NOW)
+    act(SetMode(Mode.BLOCK, account="acme", rule="few", switch="pbx1"), desk.ledger,
+        Known(("few",), ("pbx1",)), NOW)
+    desk.call(1, None)
+    said = desk.said("acme")
+    assert "mode monitor: default of the configuration" in said
+    assert "On switch pbx1: mode tag: switch pbx1, set by bob" in said
+    assert "On switch pbx1, rule few: mode block: account acme, rule few, switch pbx1" in said
+
+
 def test_an_emergency_call_is_exempt_and_nothing_changes_that() -> None:
     desk = Desk(FEW, Mode.BLOCK)
     third(desk)
@@ -139,8 +183,17 @@ def test_a_call_says_as_what_each_rule_counts_it() -> None:
         'id = "now"\nkind = "concurrent_calls"\ncritical = { at = 4 }',
     ))
     desk.call(1, 5.0)
-    assert desk.why("1").facts["counted"] == {"asr": "counts as short"}
-    assert "  rule asr: counts as short" in desk.why("1").lines
+    assert desk.why("1").facts["counted"] == {"asr": "counts as short in 2026-11"}
+    assert "  rule asr: counts as short in 2026-11" in desk.why("1").lines
+
+
+def test_a_call_that_has_left_a_rolling_window_says_so() -> None:
+    desk = Desk(pack('id = "r"\nkind = "attempts"\nwindow = "1h"\ncritical = { at = 2 }',
+                     'id = "s"\nkind = "minutes"\nwindow = "1h"\ncritical = { at = 2 }'))
+    desk.call(1, 60)
+    assert "  rules r, s: counts as completed" in desk.why("1").lines
+    desk.now += 3700
+    assert "  rules r, s: counts no more: the window has moved past it" in desk.why("1").lines
 
 
 def test_of_two_rules_that_block_both_have_to_be_lowered() -> None:
@@ -199,6 +252,9 @@ def test_signals_that_were_there_as_well_are_named() -> None:
                      'and = [{ kind = "failed_calls", at = 10 }]'))
     said = desk.said(third(desk))
     assert "and failed calls this cycle 1/2 = 50 %, limit 10 %" in said
+    account = desk.said("acme")
+    assert "and failed calls this cycle 2/3 = 66.667 %, limit 10 %: this signal is there" in account
+    assert "it speaks only where all its signals are there as well" in account
 
 
 OPTED = pack('id = "stop"\nkind = "opt_out"\ncritical = { at = 0, verdict = "block" }')
@@ -211,6 +267,7 @@ def test_a_call_to_who_opted_out_shows_the_entry() -> None:
     said = desk.said(desk.call(1, None, "2025550123"))
     assert "+12025550123, of account acme, 2026-11-20 20:05:10 EST by message" in said
     assert "it ends when that number opts in again" in said
+    assert "`enforcer optout remove +12025550123 --account acme` puts on record" in said
 
 
 def test_a_message_is_called_a_message() -> None:
@@ -236,6 +293,7 @@ def test_a_repeat_infringer_is_shown_the_strikes_of_then() -> None:
     said = desk.said(decision)
     assert "s-1: copyright of account acme" in said
     assert "s-2" not in said
+    assert "`enforcer strike withdraw ID` takes one back." in said
 
 
 def test_a_decision_of_an_older_revision_is_told_in_the_words_of_then() -> None:

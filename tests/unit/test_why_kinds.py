@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 import pytest
 
@@ -16,6 +17,8 @@ from enforcer.domain.journal import JournalEntry, Kind
 from enforcer.domain.mode import Mode
 from enforcer.domain.rules import KINDS
 from enforcer.ledger.memory import MemoryLedger
+from enforcer.ledger.port import Ledger
+from enforcer.ledger.sqlite import SqliteLedger
 from enforcer.packs import loads
 from tests.support.ledgers import Call, talked, tell
 
@@ -140,12 +143,18 @@ def pack() -> str:
     )
 
 
-@pytest.fixture(scope="module")
-def case() -> Case:
+@pytest.fixture(scope="module", params=["memory", "sqlite"])
+def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Case]:
     """Twenty days of one account: 40 calls that are over, two in progress, messages, an opt-out, a strike."""
     policy = loads([("all.toml", pack())], range(300, 700))
     classes = {"19005550100": NumberClass.PREMIUM}
-    ledger = MemoryLedger(lambda number: classes.get(number, NumberClass.ORDINARY), lambda: NOW)
+
+    def classify(number: str) -> NumberClass:
+        return classes.get(number, NumberClass.ORDINARY)
+
+    ledger: Ledger = MemoryLedger(classify, lambda: NOW)
+    if request.param == "sqlite":
+        ledger = SqliteLedger(tmp_path_factory.mktemp("ledger") / "ledger.db", classify, lambda: NOW)
     ledger.put_accounts([ACME, IDLE])
     ledger.use(policy)
     for n in range(40):
@@ -167,7 +176,8 @@ def case() -> Case:
         JournalEntry(Kind.STRIKE, NOW, "s-1", "acme-inc", "acme", {
             "kind": "copyright", "at": START + 4 * DAY, "who": "alice", "why": "letter of the owner"}),
     ])
-    return Case(ledger, policy, Mode.MONITOR, NOW)
+    yield Case(ledger, policy, Mode.MONITOR, NOW)
+    ledger.close()
 
 
 @pytest.fixture(scope="module")
@@ -203,9 +213,15 @@ def test_every_rule_names_the_mode_that_holds_it_back(told: Explanation) -> None
 
 
 def test_the_calls_of_rules_that_count_the_same_are_listed_once(told: Explanation) -> None:
-    same = [line for line in told.lines if "the same calls as under rule attempts" in line]
+    same = [line for line in told.lines if "the same calls as under rule average_duration" in line]
     assert len(same) >= 5
     assert sum("completed: pbx1/0, pbx1/1" in line for line in told.lines) <= 3
+
+
+def test_what_has_reached_a_level_comes_first(told: Explanation) -> None:
+    numbers = [line for line in told.lines if line.startswith("    ") and ", limit " in line]
+    levels = [line.rsplit(": ", 1)[1] for line in numbers]
+    assert levels == sorted(levels, key=["critical", "warning", "fine"].index)
 
 
 def test_the_output_stays_small_and_says_how_to_see_all(told: Explanation) -> None:
@@ -239,10 +255,42 @@ def test_programs_are_told_the_same(told: Explanation) -> None:
     }
 
 
+def test_what_is_told_is_what_calls_are_judged_by(case: Case) -> None:
+    """The numbers come from the records; the running enforcer's are those of its counters."""
+    lines = {line.rule.spec.id: line for line in standing(case, case.modes(NOW), ACME).lines}
+    seats = case.ledger.seats("acme", NOW)
+    assert len(seats) == len(KINDS) - 2         # averages judge no call
+    for seat in seats:
+        line, found = lines[seat.rule.spec.id], seat.rule.look(seat, NOW)
+        assert line.level == (found.level if found is not None else 0), seat.rule.spec.id
+        assert line.usage == seat.tally.usage(), seat.rule.spec.id
+        if seat.rule.spec.kind not in ("opt_out", "strikes", "fair_share"):
+            assert (line.value, line.limit) == seat.rule.standing(seat.tally, NOW)
+
+
+def test_a_past_cycle_of_a_customer_is_told_to_its_own_end() -> None:
+    """a, by whom the customer's cycle goes, is settled on the 10th; b on the 1st."""
+    policy = loads([("all.toml", f"{HEAD}[[rule]]\nid = 'r'\nkind = 'distinct_numbers'\nclause = 'c'\n"
+                     "scope = 'customer'\ncritical = { at = 1 }\n")], range(300, 700))
+    ledger = MemoryLedger(lambda number: NumberClass.ORDINARY, lambda: NOW + 60 * DAY)
+    own = Account("b", "both")
+    ledger.put_accounts([Account("a", "both", anchor_day=10), own])
+    ledger.use(policy)
+    for n, day in enumerate((12, 35)):          # the 13th of November, and the 6th of December
+        tell(ledger, Call(f"{n}", account="b", number=f"1212555010{n}", start=START + day * DAY).started())
+    case = Case(ledger, policy, Mode.MONITOR, NOW + 60 * DAY)
+    (line,) = standing(case, case.modes(NOW), own, "2026-11", calls=True).lines
+    assert (line.value, line.level.name) == ("2", "CRITICAL")
+    assert line.evidence is not None
+    assert line.evidence.words == "2 different numbers"
+
+
 def test_a_past_cycle_is_told_as_it_ended(case: Case) -> None:
     later = Case(case.ledger, case.policy, Mode.MONITOR, NOW + 40 * DAY)
-    lines = {line.rule.spec.id: line for line in standing(later, later.modes(NOW), ACME, "2026-11").lines}
-    assert set(KINDS) - set(lines) == {"concurrent_calls", "cps", "fair_share", "opt_out"}
+    found = standing(later, later.modes(NOW), ACME, "2026-11")
+    lines = {line.rule.spec.id: line for line in found.lines}
+    assert found.moments == ("concurrent_calls", "cps", "fair_share", "opt_out")
+    assert set(lines) | set(found.moments) == set(KINDS)
     assert lines["attempts"].value == "42"
     assert lines["distinct_numbers"].value == "28"
     assert lines["same_number"].value == "0"            # its ten days before the end of the cycle
