@@ -30,7 +30,7 @@ effective = 2026-01-01
 id = "few"
 kind = "messages"
 clause = "1 Fair Use"
-accounts = ["limited", "raised", "reloaded", "reborn", "gateway"]
+accounts = ["limited", "raised", "reloaded", "reborn", "gateway", "leaving"]
 critical = { at = 2, verdict = "block" }
 
 [[rule]]
@@ -64,7 +64,7 @@ critical = { at = 0, verdict = "block" }
 
 NAMES = (
     "limited", "raised", "reloaded", "reborn", "marked", "free", "stopped", "frozen", "dead", "odd",
-    "gateway",
+    "gateway", "leaving", "left",
 )
 ACCOUNTS = "".join(f"{name},{name}-co,pbx,,,,\n" for name in NAMES)
 ACCOUNTS += "acme,acme-co,pbx,,,,\nglobex,acme-co,pbx,,,,\ninitech,both,pbx,,,,\numbrella,both,pbx,,,,\n"
@@ -215,6 +215,21 @@ async def test_next_enforcer_opens_what_the_last_one_closed(running, ends, switc
     await running.start()
     await ends.code("reborn", "12025550153", 202)
     assert (await ends.phones.text("reborn", 2)).body.startswith("Not sent to 12025550153")
+
+
+async def test_enforcer_that_is_stopped_opens_what_a_rule_has_closed_and_no_stopped_account(
+    running, ends
+) -> None:
+    for _ in range(3):
+        await ends.send("leaving", "12025550172")
+    await ends.code("leaving", "12025550172", 404)
+    await running.command("account", "suspend", "left", "--reason", "unpaid")
+    await ends.code("left", "12025550172", 404)
+    await running.stop()
+    await ends.code("leaving", "12025550173", 202)
+    assert await ends.carrier.text("12025550173")       # nobody is there to refuse it
+    assert await ends.send("left", "12025550173") == 404
+    await running.start()
 
 
 async def test_suspended_account_gets_404_at_once_and_writes_again_when_resumed(running, ends) -> None:
