@@ -316,6 +316,21 @@ async def test_strikes_ask_ops_to_decide_once() -> None:
     assert len(house.post.to(OPS)) == 1
 
 
+async def test_a_strike_that_people_enter_is_noticed_though_nobody_calls() -> None:
+    house = House(rule(
+        "strikes", 1, cycles=1, verdict=Verdict.ALLOW, propose=Standing.SUSPENDED,
+        measure=Measure(Scope.CUSTOMER),
+    ))
+    house.register("acme", "big", MAIL)
+    await house.turn()
+    body = {"kind": "copyright", "at": house.clock.now, "who": "anna"}
+    house.ledger.put([JournalEntry(Kind.STRIKE, house.clock.now, "s-1", "big", "", body)])
+    house.watch.look_again()
+    await house.turn(1)
+    (asked,) = house.notices(Audience.OPS, About.PROPOSAL)
+    assert "for each account of this customer" in asked.facts["text"]
+
+
 async def test_no_address_for_ops_means_the_log() -> None:
     house = House(rule("attempts", 3), ops=())
     over(house)
