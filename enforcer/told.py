@@ -6,7 +6,7 @@ Refuses to know: how things stand now.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
 from enforcer.domain.decision import Level
@@ -45,6 +45,10 @@ class Told:
         some.pop(audience, None)
         if not some:
             self._open.pop(place, None)
+
+    def keep(self, rules: Collection[str]) -> None:
+        """Forget what is about other rules than these: nobody will find that it was left."""
+        self._open = {place: some for place, some in self._open.items() if place[0] in rules}
 
     def of(self, rule: str, customer: str, account: str) -> list[tuple[Audience, Open]]:
         """What is open of a rule about a customer (`account` "") or one account."""

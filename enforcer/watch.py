@@ -136,6 +136,10 @@ class Watch:
         """Accounts to look at whether they call or not: who was told of a level may have left it, and people
         may have put a strike on record."""
         assert self._told is not None
+        self._told.keep({
+            rule.spec.id for rule in self._policy().rules
+            if not rule.settled_only and rule.spec.kind not in PASSING
+        })
         yield from self._told.accounts()
         if any(rule.spec.kind == "strikes" for rule in self._policy().rules):
             for strike in self._ledger.registers.strikes.all():
