@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from enforcer import packs
+from enforcer.domain.account import Account
 from enforcer.domain.calendars import ALWAYS
 from enforcer.domain.journal import JournalEntry, Kind
-from enforcer.domain.past import Past
+from enforcer.domain.past import Past, Settled
 from enforcer.domain.policy import Pack, Policy
 from enforcer.domain.rules import Rule
 from enforcer.errors import BadInput
@@ -176,17 +177,18 @@ def answer(asked: JournalEntry, label: str, problem: str, at: float) -> JournalE
 
 def past(ledger: Ledger) -> Past:
     """All accounts as they were at any time. Raises LedgerError."""
-    entered = [(entry.at, account_of_row(entry.body)) for entry in ledger.journal({Kind.ACCOUNT})]
+    entered: list[tuple[float, Account | Settled]] = []
+    for entry in ledger.journal({Kind.ACCOUNT, Kind.SETTLEMENT}):
+        if entry.kind is Kind.ACCOUNT:
+            entered.append((entry.at, account_of_row(entry.body)))
+        elif entry.body["charges"]:
+            entered.append((entry.at, Settled(entry.customer)))
 
     def called_before(account_id: str, at: float) -> bool:
         first = next(iter(ledger.calls(account_id)), None)
         return first is not None and first.started_at < at
 
-    settled: dict[str, float] = {}
-    for entry in ledger.journal({Kind.SETTLEMENT}):
-        if entry.body["charges"]:
-            settled.setdefault(entry.customer, entry.at)
-    return Past(entered, called_before, settled)
+    return Past(entered, called_before)
 
 
 def _utc(at: float) -> str:

@@ -19,7 +19,7 @@ from enforcer.domain.account import Account, Standing
 from enforcer.domain.actions import Action, GrantLease, RememberWord, SetBrake, WithdrawLease
 from enforcer.domain.call import Medium
 from enforcer.domain.decision import Decision, OnFailure, Verdict
-from enforcer.domain.measure import Scope
+from enforcer.domain.measure import Measure, Scope
 from enforcer.domain.mode import CEILING, Mode, Modes
 from enforcer.domain.policy import Seat
 from enforcer.domain.rules.concurrent_calls import ConcurrentCalls
@@ -264,6 +264,8 @@ class Orders:
             spec = seat.rule.spec
             if spec.measure.scope is not Scope.ACCOUNT:
                 continue        # the switch cannot add up a customer's accounts
+            if _leaves_out(spec.measure):
+                continue        # nor tell the calls that the rule counts from the others
             capped = min(spec.critical.verdict, CEILING[modes.resolve(account_id, spec.id, switch, at).mode])
             if capped < Verdict.THROTTLE or Medium.CALL not in spec.measure.mediums:
                 continue
@@ -282,6 +284,11 @@ class Orders:
     def _fails_closed(self, account_id: str, at: float) -> bool:
         """Whether a rule would leave a block, should a mode ever allow it."""
         return any(seat.rule.spec.on_failure is OnFailure.CLOSED for seat in self._seats(account_id, at))
+
+
+def _leaves_out(measure: Measure) -> bool:
+    """Whether some calls in its directions are not counted."""
+    return bool(measure.routes or measure.only or measure.without or measure.without_inbound)
 
 
 def replace_verdict(decision: Decision, verdict: Verdict, sip_code: int) -> Decision:

@@ -154,7 +154,8 @@ class SwitchSettings(Table):
         if not self.secret_env and not self.secret_file and self.kind == "asterisk":
             raise Wrong('no secret: name an environment variable, secret_env = "ENFORCER_AMI_SECRET"')
         if self.messages and self.kind != "asterisk":
-            raise Wrong("only an Asterisk asks about text messages; others ask at [door.messages]", "messages")
+            raise Wrong("only an Asterisk asks about text messages; others ask at [door.messages]",
+                        "messages")
         seen: dict[str, str] = {}
         for key in ("outbound_contexts", "inbound_contexts", "internal_contexts"):
             for context in getattr(self, key):

@@ -20,17 +20,14 @@ import typer
 from enforcer.control.cli_terminal import CONFIG, FOUND, Config, Json, complain, emit, say, table
 from enforcer.control.due import settle_due
 from enforcer.control.rows import Row, money
-from enforcer.control.settled_notices import give_notice
+from enforcer.control.settled_notices import tell
 from enforcer.control.settlement import Settlement, settlement
 from enforcer.control.site import Site
 from enforcer.domain.charge import Entry, exact
 from enforcer.domain.journal import JournalEntry, Kind
-from enforcer.domain.notice import Notice
-from enforcer.domain.policy import Policy
 from enforcer.domain.rules.average_minutes import Share
 from enforcer.domain.rules.base import plain
 from enforcer.errors import BadInput
-from enforcer.ledger.port import Ledger
 from enforcer.notice_text import stationery_of
 
 FIELDS = (
@@ -53,8 +50,9 @@ def settle(
     now = time.time()
     with site.ledger() as ledger:
         revisions = site.revisions(ledger, now)
+        stationery = stationery_of(site.settings)
         done = settlement(ledger, revisions, cycle, now, [customer] if customer else ())
-        noticed = _give_notice(site, ledger, done, now)
+        told = tell(ledger, done.rows, stationery, site.modes(ledger), now)
     for note in (*done.unsettled, *done.notes):
         complain(note)
     if as_json:
@@ -65,8 +63,8 @@ def settle(
         sheet.writerows(facts(row) | {"breached": str(row.settled.breached).lower()} for row in done.rows)
     else:
         _show(done)
-        for notice in noticed:
-            say(f"written: {notice.customer}, notice {notice.id} of {notice.rule}")
+        for notice in told:
+            say(f"written: notice {notice.id} to {notice.audience}: {notice.facts['subject']}")
     if done.unsettled:
         raise typer.Exit(FOUND)
 
@@ -78,9 +76,11 @@ def due(config: Config = CONFIG, as_json: Json = False) -> None:
     terms, now = site.settings.settle, time.time()
     with site.ledger() as ledger:
         revisions = site.revisions(ledger, now, compare=False)
-        found = list(settle_due(ledger, revisions, now, terms.after, terms.auto))
-        for one in found:
-            _give_notice(site, ledger, one.outcome, now)
+        stationery = stationery_of(site.settings)
+        found = []
+        for done in settle_due(ledger, revisions, now, terms.after, terms.auto):
+            tell(ledger, done.outcome.rows, stationery, site.modes(ledger), now)
+            found.append(done)
     if as_json:
         emit([done.facts() for done in found])
         return
@@ -97,15 +97,6 @@ def due(config: Config = CONFIG, as_json: Json = False) -> None:
             f"withdrawn, {charges}")
     if not found:
         say("nothing is due")
-
-
-def _give_notice(site: Site, ledger: Ledger, done: Settlement, now: float) -> list[Notice]:
-    """Who has to be told of what this settlement found. The packs of today only say whom to call about it."""
-    try:
-        policy = site.policy
-    except BadInput:
-        policy = Policy()
-    return give_notice(ledger, stationery_of(site.settings), policy, site.modes(ledger), done.rows, now)
 
 
 def facts(row: Row) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from enforcer.domain.account import AccountType
 from enforcer.domain.charge import Claim, On, Subject, exact
 from enforcer.domain.cycle import Span
 from enforcer.domain.notice import About, Audience, Notice
+from enforcer.domain.policy import Pack
 from enforcer.domain.registers import Notices
 from enforcer.domain.rules import Rule
 from enforcer.domain.rules.average_minutes import Share, pulling_up
@@ -34,9 +35,14 @@ class Row:
     span: Span
     settled: Settled
     shares: tuple[Share, ...] = ()
-    currency: str = ""
+    pack: Pack | None = None    # the revision that states the rule
     held: str = ""
     charge: Decimal = Decimal(0)
+
+    @property
+    def currency(self) -> str:
+        """What its charge is in."""
+        return self.pack.currency if self.pack is not None else "USD"
 
     @property
     def about(self) -> Subject:

@@ -154,13 +154,13 @@ def _rows(
     for policy, customers, accounts in asked.values():
         rows: list[Row] = []
         for rule in policy.rules:
-            pack = policy.pack_of(rule)
             some: Iterator[Row] | list[Row] = []
             if rule.spec.measure.scope is Scope.ACCOUNT:
                 some = _of_accounts(numbers, party, rule, cycle, accounts)
             elif customers:
                 some = _of_customer(numbers, party, rule, cycle)
-            rows += [replace(row, currency=pack.currency if pack is not None else "USD") for row in some]
+            pack = policy.pack_of(rule)
+            rows += [replace(row, pack=pack) for row in some]
         yield policy, rows
 
 

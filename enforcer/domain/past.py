@@ -3,17 +3,18 @@
 In: every account as it was entered, and when. Out: accounts at a moment, and the cycles that they, and their
 customers, really had. Refuses to know: the journal that remembers it, and what is settled.
 
-What was entered first on the day the register began counts from the beginning, until its customer is settled:
-that is how calls of before enforcer was set up find their accounts. Everything else counts from when it was
-entered.
+What is entered, and put right, on the day the register began counts from the beginning, until the customer is
+settled: that is how calls of before enforcer was set up find their accounts. Everything else counts from when
+it was entered; but for the channels of a trunk that were not known before, for there is nothing they change.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import NamedTuple
 
-from enforcer.domain.account import Account, unregistered
+from enforcer.domain.account import Account, AccountType, unregistered
 from enforcer.domain.calendars import ALWAYS, Calendars
 from enforcer.domain.cycle import BillingCycle
 
@@ -27,29 +28,41 @@ class State(NamedTuple):
     account: Account
 
 
+class Settled(NamedTuple):
+    """A cycle of this customer was settled: from here on its past stands."""
+
+    customer: str
+
+
 class Past:
-    """See the module. `entered` are accounts in the order of their entries; `called_before` tells whether an
-    account called before a moment: then it had the cycles of an account that nobody registered. `settled`
-    says when each customer was settled first."""
+    """See the module. `entered` is what was entered and settled, in its order, and when (Unix seconds);
+    `called_before` tells whether an account called before a moment: then it had the cycles of an account that
+    nobody registered."""
 
     def __init__(
-        self, entered: Iterable[tuple[float, Account]],
+        self, entered: Iterable[tuple[float, Account | Settled]],
         called_before: Callable[[str, float], bool] = lambda _account, _at: False,
-        settled: Mapping[str, float] | None = None,
     ) -> None:
         self._called_before = called_before
         self._states: dict[str, list[State]] = {}
         self._calendars: dict[str, Calendars] = {}
-        closed = settled or {}
+        closed: set[str] = set()
         began = float("inf")
-        for at, account in entered:
+        for at, one in entered:
+            if isinstance(one, Settled):
+                closed.add(one.customer)
+                continue
             began = min(began, at)
-            states = self._states.setdefault(account.id, [])
-            if not states:
-                first_day = at <= min(began + SET_UP, closed.get(account.customer, at))
-                states.append(State(ALWAYS if first_day else at, account))
-            elif account != states[-1].account:
-                states.append(State(max(at, states[-1].since), account))
+            states = self._states.setdefault(one.id, [])
+            last = states[-1] if states else None
+            if at < began + SET_UP and one.customer not in closed and (
+                last is None or (last.since == ALWAYS and last.account.customer not in closed)
+            ):
+                states[:] = [State(ALWAYS, one)]
+            elif last is None or one != last.account:
+                states.append(State(at if last is None else max(at, last.since), one))
+        for states in self._states.values():
+            _fill_in(states)
         self._customers = self._customer_calendars()
 
     @property
@@ -138,3 +151,11 @@ class Past:
 
 def _calendar(account: Account) -> BillingCycle:
     return BillingCycle(account.anchor_day, account.timezone)
+
+
+def _fill_in(states: list[State]) -> None:
+    """Channels of a trunk that became known later were the same before."""
+    for nth in range(len(states) - 2, -1, -1):
+        account, then = states[nth].account, states[nth + 1].account
+        if account.type is then.type is AccountType.TRUNK and not account.channels:
+            states[nth] = states[nth]._replace(account=replace(account, channels=then.channels))

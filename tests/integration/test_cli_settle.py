@@ -194,7 +194,7 @@ def test_what_closed_is_settled_once_without_a_person_and_money_waits_for_one(ho
     house.told(cdrs("acme", 0, 0).replace("2026-10", cycle))
     done = house.run("settle-due")
     assert done.stdout == (
-        f"{cycle}: customers acme-inc: 1 breach, 0 strikes written or withdrawn, "
+        f"{cycle}: customers acme-inc: 1 breach, 1 strike written or withdrawn, "
         f"1 charge waits for `enforcer settle --cycle {cycle}`\n"
     )
     assert house.run("settle-due").stdout == "nothing is due\n"
@@ -213,3 +213,34 @@ async def test_the_enforcer_settles_in_a_process_of_its_own(house: House, monkey
     assert (found["cycle"], found["customers"], found["charges"]) == (last_month(), 1, False)
     with pytest.raises(LedgerError, match="no such file"):
         await in_a_process(house.directory / "elsewhere.toml")
+
+
+def test_a_new_revision_of_a_pack_leaves_what_was_settled_and_says_so(house: House) -> None:
+    pack = house.directory / "ip2call.toml"
+    text = (ROOT / "policies" / "ip2call.toml").read_text()
+    pack.write_text(text)
+    config = house.directory / "enforcer.toml"
+    config.write_text(CONFIG.replace(f"{ROOT}/policies/ip2call.toml", "ip2call.toml"))
+    house.told(cdrs("acme", 0, 0))
+    before = house.settled()
+    entries = house.entries()
+    revision = next(line for line in text.splitlines() if line.startswith("revision = "))
+    dearer = text.replace('amount = "0.005"', 'amount = "5"')
+    pack.write_text(dearer.replace(revision, 'revision = "2099.1"'))
+    assert house.settled() == before
+    assert house.entries() == entries
+    done = house.run("settle", "--cycle", "2026-10", "--json")
+    assert "ip2call@2099.1 came into force on" in done.stderr
+    assert "cycles that began before are settled by ip2call@20" in done.stderr
+    pack.write_text(dearer)
+    done = house.run("settle", "--cycle", "2026-10", code=2)
+    assert "is on record with another text" in done.stderr
+    assert house.entries() == entries
+
+
+def test_an_account_that_is_changed_leaves_what_was_settled(house: House) -> None:
+    house.told(cdrs("acme", 0, 0))
+    before = house.settled()
+    house.run("account", "set", "acme", "--plan", "metered", "--type", "residential", "--anchor-day", "15")
+    house.run("account", "add", "other", "--customer", "acme-inc", "--type", "pbx", "--plan", "flat")
+    assert house.settled() == before

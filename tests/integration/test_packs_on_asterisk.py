@@ -144,7 +144,7 @@ async def test_closed_cycle_is_settled_with_its_charge(running) -> None:
 
 
 async def test_nobody_is_refused_for_unfair_use_before_the_notice_has_arrived(running, calls) -> None:
-    """7,250 minutes: twice what is fair and more. The call goes, tagged; the notice goes out; then no more calls."""
+    """7,250 minutes, more than twice what is fair: the call goes, the notice goes out, then no more calls."""
     now = CYCLES.at(time.time())
     async with HttpReceiver() as post:
         taken = _taken(running)
@@ -161,7 +161,7 @@ async def test_nobody_is_refused_for_unfair_use_before_the_notice_has_arrived(ru
             if n["rule"] == "fair-use.minutes-twice" and n["audience"] == "customer"]
     assert len(told) == 1
     async with asyncio.timeout(20):         # a second of grace after the delivery was put on record
-        while (await calls("talker", "12025550172")).codes != {403: 1}:
+        while (await calls("talker", "12025550172")).codes != {403: 1}:  # noqa: ASYNC110
             await asyncio.sleep(0.2)
     refused = running.decisions(account="talker", verdict="block")[0]
     assert (refused["rule"], refused["clause"]) == ("fair-use.minutes-twice", "1. Fair Use")
@@ -177,7 +177,8 @@ async def test_nobody_is_called_who_opted_out(running, calls) -> None:
     taken = _taken(running)
     await running.command("optout", "add", "+1 202 555 0173", "--account", "caller", "--reason", "by letter")
     await until(lambda: _taken(running) > taken)
-    assert (await calls("caller", "12025550173", "2025550173", "12025550174", rate=2)).codes == {403: 2, 200: 1}
+    outcome = await calls("caller", "12025550173", "2025550173", "12025550174", rate=2)
+    assert outcome.codes == {403: 2, 200: 1}
     assert {one["rule"] for one in running.decisions(account="caller", verdict="block")} == {"unsolicited"}
     await running.command("optout", "remove", "+12025550173", "--account", "caller")
     await until(lambda: _taken(running) > taken + 1)

@@ -85,6 +85,24 @@ def test_per_call_rule_allows_no_lease_but_leaves_a_brake() -> None:
     assert exchange.orders.round("pbx1", NOON, BLOCKING) == [SetBrake("acme", 3, 5, int(NOON) + 86_400)]
 
 
+@pytest.mark.parametrize("some", [
+    {"routes": frozenset({"carrier"})}, {"only": frozenset({NumberClass.PREMIUM})},
+    {"without": frozenset({NumberClass.TOLL_FREE})}, {"without_inbound": frozenset({NumberClass.TOLL_FREE})},
+])
+@pytest.mark.parametrize("kind", ["concurrent_calls", "cps"])
+def test_a_rule_about_some_calls_leaves_no_brake_for_all_of_them(
+    kind: str, some: dict[str, frozenset[str]]
+) -> None:
+    """The switch would count every call against it while nobody can be asked."""
+    for measure, brakes in ((Measure(), 1), (Measure(**some), 0)):      # type: ignore[arg-type]
+        cls = KINDS[kind]
+        spec = RuleSpec(kind, kind, "clause", cls.measured(measure), Step(Fraction(5), Verdict.THROTTLE))
+        exchange = Exchange(Seat(cls(spec), Tally()))
+        exchange.orders.decided(exchange.decision())
+        orders = exchange.orders.round("pbx1", NOON, BLOCKING)
+        assert sum(isinstance(order, SetBrake) for order in orders) == brakes
+
+
 def test_brake_follows_the_mode_down() -> None:
     exchange = Exchange(rule_seat("concurrent_calls", 3))
     exchange.orders.decided(exchange.decision())

@@ -1,96 +1,105 @@
-"""A breach that only a cycle's close shows is told once, and charged for only while that notice holds."""
+"""An average is known when its cycle is over: who is told of it then, and that nobody is told twice."""
 
 from __future__ import annotations
 
 from decimal import Decimal
-from fractions import Fraction
 
 import pytest
 
-from enforcer.control.rows import Row, told, why_held
-from enforcer.control.settled_notices import give_notice
-from enforcer.domain.account import Account, AccountType, Customer, Standing
+from enforcer.control.settled_notices import tell
+from enforcer.control.settlement import Settlement, settlement
+from enforcer.domain.account import Account, AccountType
 from enforcer.domain.charge import Charge, Per
-from enforcer.domain.cycle import BillingCycle
-from enforcer.domain.mode import Mode, Modes, ModeSetting
-from enforcer.domain.notice import Notice, Stage, step
-from enforcer.domain.policy import Policy
-from enforcer.domain.settle import Settled
+from enforcer.domain.measure import Measure, Scope
+from enforcer.domain.mode import Mode, Modes
+from enforcer.domain.notice import Audience, Notice, NoticeTerms, Stage, step
+from enforcer.domain.numbers import NumberPlan
+from enforcer.domain.policy import Pack, Policy
+from enforcer.history import Revisions
 from enforcer.ledger.memory import MemoryLedger
 from enforcer.notice_templates import Templates
 from enforcer.notice_text import Stationery
-from tests.support.ledgers import Clock, classify
-from tests.support.notices import DAY, WEEK
-from tests.support.rules import rule
+from tests.support.ledgers import DAY, Call
+from tests.support.rules import NOON, rule
 
-AVERAGE = rule(
-    "average_minutes", 1000, notice=WEEK, types=frozenset({AccountType.PBX}), text="At most 1000 minutes.",
-    charge=Charge(Decimal("0.01"), Per.MINUTE),
-)
-OCTOBER = BillingCycle(1, "America/New_York").named("2026-10")
-SOON = OCTOBER.end + 7200
+OCTOBER = NOON - 40 * DAY       # 2026-10-13 12:00:00 UTC
+ACME = Account("acme", "acme-inc", AccountType.PBX)
+STATIONERY = Stationery("lab", Templates(), "ops")
+PACK = Pack("house", "1", "EUR", contact="0800 555 0100")
 
 
-def row(breached: bool = True, cycle: str = "2026-10", customer: str = "big") -> Row:
-    span = BillingCycle(1, "America/New_York").named(cycle)
-    settled = Settled(
-        Fraction(1500), Fraction(1000), breached, 90, 80, 0, 1500 * 60_000, Fraction(1500), Decimal(15)
-    )
-    return Row(customer, "", AccountType.PBX, AVERAGE, cycle, span, settled, currency="USD")
+class Desk:
+    """A customer whose average was over its limit in October, and in November if it goes on."""
+
+    def __init__(self, notice: NoticeTerms | None = None) -> None:
+        self.ledger = MemoryLedger(NumberPlan("US").classify, lambda: NOON)
+        self.ledger.put_accounts([ACME])
+        self.revisions = Revisions.fixed(Policy([
+            rule("average_minutes", 10, measure=Measure(Scope.CUSTOMER), types=frozenset({AccountType.PBX}),
+                 notice=notice, charge=Charge(Decimal("0.1"), Per.MINUTE), policy=PACK.label),
+            rule("minutes", 1, policy=PACK.label),
+        ], [PACK]))
+
+    def talked(self, name: str, minutes: int, start: float = OCTOBER) -> None:
+        self.ledger.absorb([Call(name, start=start).cdr(minutes * 60)])
+
+    def settled(self, cycle: str = "2026-10", now: float = NOON) -> Settlement:
+        return settlement(self.ledger, self.revisions, cycle, now)
+
+    def told(self, mode: Mode, now: float = NOON) -> list[Notice]:
+        return tell(self.ledger, self.settled().rows, STATIONERY, Modes((), mode), now)
 
 
-@pytest.fixture
-def ledger() -> MemoryLedger:
-    ledger = MemoryLedger(classify, Clock(SOON))
-    ledger.put_accounts([Account("acme", "big", AccountType.PBX, timezone="America/New_York")])
-    ledger.put_customers([Customer("big", "Big Inc")])
-    return ledger
-
-
-def give(ledger: MemoryLedger, *rows: Row, mode: Mode = Mode.TAG, at: float = SOON) -> list[Notice]:
-    paper = Stationery("lab", Templates(), "Anna")
-    return give_notice(ledger, paper, Policy([AVERAGE]), Modes([ModeSetting(mode)]), rows, at)
-
-
-def test_an_average_in_breach_is_told_with_its_numbers_and_its_price(ledger: MemoryLedger) -> None:
-    (notice,) = give(ledger, row())
-    assert ledger.registers.notices.pending() == [notice]
-    assert (notice.customer, notice.account, notice.cycle, notice.grace) == ("big", "", "2026-10", WEEK.grace)
-    for words in (
-        "Dear Big Inc,", "customer big", "At most 1000 minutes.", "Average minutes: 1500. The limit is 1000.",
-        "from 2026-10-01 00:00 EDT to 2026-11-01 00:00 EDT",
-        "You have 7 days to change your use before anything is charged.", "costs 0.01 USD for each minute",
-    ):
-        assert words in notice.facts["text"], words
-
-
-def test_it_is_told_once_however_often_the_cycle_is_settled(ledger: MemoryLedger) -> None:
-    assert len(give(ledger, row())) == 1
-    assert give(ledger, row(), at=SOON + DAY) == []
-    assert len(ledger.registers.notices.all()) == 1
-
-
-def test_the_next_cycle_in_breach_is_charged_for_once_the_notice_was_delivered(ledger: MemoryLedger) -> None:
-    (notice,) = give(ledger, row())
-    held = why_held(row(), told(ledger.registers.notices))
-    assert held == "its notice was not delivered before the cycle was over"
-    ledger.put([step(notice, Stage.DELIVERED, SOON + 60)])
-    assert why_held(row(cycle="2026-11"), told(ledger.registers.notices)) == ""
-
-
-@pytest.mark.parametrize(("mode", "notices"), [
-    (Mode.OFF, 0), (Mode.MONITOR, 0), (Mode.TAG, 1), (Mode.BLOCK, 1),
+@pytest.mark.parametrize(("mode", "on_notice", "audiences"), [
+    (Mode.OFF, True, []),
+    (Mode.MONITOR, True, [Audience.OPS]),
+    (Mode.TAG, True, [Audience.CUSTOMER, Audience.OPS]),
+    (Mode.BLOCK, False, [Audience.OPS]),        # a rule without notice acts without one
 ])
-def test_a_customer_is_told_from_mode_tag_up(ledger: MemoryLedger, mode: Mode, notices: int) -> None:
-    assert len(give(ledger, row(), mode=mode)) == notices
+def test_who_is_told_of_an_average_follows_from_mode_and_rule(
+    mode: Mode, on_notice: bool, audiences: list[Audience]
+) -> None:
+    desk = Desk(NoticeTerms() if on_notice else None)
+    desk.talked("1", 11)
+    assert [notice.audience for notice in desk.told(mode)] == audiences
 
 
-def test_nobody_is_told_of_what_is_fine_or_of_long_ago_or_gone(ledger: MemoryLedger) -> None:
-    assert give(ledger, row(breached=False)) == []
-    assert give(ledger, row(cycle="2026-08")) == []
-    ledger.put_accounts([Account("acme", "big", AccountType.PBX, standing=Standing.TERMINATED)])
-    assert give(ledger, row()) == []
+def test_an_average_that_is_fine_is_nothing_to_tell() -> None:
+    desk = Desk()
+    desk.talked("1", 10)        # the other rule is breached, and was told of while the cycle ran
+    assert desk.told(Mode.BLOCK) == []
 
 
-def test_a_customer_without_any_account_on_file_is_told_as_well(ledger: MemoryLedger) -> None:
-    assert [notice.customer for notice in give(ledger, row(customer="gone"))] == ["gone"]
+def test_the_same_average_is_told_once() -> None:
+    desk = Desk(NoticeTerms())
+    desk.talked("1", 11)
+    assert len(desk.told(Mode.TAG)) == 2
+    assert desk.told(Mode.TAG, NOON + 1) == []
+    desk.talked("2", 5)
+    assert desk.told(Mode.TAG, NOON + 2) == []
+
+
+def test_a_notice_of_an_average_names_the_cycle_the_numbers_and_whom_to_call() -> None:
+    desk = Desk(NoticeTerms(7 * DAY))
+    desk.talked("1", 11)
+    customer, _ = desk.told(Mode.TAG)
+    text = customer.facts["text"]
+    for words in ("clause of average_minutes", "11", "10", "2026-10", "0800 555 0100", "7 days"):
+        assert words in text
+    assert (customer.cycle, customer.account, customer.grace) == ("2026-10", "", 7 * DAY)
+
+
+def test_the_next_breach_costs_what_the_first_one_gave_notice_of() -> None:
+    desk = Desk(NoticeTerms(7 * DAY))
+    desk.talked("1", 11)
+    customer, _ = desk.told(Mode.TAG, now=NOON - 20 * DAY)      # the 2nd of November
+    desk.ledger.put([step(customer, Stage.DELIVERED, NOON - 19 * DAY)])
+    assert desk.settled().notes == [
+        "customer acme-inc, average_minutes: 1.10 EUR for the breach are not charged: "
+        "its notice was not delivered before the cycle was over"
+    ]
+    desk.talked("2", 11, start=NOON)
+    done = desk.settled("2026-11", NOON + 30 * DAY)
+    assert [(row.charge, row.currency) for row in done.rows if row.rule.settled_only] == [
+        (Decimal("1.1"), "EUR"),
+    ]

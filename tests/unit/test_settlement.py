@@ -187,7 +187,7 @@ def test_settling_twice_changes_nothing(house: House) -> None:
     assert first.written == entries
     assert entries[0].words == "2 x 0.005 per attempt"
     second = house.settled(now=NOON + 1)
-    assert second == first._replace(written=[])
+    assert second == first._replace(written=[], struck=[])
     assert house.ledger.charges() == entries
 
 
@@ -223,7 +223,7 @@ def test_an_account_that_is_changed_later_changes_no_cycle_that_is_over(house: H
     house.called("a", HOUR)
     before = house.settled()
     house.has(flat("a", plan="metered"), flat("b", AccountType.RESIDENTIAL))
-    assert house.settled() == before._replace(written=[])
+    assert house.settled() == before._replace(written=[], struck=[])
 
 
 def test_a_rule_that_left_the_policy_leaves_its_charges(house: House) -> None:
@@ -242,7 +242,7 @@ def test_many_accounts_are_settled_like_each_of_them(house: House, monkeypatch: 
     house.called("t", 0, number="19005550100")
     one_by_one = house.settled()
     monkeypatch.setattr("enforcer.control.settlement.MANY", 1)
-    assert house.settled() == one_by_one._replace(written=[])
+    assert house.settled() == one_by_one._replace(written=[], struck=[])
 
 
 def test_one_customer_can_be_settled_alone(house: House) -> None:
@@ -482,18 +482,31 @@ def test_an_account_registered_after_a_cycle_was_over_is_no_part_of_it(house: Ho
     assert house.row("excessive.pbx").settled.value == 1500
     house.clock.now = NOON
     house.has(flat("late"), flat("stray"), Account("x", "new"))
-    assert house.settled() == before._replace(written=[])
+    assert house.settled() == before._replace(written=[], struck=[])
 
 
 def test_what_is_registered_on_the_first_day_counts_from_the_beginning(house: House) -> None:
     house.has(flat("a"))
     house.called("a", 1500 * 60)
-    house.clock.now += DAY
+    house.has(flat("a", plan="flat-rate"))
+    house.has(flat("a"))                    # put right
+    house.clock.now += DAY - 1
     house.has(flat("b"))
     house.clock.now += 1
     house.has(flat("c"))
     (row,) = found(house.settled(now=house.clock.now).rows, "excessive.pbx")
     assert [share.account for share in row.shares] == ["a", "b"]
+
+
+def test_channels_that_become_known_are_told_of_a_cycle_that_could_not_be_judged(house: House) -> None:
+    house.has(flat("t", TRUNK))
+    house.called("t", 60 * 60)
+    assert house.row("excessive.trunk").settled.value is None
+    house.clock.now += 10 * DAY
+    house.has(flat("t", TRUNK, 2))
+    assert house.row("excessive.trunk").settled.value == 30
+    house.has(flat("t", TRUNK, 3))
+    assert house.row("excessive.trunk").settled.value == 30
 
 
 def test_a_first_settlement_closes_the_register_for_its_cycle(house: House) -> None:
@@ -502,7 +515,7 @@ def test_a_first_settlement_closes_the_register_for_its_cycle(house: House) -> N
     before = house.settled(now=NOON + 1)
     house.clock.now = NOON + 2
     house.has(flat("b"))
-    assert house.settled(now=NOON + 3) == before._replace(written=[])
+    assert house.settled(now=NOON + 3) == before._replace(written=[], struck=[])
 
 
 def test_a_change_of_plan_counts_from_the_cycle_in_which_it_is_made(house: House) -> None:
