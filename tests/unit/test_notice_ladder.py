@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,8 @@ from enforcer.domain.journal import JournalEntry, Kind
 from enforcer.domain.measure import Measure, Scope
 from enforcer.domain.mode import Mode, Modes, ModeSetting
 from enforcer.domain.notice import About, Audience, Stage, created, step
+from enforcer.domain.policy import Policy
+from enforcer.domain.rules.seat import Seat
 from enforcer.errors import LedgerError
 from tests.support.notices import DAY, MAIL, OPS, House, limit
 from tests.support.rules import rule
@@ -275,6 +278,32 @@ async def test_a_level_that_was_left_again_is_told_once() -> None:
     assert len(house.notices(about=About.LEVEL)) == 1
 
 
+async def test_what_is_over_at_once_is_not_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    house = House(rule("cps", 1, verdict=Verdict.ALLOW), rule("attempts", 3))
+    over(house)
+    await house.turn()
+    looked: list[str] = []
+    look = house.watch._look_at
+
+    def watched(seat: Seat, account: str, *more: Any) -> None:
+        looked.append(seat.rule.spec.id)
+        look(seat, account, *more)
+
+    monkeypatch.setattr(house.watch, "_look_at", watched)
+    assert {n.rule for n in house.notices(Audience.OPS)} == {"cps", "attempts"}
+    for _ in range(3):
+        await house.turn(3 * 3600)
+        house.admission.round("pbx1", house.clock.now)      # a quiet account has no orders any more
+    assert house.admission.orders.callers() == []
+    looked.clear()
+    await house.turn(3 * 3600)
+    assert "attempts" in looked         # this level may be left
+    house.admission.use(Policy([rule("cps", 1)]), house.clock.now)
+    looked.clear()
+    await house.turn(3 * 3600)
+    assert looked == []
+
+
 async def test_a_cycle_that_is_over_clears_nothing() -> None:
     house = House(limit(3))
     house.register("acme", "big", MAIL)
@@ -314,6 +343,21 @@ async def test_strikes_ask_ops_to_decide_once() -> None:
     assert "enforcer account terminate acme --after 7d" in asked.facts["text"]
     assert house.notices(Audience.OPS, About.LEVEL) == []
     assert len(house.post.to(OPS)) == 1
+
+
+async def test_a_strike_that_people_enter_is_noticed_though_nobody_calls() -> None:
+    house = House(rule(
+        "strikes", 1, cycles=1, verdict=Verdict.ALLOW, propose=Standing.SUSPENDED,
+        measure=Measure(Scope.CUSTOMER),
+    ))
+    house.register("acme", "big", MAIL)
+    await house.turn()
+    body = {"kind": "copyright", "at": house.clock.now, "who": "anna"}
+    house.ledger.put([JournalEntry(Kind.STRIKE, house.clock.now, "s-1", "big", "", body)])
+    house.watch.look_again()
+    await house.turn(1)
+    (asked,) = house.notices(Audience.OPS, About.PROPOSAL)
+    assert "for each account of this customer" in asked.facts["text"]
 
 
 async def test_no_address_for_ops_means_the_log() -> None:

@@ -137,3 +137,19 @@ def test_room_is_what_may_fail_until_the_ratio_is_reached_or_the_sample_large_en
 ) -> None:
     one = ratio(min_attempts=least, exceeds=exceeds)
     assert one.headroom(recount(window, one.spec.measure), NOON) == room
+
+
+@pytest.mark.parametrize(("exceeds", "room"), [(None, 4), (True, 4)])
+def test_room_ends_between_whole_attempts_where_the_factor_is_no_whole_number(
+    exceeds: bool | None, room: int
+) -> None:
+    """Three completed calls, and two and a half times as many are 7.5: seven are fine, eight are not."""
+    one = ratio("5/2", exceeds=exceeds)
+    assert one.headroom(recount(calls(*[6.0] * 3), one.spec.measure), NOON) == room
+    assert reached(one, calls(*[6.0] * 3, failed=room)) is FINE
+    assert reached(one, calls(*[6.0] * 3, failed=room + 1)) is CRITICAL
+
+
+def test_a_report_counts_what_a_decision_counts() -> None:
+    tally = recount(calls(6.0, failed=3, ringing=2, talking=1), Measure())
+    assert ratio().standing(tally, NOON) == ("5/2 = 2.5", "4")
