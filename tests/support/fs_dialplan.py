@@ -1,9 +1,9 @@
 """FreeSWITCH's XML dialplan, as far as ours uses it: files in, the applications to run out.
 
 In: XML files, a channel's variables, functions for `${name(arguments)}`. Out: what a hunt in a context finds.
-Written after mod_dialplan_xml.c, switch_channel.c (expansion) and mod_commands.c (`cond`) of 1.11: conditions and
-their breaks, inline actions, `${name}`, `${name:offset:length}`, `${api(arguments)}`. Not: times of day, nested
-conditions, <regex>, arrays. Refuses to know what an application does.
+Written after mod_dialplan_xml.c, switch_channel.c (expansion) and mod_commands.c (`cond`) of 1.11: conditions
+and their breaks, inline actions, `${name}`, `${name:offset:length}`, `${api(arguments)}`. Not: times of day,
+nested conditions, <regex>, arrays. Refuses to know what an application does.
 """
 
 from __future__ import annotations
