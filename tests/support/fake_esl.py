@@ -171,10 +171,12 @@ class FakeEventSocket:
 
 class Replay:
     """A recorded dialogue as a server: each command gets the next recorded answer, whatever it was, and what
-    followed the last answer follows at once. Then the connection is closed. `async with Replay(data)`."""
+    followed the last answer follows at once. Then the connection is closed, or where it `stays`, the other
+    side may close it. `async with Replay(data)`."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, *, stays: bool = False) -> None:
         self.parts = _parts(data)
+        self.stays = stays
         self.commands: list[bytes] = []
         self.port = 0
 
@@ -194,6 +196,8 @@ class Replay:
                 self.commands.append(await reader.readuntil(b"\n\n"))
                 writer.write(part)
                 await writer.drain()
+            if self.stays:
+                await reader.read()
         writer.close()
         with contextlib.suppress(ConnectionError):
             await writer.wait_closed()
