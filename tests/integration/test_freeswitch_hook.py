@@ -365,6 +365,27 @@ async def test_hook_that_says_so_comes_back_from_a_refused_call(door: EslDoor, s
     assert call.code == 200, "what follows is the site's own"
 
 
+async def test_transferred_call_passes_again_with_its_new_number_and_a_new_tag(
+    switch: FakeFreeswitch, scripted: Scripted
+) -> None:
+    scripted.answer = ANSWERS["tag"]
+    calling = asyncio.create_task(switch.call("acme", NUMBER, talk=3600), name="transferred")
+    await until(lambda: any(channel.answered for channel in live(switch)))
+    [channel] = live(switch)
+    scripted.answer = ANSWERS["allow"]
+    switch.api("uuid_transfer", f"{channel.uuid} 12025550143 XML default")
+    await until(lambda: len(channel.legs) == 2)
+    scripted.answer = ANSWERS["block"]
+    switch.api("uuid_transfer", f"{channel.uuid} 12025550144 XML default")
+    call = await asyncio.wait_for(calling, 5)
+    assert [attempt.number for attempt in scripted.asked] == [NUMBER, "12025550143", "12025550144"]
+    assert {attempt.call_id for attempt in scripted.asked} == {f"fs1/{call.uuid}"}
+    assert [leg[""] for leg in call.legs] == [NUMBER, "12025550143"]
+    assert ["X-Enforcer-Tag" in leg for leg in call.legs] == [True, False]
+    assert (call.passes, call.cause) == (3, 21), "a call that is up is hung up"
+    assert call.variables["enforcer_number"] == NUMBER, "the CDR has what was dialled first"
+
+
 async def test_off_lets_everything_go(switch: FakeFreeswitch, scripted: Scripted) -> None:
     switch.globals["enf_ask"] = "off"
     left(switch, "word.acme", ":block:21:0:0:minutes:d1-2f")
