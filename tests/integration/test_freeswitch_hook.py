@@ -6,7 +6,9 @@ What is said here was seen on a real FreeSWITCH 1.11.3 as well; that one is not 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from enforcer.switch.esl_door import EslDoor, Outcome
 from enforcer.wire.answer import CAUSE_OF_SIP_CODE
 from tests.support.fake_freeswitch import OUT, Channel, FakeFreeswitch
 
+DIALPLAN = Path(__file__).parents[2] / "dialplan"
 NUMBER = "12025550142"
 ANSWERS: dict[str, dict[str, Any]] = {
     "allow": {"verdict": Verdict.ALLOW},
@@ -384,6 +387,30 @@ async def test_transferred_call_passes_again_with_its_new_number_and_a_new_tag(
     assert ["X-Enforcer-Tag" in leg for leg in call.legs] == [True, False]
     assert (call.passes, call.cause) == (3, 21), "a call that is up is hung up"
     assert call.variables["enforcer_number"] == NUMBER, "the CDR has what was dialled first"
+
+
+async def test_fusionpbx_entries_reach_the_hook_in_a_context_of_their_own(
+    door: EslDoor, scripted: Scripted
+) -> None:
+    """The substitution is the one of dialplan/README.md."""
+    hook = (DIALPLAN / "freeswitch" / "enforcer.xml").read_text()
+    hook = re.sub(r'XML enforcer"', 'XML enforcer@local"', hook)
+    hook = re.sub(r'context name="enforcer"', 'context name="enforcer@local"', hook)
+    entries = "".join((DIALPLAN / "fusionpbx" / f"{name}bound.xml").read_text() for name in ("in", "out"))
+    route = r"""<extension name="route"><condition field="destination_number" expression="^(\d{11}|911)$">
+      <action application="bridge" data="sofia/gateway/carrier/$1"/></condition></extension>"""
+    site = f'<context name="pbx.example.org">{entries}{route}</context>'
+    async with FakeFreeswitch([site, hook], door=f"127.0.0.1:{door.port}", second=SECOND) as switch:
+        left(switch, "hb")
+        site_context = {"context": "pbx.example.org", "call_direction": "outbound"}
+        assert (await switch.call("acme", NUMBER, **site_context)).code == 200
+        scripted.answer = ANSWERS["block"]
+        assert (await switch.call("acme", NUMBER, **site_context)).code == 403
+        assert (await switch.call("acme", "911", **site_context)).code == 200
+        assert (await switch.call("trunk", "12025550101", context="pbx.example.org")).code == 403
+    assert [(attempt.account, attempt.direction.value, attempt.number) for attempt in scripted.asked] == [
+        ("acme", "outbound", NUMBER), ("acme", "outbound", NUMBER), ("acme", "inbound", "12025550101"),
+    ]
 
 
 async def test_off_lets_everything_go(switch: FakeFreeswitch, scripted: Scripted) -> None:
