@@ -7,13 +7,13 @@ Refuses to know: calls, orders, what follows when a connection is closed.
 Each beat is an event that we send to ourselves through the switch's own queue. Its answer says that the
 switch reads, its coming back that events come, and all it carries the switch itself has written.
 
-*Letting go.* FreeSWITCH keeps events that we have not read in a queue for each listener, up to 100,000
-of some 6 KB, and then loses them (seen in its source, 1.11). So where events are more than `LATE` seconds
-old and `CATCHING_UP` seconds of reading have not changed that, we close, which frees the queue, and read the live
-calls anew. A thousand calls a second, each of two legs with three events, which is more than any FreeSWITCH
-that we know of can do, are 36,000 events in that time: a third of the queue. Who was stopped for longer and
-can read on does so first: what is caught up within a second is not lost. A process that stays stopped lets
-go of nothing; then the switch's own end of the queue is the bound.
+*Letting go.* FreeSWITCH keeps events that we have not read in a queue for each listener, up to 100,000 of
+some 6 KB, and then loses them (seen in its source, 1.11). So where events are more than `LATE` seconds old
+and `CATCHING_UP` seconds of reading have not changed that, we close, which frees the queue, and read the
+live calls anew. A thousand calls a second, each of two legs with three events, which is more than any
+FreeSWITCH that we know of can do, are 36,000 events in that time: a third of the queue. Who was stopped for
+longer and can read on does so first: what is caught up within a second is not lost. A process that stays
+stopped lets go of nothing; then the switch's own end of the queue is the bound.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ MOST_UNSENT = 1 << 20
 MOST_UNANSWERED = 20_000
 MOST_DEADLINES = 5
 
-OnEvent = Callable[["Session", Message], None]
+OnEvent = Callable[["Session", Message], object]
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,8 +149,9 @@ def created(server: EslServer, uuid: str = UUID) -> bytes:
 def row(uuid: str, callstate: str = "RINGING") -> dict[str, str]:
     return {
         "uuid": uuid, "direction": "inbound", "created_epoch": "990", "name": "sofia/lab/acme",
-        "dest": "1202", "context": "lab", "initial_context": "lab", "callstate": callstate, "accountcode": "acme",
-    }  # fmt: skip
+        "dest": "1202", "context": "lab", "initial_context": "lab", "callstate": callstate,
+        "accountcode": "acme",
+    }
 
 
 def listing(*rows: dict[str, str]) -> str:
