@@ -24,7 +24,7 @@ from collections.abc import Awaitable, Callable, Iterable
 import structlog
 
 from enforcer.domain.actions import Action, CloseMessages, HangUp, OpenMessages
-from enforcer.domain.call import CallAttempt, CallEvent
+from enforcer.domain.call import CallAttempt, CallEvent, Phase
 from enforcer.errors import LinkError, WireError
 from enforcer.switch import esl_level
 from enforcer.switch.esl_pulse import Pulse
@@ -77,6 +77,7 @@ class EslLink:
         self._heard_at: float | None = None     # on an earlier connection, the switch's time
         self._level = False
         self._problem = "not connected yet"
+        self._nameless: set[str] = set()        # calls in progress whose account is not known yet
         self._connects = self._malformed = 0
         self._past_faults = self._past_refused = self._past_dropped = 0
 
@@ -89,6 +90,7 @@ class EslLink:
 
     def asked(self, attempt: CallAttempt) -> None:
         """A door was asked about this call of ours: it names the account, and perhaps who leads the call."""
+        self._nameless.discard(attempt.call_id)
         for fact in self.book.asked(attempt):
             if isinstance(fact, CallEvent):
                 self._judge.observe(fact)
@@ -204,7 +206,7 @@ class EslLink:
         dumps = await esl_level.dumps(session, self.book, listing, self._deadlines.action)
         missed = resync(self.book, listing, dumps, known_before, lost_at, self.now())
         for event in missed:
-            self._do(session, self._judge.observe(event))
+            self._do(session, self._observed(event))
         away = None if self._heard_at is None else round(self.now() - lost_at, 1)
         live = self.book.live_calls
         log.info("level with the switch", switch=self._switch, live=live, missed=len(missed), gap=away)
@@ -241,11 +243,25 @@ class EslLink:
             return
         for fact in facts:
             if isinstance(fact, CallEvent):
-                actions = self._judge.observe(fact)
+                actions = self._observed(fact)
                 if actions:
                     self._do(session, actions)
             elif fact is SwitchNews.SHUTDOWN:
                 log.warning("the switch is shutting down", switch=self._switch)
+
+    def _observed(self, fact: CallEvent) -> list[Action]:
+        """Where the directory names no account code, it is the dialplan that says whose call it is, after its
+        first event: a lease that has to be withdrawn, or a limit, is looked at when a later one names it."""
+        actions = self._judge.observe(fact)
+        call_id, account = fact.attempt.call_id, fact.attempt.account
+        if fact.phase is Phase.STARTED:
+            if not account:
+                self._nameless.add(call_id)
+        elif call_id in self._nameless and (account or fact.phase is Phase.ENDED):
+            self._nameless.discard(call_id)
+            if account:
+                actions = actions + self._judge.named(fact)
+        return actions
 
     def _hurried(self) -> None:
         if self._session is not None:

@@ -106,9 +106,9 @@ async def _lease(subject: str, session: Session, within: float) -> Finding:
     """A number is written, read back and taken away, where no lease of anybody is."""
     number = int(time.time())
     await session.ask(orders.try_out(number), within=within)
-    read = (await session.said(orders.read(orders.PROBE), within=within)).text
+    read = orders.held((await session.said(orders.read(orders.PROBE), within=within)).text)
     await session.ask(orders.forget(orders.PROBE), within=within)
-    if read.strip() != str(number):
+    if read != str(number):
         return Finding(subject, Grade.FAILED, "what is written to mod_hash cannot be read back",
                        "does anything else write there?")
     return Finding(subject, Grade.OK, "a lease can be written, read and taken back")
@@ -116,7 +116,7 @@ async def _lease(subject: str, session: Session, within: float) -> Finding:
 
 async def _heartbeat(subject: str, session: Session, pulse: Pulse, within: float) -> Finding:
     """Whether an enforcer is at work on this switch: who is stopped in order takes its heartbeat away."""
-    read = (await session.said(orders.read(orders.HEARTBEAT), within=within)).text.strip()
+    read = orders.held((await session.said(orders.read(orders.HEARTBEAT), within=within)).text)
     if not read:
         return Finding(subject, Grade.WARNING, "no enforcer is at work on it", "enforcer run")
     if not (read.isascii() and read.isdigit() and len(read) < 12):

@@ -26,6 +26,9 @@ class Judge(Protocol):
     def observe(self, event: CallEvent) -> list[Action]:
         """Count what happened; actions, where something must be done about it."""
 
+    def named(self, event: CallEvent) -> list[Action]:
+        """An event, observed already, told whose call it is, which its beginning had not."""
+
     def round(self, switch: str, at: float) -> list[Action]:
         """What is due on a switch now."""
 

@@ -71,8 +71,13 @@ def farewell() -> bytes:
 
 
 def read(key: str) -> bytes:
-    """Asks for what stands at one of our keys; the answer is empty where nothing does."""
+    """Asks for what stands at one of our keys; `held` reads the answer."""
     return say.api("hash", f"select/{REALM}/{_key(key)}")
+
+
+def held(answer: str) -> str:
+    """What stands at a key, by the answer to `read`; "" where nothing does ("-ERR no reply" on 1.11)."""
+    return "" if answer.startswith("-ERR") else answer.strip()
 
 
 def forget(key: str) -> bytes:

@@ -117,7 +117,7 @@ class EslServer:
             return b"+OK\n"
         verb, _realm, key, *value = arguments.split("/", 3)
         if verb == "select":
-            return self.hash.get(key, "").encode()
+            return self.hash.get(key, "-ERR no reply\n").encode()
         if verb == "insert":
             self.hash[key] = value[0]
         elif self.hash.pop(key, None) is None:

@@ -45,12 +45,17 @@ class Judge:
         self.reaction: list[Action] = []
         self.fails: Exception | None = None
         self.told = asyncio.Event()
+        self.late: list[CallEvent] = []
 
     def observe(self, event: CallEvent) -> list[Action]:
         if self.fails is not None:
             raise self.fails
         self.events.append(event)
         self.told.set()
+        return self.reaction
+
+    def named(self, event: CallEvent) -> list[Action]:
+        self.late.append(event)
         return self.reaction
 
     def round(self, switch: str, at: float) -> list[Action]:
@@ -139,7 +144,8 @@ def event(server: EslServer, name: str, uuid: str = UUID, **headers: str) -> byt
         "Call-Direction": "inbound", "Caller-Context": "lab", "Caller-Destination-Number": "12025550142",
         "Caller-Channel-Created-Time": "999500000", "variable_accountcode": "acme",
     }  # fmt: skip
-    return frame(event_bytes(own | {key.replace("_", "-"): value for key, value in headers.items()}))
+    told = {key if key.startswith("variable_") else key.replace("_", "-"): v for key, v in headers.items()}
+    return frame(event_bytes(own | told))
 
 
 def created(server: EslServer, uuid: str = UUID) -> bytes:
@@ -412,6 +418,26 @@ async def test_an_event_without_its_ids_is_counted_and_passed_over(server: EslSe
         assert link.state().malformed == 1
 
 
+@pytest.mark.parametrize(
+    "told",
+    [("CHANNEL_ANSWER", {"Caller_Channel_Answered_Time": "1000000000"}),
+     ("CHANNEL_HANGUP_COMPLETE", {"Hangup_Cause": "USER_BUSY"})],
+)  # fmt: skip
+async def test_an_account_that_the_dialplan_names_is_looked_at_once_it_is_known(
+    server: EslServer, told: tuple[str, dict[str, str]]
+) -> None:
+    judge, ticks = Judge(), Ticks()
+    async with linked(server, judge, ticks):
+        await ticks.asleep()
+        server.say(event(server, "CHANNEL_CREATE", variable_accountcode=""))
+        await judge.told.wait()
+        assert judge.late == []
+        judge.reaction = [WithdrawLease("acme")]
+        server.say(event(server, told[0], **told[1]) + event(server, "CHANNEL_HANGUP_COMPLETE"))
+        await server.received("api hash delete/enf/lease.acme", 2)
+    assert [late.attempt.account for late in judge.late] == ["acme"]
+
+
 async def test_a_door_that_was_asked_names_the_account(server: EslServer) -> None:
     judge, ticks = Judge(), Ticks()
     server.listing = listing(row(UUID) | {"accountcode": ""})
@@ -423,6 +449,7 @@ async def test_a_door_that_was_asked_names_the_account(server: EslServer) -> Non
         judge.told.clear()
         await judge.told.wait()
     assert judge.events[-1].attempt.account == "acme"
+    assert judge.late == [], "its question was the look at it"
 
 
 # --- silence, lag, and reconnecting

@@ -20,6 +20,7 @@ SOCKET = (
     b'    <param name="listen-ip" value="127.0.0.1"/>\n    <param name="password" value="s3cret"/>\n'
     b'    <param name="apply-inbound-acl" value="lan"/>\n  </settings>\n</configuration>\n'
 )
+NOTHING = b"-ERR no reply\n"
 ANSWERS = {
     "api version": b"FreeSWITCH Version 1.11.3-dev~64bit ( 64bit)\n",
     "api module_exists": b"true",
@@ -79,8 +80,8 @@ async def test_a_switch_set_up_as_documented_is_fine(server: EslServer, switch: 
     ("beginning", "answer", "grade", "words"),
     [
         ("api module_exists", b"false", Grade.FAILED, "mod_hash is not loaded: nothing can be left there"),
-        ("api hash select/enf/probe", b"", Grade.FAILED, "what is written to mod_hash cannot be read back"),
-        ("api hash select/enf/hb", b"", Grade.WARNING, "no enforcer is at work on it"),
+        ("api hash select/enf/probe", NOTHING, Grade.FAILED, "what is written to mod_hash cannot be read"),
+        ("api hash select/enf/hb", NOTHING, Grade.WARNING, "no enforcer is at work on it"),
         ("api hash select/enf/hb", b"soon", Grade.WARNING, "its heartbeat is no time"),
         ("api hash select/enf/hb", b"1000", Grade.WARNING, "is at work on it: the last heartbeat is"),
         ("api hash insert", b"-ERR no", Grade.FAILED, "api hash was refused: no"),
