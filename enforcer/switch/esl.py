@@ -103,14 +103,11 @@ class EslLink:
         """The link in numbers."""
         session = self._session
         return LinkState(
-            connected=session is not None,
-            level=self._level,
+            connected=session is not None, level=self._level,
             problem=self._problem,
-            lag=self._pulse.lag,
-            clock_offset=self._pulse.offset,
+            lag=self._pulse.lag, clock_offset=self._pulse.offset,
             connects=self._connects,
-            restarts=self._pulse.restarts,
-            live_calls=self.book.live_calls,
+            restarts=self._pulse.restarts, live_calls=self.book.live_calls,
             answers=0,
             malformed=self._malformed,
             faults=self._past_faults + (session.faults if session else 0),
@@ -136,13 +133,15 @@ class EslLink:
     async def _once(self) -> None:
         """One connection, from its login to its end. Raises LinkError with the reason."""
         self._pulse.begin()
+        # What began while we connect is told by its event, and need not be listed yet.
+        known_before = self.book.known_legs()
         session = await open_session(self._peer, self._happened, self._clock, within=self._deadlines.login)
         self._session, self._problem = session, ""
         self._connects += 1
         log.info("link up", switch=self._switch, peer=str(self._peer))
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._serve(session), name=f"esl {self._switch}: serve")
+                tasks.create_task(self._serve(session, known_before), name=f"esl {self._switch}: serve")
                 tasks.create_task(until_lost(session), name=f"esl {self._switch}: watch")
         except ExceptionGroup as group:
             expected, others = group.split((LinkError, WireError))
@@ -164,14 +163,21 @@ class EslLink:
             self._past_dropped += session.decoder.events_dropped
             session.close()
 
-    async def _serve(self, session: Session) -> None:
+    async def _serve(self, session: Session, known_before: list[str]) -> None:
         """Level first, then beat. Raises LinkError when the switch falls silent."""
         await self._beat(session)
-        await self._catch_up(session)
+        await self._catch_up(session, known_before)
         self._level = True
+        listed: list[str] | None = self.book.known_legs()
+        at = self.now()
         while True:
             await self._sleep(BEAT)
             await self._beat(session)
+            if listed is not None:
+                # FreeSWITCH lists from a database that it writes in batches: what ended just before we came
+                # may have been in there still, and nobody will tell us its end.
+                await self._read_calls(session, listed, at)
+                listed = None
             for _ in range(ROUNDS_A_BEAT):
                 due = self._due(self._judge.round)
                 await self._push(session, due)
@@ -197,22 +203,26 @@ class EslLink:
                 log.error("the switch refuses us", switch=self._switch, problem=str(problem))
             self._problem = str(problem)
 
-    async def _catch_up(self, session: Session) -> None:
+    async def _catch_up(self, session: Session, known_before: list[str]) -> None:
         """After every connect: which calls live, and all standing orders again (mod_hash is in memory: a
         switch that was restarted has lost it)."""
-        known_before = self.book.known_legs()
         lost_at = self._heard_at if self._heard_at is not None else self.now()
+        missed = await self._read_calls(session, known_before, lost_at)
+        live, gap = self.book.live_calls, round(self.now() - lost_at, 1)
+        log.info("level with the switch", switch=self._switch, live=live, missed=missed, gap=gap)
+        if self._connects == 1:
+            await esl_level.forget_brakes(session, self._deadlines.action)
+        await self._push(session, self._judge.everything(self._switch, self.now()))
+
+    async def _read_calls(self, session: Session, known_before: list[str], lost_at: float) -> int:
+        """What the switch has in progress; how many facts we had missed. `known_before` are the channels that
+        cannot be there if it does not list them."""
         listing = await esl_level.listing(session, self._deadlines.listing)
         dumps = await esl_level.dumps(session, self.book, listing, self._deadlines.action)
         missed = resync(self.book, listing, dumps, known_before, lost_at, self.now())
         for event in missed:
             self._do(session, self._observed(event))
-        away = None if self._heard_at is None else round(self.now() - lost_at, 1)
-        live = self.book.live_calls
-        log.info("level with the switch", switch=self._switch, live=live, missed=len(missed), gap=away)
-        if self._connects == 1:
-            await esl_level.forget_brakes(session, self._deadlines.action)
-        await self._push(session, self._judge.everything(self._switch, self.now()))
+        return len(missed)
 
     def _due(self, ask: Callable[[str, float], list[Action]]) -> list[Action]:
         """What is due now. A bug in there must not cost us the link."""

@@ -611,6 +611,33 @@ async def test_calls_that_ended_during_a_gap_end_when_the_switch_was_last_heard(
     assert ended.at == 1000.0
 
 
+async def test_a_call_that_was_listed_after_its_end_does_not_live_for_ever(server: EslServer) -> None:
+    """The switch lists from a database that it writes in batches."""
+    judge, ticks = Judge(), Ticks()
+    server.listing = listing(row(UUID), row(OTHER))
+    async with linked(server, judge, ticks) as link:
+        await ticks.asleep()
+        assert link.state().live_calls == 2
+        server.listing = listing(row(OTHER))
+        ticks.wake()
+        await ticks.asleep()
+        assert link.state().live_calls == 1
+        ticks.wake()
+        await ticks.asleep()
+    assert (judge.events[-1].phase, judge.events[-1].source) == (Phase.ENDED, Source.INFERRED)
+    assert judge.events[-1].attempt.channel == UUID
+    assert sum(command.startswith("api show") for command in server.commands) == 2, "a second look, no third"
+
+
+async def test_a_call_that_began_as_we_connected_need_not_be_listed_yet(server: EslServer) -> None:
+    judge, ticks = Judge(), Ticks()
+    server.overrides["event plain"] = lambda _command: reply("+OK") + created(server)
+    async with linked(server, judge, ticks) as link:
+        await ticks.asleep()
+        assert link.state().live_calls == 1
+    assert [told.phase for told in judge.events] == [Phase.STARTED]
+
+
 async def test_channels_that_are_news_are_asked_for_one_by_one(server: EslServer) -> None:
     judge, ticks = Judge(), Ticks()
     rows = [row(f"{UUID[:-3]}{number:03}", "ACTIVE") for number in range(120)]
