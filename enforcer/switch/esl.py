@@ -71,6 +71,7 @@ class EslLink:
         self.hurry = Soon(self._hurried)        # something has to be written before the next round
         self._clock = clock
         self._pulse = Pulse(identity.switch, clock)
+        self._store = esl_level.Store(identity.switch)
         self._sleep = sleep
         self._jitter = jitter
         self._session: Session | None = None
@@ -104,7 +105,7 @@ class EslLink:
         session = self._session
         return LinkState(
             connected=session is not None, level=self._level,
-            problem=self._problem,
+            problem=self._problem or self._store.problem,
             lag=self._pulse.lag, clock_offset=self._pulse.offset,
             connects=self._connects,
             restarts=self._pulse.restarts, live_calls=self.book.live_calls,
@@ -189,19 +190,9 @@ class EslLink:
         """The heartbeat is in the switch's own time: its dialplan compares it with its own clock."""
         await self._pulse.beat(session, self._deadlines.pong)
         self.book.core = self._pulse.core
-        await self._wanted(session, orders.heartbeat(self.now()))
-
-    async def _wanted(self, session: Session, command: bytes) -> None:
-        """Something we want but can go on without; where the switch refuses it (most likely, mod_hash is not
-        loaded), that is the link's `problem`."""
-        try:
-            await session.ask(command, within=self._deadlines.action)
-        except LinkError as problem:
-            if session.lost.done():
-                raise
-            if self._problem != str(problem):       # said once
-                log.error("the switch refuses us", switch=self._switch, problem=str(problem))
-            self._problem = str(problem)
+        if await self._store.beat(session, self.now(), self._deadlines.action) and self._level:
+            log.warning("the switch has lost what we left there", switch=self._switch)
+            await self._push(session, self._judge.everything(self._switch, self.now()))
 
     async def _catch_up(self, session: Session, known_before: list[str]) -> None:
         """After every connect: which calls live, and all standing orders again (mod_hash is in memory: a
@@ -217,9 +208,9 @@ class EslLink:
     async def _read_calls(self, session: Session, known_before: list[str], lost_at: float) -> int:
         """What the switch has in progress; how many facts we had missed. `known_before` are the channels that
         cannot be there if it does not list them."""
-        listing = await esl_level.listing(session, self._deadlines.listing)
-        dumps = await esl_level.dumps(session, self.book, listing, self._deadlines.action)
-        missed = resync(self.book, listing, dumps, known_before, lost_at, self.now())
+        rows = await esl_level.listing(session, self._deadlines.listing)
+        dumps = await esl_level.dumps(session, self.book, rows, self._deadlines.action)
+        missed = resync(self.book, rows, dumps, known_before, lost_at, self.now())
         for event in missed:
             self._do(session, self._observed(event))
         return len(missed)

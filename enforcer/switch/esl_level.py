@@ -1,4 +1,4 @@
-"""What a link asks its FreeSWITCH to get level with it: its live channels, and what was left there.
+"""What a link asks its FreeSWITCH to get level with it: its live channels, and what is left there.
 
 In: a session. Out: answers, or LinkError where the connection is lost.
 Refuses to know: orders, and when any of this is due.
@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
+import structlog
+
 from enforcer.errors import LinkError, WireError
 from enforcer.switch.esl_session import Session
 from enforcer.wire import esl_commands as say
@@ -17,8 +19,36 @@ from enforcer.wire.esl import Message
 from enforcer.wire.freeswitch import CallBook
 from enforcer.wire.freeswitch_status import DUMP, LISTING, Channel, channels, dump, to_dump
 
+log = structlog.get_logger("esl")
+
 # Channels asked for at once, some 8 KB each. While they are written to us no event is.
 AT_ONCE = 50
+
+
+class Store:
+    """mod_hash, as far as it keeps what we leave. `problem` says why it does not, "" where it does."""
+
+    def __init__(self, switch: str) -> None:
+        self.problem = ""
+        self._switch = switch
+        self._written = False
+
+    async def beat(self, session: Session, at: float, within: float) -> bool:
+        """Writes the heartbeat; `at` is the switch's time. True where the last one is not there any more, nor
+        is then anything of ours: mod_hash was loaded (again). Raises LinkError where we lost the switch."""
+        last = orders.held((await session.said(orders.read(orders.HEARTBEAT), within=within)).text)
+        before, self._written = bool(last) and self._written, False
+        try:
+            await session.ask(orders.heartbeat(at), within=within)
+        except LinkError as problem:
+            if session.lost.done():
+                raise
+            if self.problem != str(problem):        # said once
+                log.error("the switch refuses us", switch=self._switch, problem=str(problem))
+            self.problem = str(problem)
+            return False
+        self.problem, self._written = "", True
+        return not before
 
 
 async def listing(session: Session, within: float) -> list[Channel]:

@@ -685,6 +685,36 @@ async def test_a_switch_without_mod_hash_is_counted_on_and_says_so(server: EslSe
         assert link.state().level
 
 
+async def test_what_a_reload_of_mod_hash_took_away_is_written_again(server: EslServer) -> None:
+    judge, ticks = Judge(), Ticks()
+    judge.standing = [SetBrake("acme", 3, 0, 9000)]
+    async with linked(server, judge, ticks):
+        await ticks.asleep()
+        ticks.wake()
+        await ticks.asleep()
+        assert sum("brake.acme" in command for command in server.commands) == 1
+        server.hash.clear()
+        ticks.wake()
+        await ticks.asleep()
+        assert server.hash == {"brake.acme": "9000:3:0", "hb": "1000"}
+    assert server.connections == 1
+
+
+async def test_mod_hash_that_is_loaded_later_is_used_from_then_on(server: EslServer) -> None:
+    judge, ticks = Judge(), Ticks()
+    server.overrides["api hash"] = lambda _c: frame(b"-ERR hash Command not found!\n", "api/response")
+    async with linked(server, judge, ticks) as link:
+        await ticks.asleep()
+        ticks.wake()
+        await ticks.asleep()
+        judge.standing = [SetBrake("acme", 3, 0, 9000)]
+        del server.overrides["api hash"]
+        ticks.wake()
+        await ticks.asleep()
+        assert link.state().problem == ""
+        assert server.hash == {"brake.acme": "9000:3:0", "hb": "1000"}
+
+
 async def test_a_stopped_enforcer_takes_its_heartbeat_away(server: EslServer) -> None:
     ticks = Ticks()
     async with linked(server, Judge(), ticks):
