@@ -232,3 +232,8 @@ def test_a_report_counts_what_a_decision_counts(kind: str, told: str) -> None:
     tally = recount(calls(SHORT, LONG, talking=1, ringing=1), one.spec.measure)
     assert one.standing(tally, NOON) == (told, "10 %")
     assert one.standing(recount([], one.spec.measure), NOON) == ("0/0", "10 %")
+
+
+def test_a_share_of_costly_calls_says_which_numbers_those_are() -> None:
+    assert share("class_share", 10).metric == "calls to high risk and premium numbers this cycle"
+    assert rule("class_share", 10).metric == "calls to such numbers this cycle"
