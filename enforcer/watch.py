@@ -162,7 +162,8 @@ class Watch:
         customer = self._ledger.account(account).customer
         whose = account if spec.measure.scope is Scope.ACCOUNT else ""
         told = self._told.of(spec.id, customer, whose)
-        if told:
+        # A refused attempt takes an account back to the limit itself: it has left where one more is fine.
+        if told and rule.room(seat, at, switch):
             value, limit = rule.standing(seat.tally, at)
             self._left(self._breach(rule, account, switch, Level.FINE, value, limit, at), told, new)
 

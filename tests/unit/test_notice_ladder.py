@@ -183,7 +183,7 @@ async def test_whoever_jumps_over_the_limit_is_not_warned_afterwards() -> None:
     over(house)
     await house.turn()
     assert [n.level for n in house.notices(Audience.OPS)] == [Level.CRITICAL]
-    for expected in ([], [About.CLEARED]):      # the fourth was refused; of three one ends, then another
+    for expected in ([], [], [About.CLEARED]):      # the fourth was refused; the three end one by one
         house.admission.observe(_ended(house, house.ledger.live()[0].attempt()))
         await house.turn(20)
         assert [n.about for n in house.notices(Audience.OPS)] == [About.LEVEL, *expected]
@@ -276,6 +276,14 @@ async def test_a_level_that_was_left_again_is_told_once() -> None:
     await house.turn(20)
     assert len(house.notices(about=About.CLEARED)) == 1     # once a level and cycle
     assert len(house.notices(about=About.LEVEL)) == 1
+
+
+async def test_whoever_is_kept_at_the_limit_by_refusals_has_not_left_it() -> None:
+    house = House(rule("attempts", 3))
+    for _ in range(3):
+        over(house)
+        await house.turn(20)
+    assert [n.about for n in house.notices(Audience.OPS)] == [About.LEVEL]
 
 
 async def test_what_is_over_at_once_is_not_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
