@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from enforcer import watch
+from enforcer import delivery, watch
 from enforcer.domain.account import Standing
 from enforcer.domain.call import CallAttempt, CallEvent, Phase
 from enforcer.domain.decision import Level, Verdict
@@ -133,6 +133,20 @@ async def test_one_address_that_takes_it_is_delivery_and_the_other_is_reported()
     assert house.notice().stage is Stage.DELIVERED
     assert house.ears.faults_heard[0][1]["problem"] == "json://acme.example: 404"
     assert house.notices(Audience.OPS, About.TROUBLE) == []
+
+
+async def test_ops_wait_behind_no_long_queue_of_customers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "MOST_A_ROUND", 2)
+    house = House(limit(0))
+    for account in ("a", "b", "c", "d"):
+        house.register(account, account, f"{account}@example.com")
+        house.post.down[f"{account}@example.com"] = "busy"
+        house.call(account)
+    house.watch.tick(house.clock.now)
+    rounds = [await house.delivery.round(house.clock) for _ in range(4)]
+    assert rounds == [2, 2, 2, 2]       # four levels to ops; then their customers, two by two
+    assert len(house.post.to(OPS)) == 4 + 2
+    assert [n.tries for n in house.notices(about=About.LEVEL)] == [1, 1, 0, 0]
 
 
 async def test_a_customer_without_any_address_has_to_be_told_by_hand_and_that_is_delivery() -> None:
