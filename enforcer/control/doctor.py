@@ -9,7 +9,7 @@ from __future__ import annotations
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from enforcer.carrier import shown, usable
+from enforcer.carrier import carrier_of, shown, usable
 from enforcer.checkup import Finding, Grade
 from enforcer.control.site import Site
 from enforcer.domain.notice import Audience
@@ -83,7 +83,10 @@ def _notices(site: Site) -> Iterator[Finding]:
     terms = site.settings.notices
     stationery_of(site.settings)
     addresses = terms.ops_addresses()
-    terms.mail_server()
+    if terms.mail:
+        problem = usable(carrier_of(site.settings).url("somebody@example.com"))
+        if problem:
+            yield Finding("notices", Grade.FAILED, f"`mail` and `from` cannot be used: {problem}")
     for number, address in enumerate(addresses, 1):
         problem = usable(address)
         if problem:
