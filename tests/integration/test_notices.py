@@ -13,13 +13,13 @@ from prometheus_client import CollectorRegistry
 
 from enforcer import settings
 from enforcer.app import build, serve
-from enforcer.carrier import AppriseCarrier, usable, without_secrets
 from enforcer.control.standing import announce
 from enforcer.domain.account import Account, Customer, Standing
 from enforcer.domain.decision import Verdict
 from enforcer.domain.notice import Stage
 from enforcer.errors import BadInput
-from enforcer.notice_text import stationery_of
+from enforcer.notices.carrier import AppriseCarrier, usable, without_secrets
+from enforcer.notices.text import stationery_of
 from enforcer.telemetry import Telemetry
 from tests.support.ledgers import Call, Clock
 from tests.support.notices import House, limit

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from enforcer import delivery, watch
 from enforcer.domain.account import Standing
 from enforcer.domain.call import CallAttempt, CallEvent, Phase
 from enforcer.domain.decision import Level, Verdict
@@ -18,6 +17,7 @@ from enforcer.domain.notice import About, Audience, Stage, created, step
 from enforcer.domain.policy import Policy
 from enforcer.domain.rules.seat import Seat
 from enforcer.errors import LedgerError
+from enforcer.notices import delivery, watch
 from tests.support.notices import DAY, MAIL, OPS, House, limit
 from tests.support.rules import rule
 

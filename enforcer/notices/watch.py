@@ -28,10 +28,10 @@ from enforcer.domain.policy import Policy, Seat
 from enforcer.domain.rules import Rule
 from enforcer.errors import EnforcerError
 from enforcer.ledger.port import Ledger
-from enforcer.notice_text import Stationery
-from enforcer.notice_words import Breach
-from enforcer.rounds import Rounds
-from enforcer.told import Open, Told
+from enforcer.notices.rounds import Rounds
+from enforcer.notices.text import Stationery
+from enforcer.notices.told import Open, Told
+from enforcer.notices.words import Breach
 
 # Bounds of memory and of the time that one tick may take (some 10 ms): what is left over waits for the next.
 MOST_FOUND = 10_000

@@ -17,7 +17,7 @@ from typing import Protocol
 
 from enforcer.domain.notice import About, Audience, Notice, Stage, created, step
 from enforcer.ledger.port import Ledger
-from enforcer.notice_text import Stationery
+from enforcer.notices.text import Stationery
 from enforcer.telemetry import Telemetry
 
 AT_ONCE = 8                 # notices on their way at the same time
