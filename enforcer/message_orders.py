@@ -13,6 +13,7 @@ Refuses to know: how a switch does it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
 
 from enforcer.domain.account import Account, Standing
 from enforcer.domain.actions import Action, CloseMessages, OpenMessages
@@ -38,7 +39,7 @@ class MessageOrders:
     ) -> None:
         self._seats = seats
         self._account = account
-        self._closed: dict[str, set[str]] = {switch: set() for switch in switches}
+        self._closed: dict[str, set[CloseMessages]] = {switch: set() for switch in switches}
         self._pending: dict[str, set[str]] = {switch: set() for switch in self._closed}
         self._stopped: frozenset[str] = frozenset()
 
@@ -59,7 +60,8 @@ class MessageOrders:
 
     def round(self, switch: str, at: float, modes: Modes) -> list[Action]:
         """The same, and what has changed for closed accounts: a cycle that began, a mode that ended."""
-        return self._look(switch, at, modes, self._stopped | self._closed.get(switch, set()))
+        closed = {order.account for order in self._closed.get(switch, ())}
+        return self._look(switch, at, modes, self._stopped | closed)
 
     def _look(self, switch: str, at: float, modes: Modes, also: Iterable[str]) -> list[Action]:
         closed = self._closed.get(switch)
@@ -68,26 +70,32 @@ class MessageOrders:
         pending, self._pending[switch] = self._pending[switch], set()
         actions: list[Action] = []
         for account in sorted(pending.union(also)):
-            shut = self.shut(account, at, modes, switch)
-            if shut and account not in closed:
-                closed.add(account)
-                actions.append(CloseMessages(account))
-            elif not shut and account in closed:
-                closed.discard(account)
+            order = self.shut(account, at, modes, switch)
+            if order in closed:
+                continue
+            before = {CloseMessages(account), CloseMessages(account, lasts=True)} & closed
+            closed -= before
+            if order is not None:
+                closed.add(order)
+                actions.append(order)
+            elif before:
                 actions.append(OpenMessages(account))
         return actions
 
     def everything(self, switch: str, at: float, modes: Modes) -> list[Action]:
         """All closed accounts of a switch again; any other is open."""
         self.round(switch, at, modes)
-        return [CloseMessages(account) for account in sorted(self._closed.get(switch, ()))]
+        return sorted(self._closed.get(switch, ()), key=attrgetter("account"))
 
-    def shut(self, account_id: str, at: float, modes: Modes, switch: str) -> bool:
-        """Whether none of the account's messages may pass just now."""
+    def shut(self, account_id: str, at: float, modes: Modes, switch: str) -> CloseMessages | None:
+        """The order to close the account, where none of its messages may pass just now."""
         if self._account(account_id).standing is not Standing.ACTIVE:
             ceiling = modes.ceiling(at)
-            return ceiling is None or ceiling.mode is Mode.BLOCK
-        return any(self._used_up(seat, account_id, at, modes, switch) for seat in self._seats(account_id, at))
+            blocks = ceiling is None or ceiling.mode is Mode.BLOCK
+            return CloseMessages(account_id, lasts=True) if blocks else None
+        if any(self._used_up(seat, account_id, at, modes, switch) for seat in self._seats(account_id, at)):
+            return CloseMessages(account_id)
+        return None
 
     def _used_up(self, seat: Seat, account_id: str, at: float, modes: Modes, switch: str) -> bool:
         rule = seat.rule

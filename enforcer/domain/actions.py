@@ -2,8 +2,8 @@
 
 In: decisions of `admission`. Out: values that a link in `switch` turns into its protocol.
 Everything written on a switch carries the moment it expires, so that a dead enforcer can
-neither bless nor block an account for ever; only closed messages have to be opened again, by the
-next enforcer or by a reload of the switch's dialplan.
+neither bless nor block an account for ever; only closed messages have to be opened again: by the one
+that closed them as it leaves, by the next, or by a reload of the switch's dialplan.
 """
 
 from __future__ import annotations
@@ -68,9 +68,11 @@ class LimitDuration:
 
 @dataclass(frozen=True, slots=True)
 class CloseMessages:
-    """The account's text messages are turned away as they come, without asking (404), until it is opened."""
+    """The account's text messages are turned away as they come, without asking (404), until it is opened.
+    Where people stopped it, that `lasts` when we leave; else an enforcer that leaves opens it."""
 
     account: str
+    lasts: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,10 +89,9 @@ class AmiLink:
     def act(self, actions: Iterable[Action]) -> None:
         """Do these on the switch now, without waiting. Raises LinkError at once while the link is down:
         what is late may be wrong by then, and standing orders are pushed anyway on the next connect."""
-        session = self._session
-        if session is None:
+        if self._session is None:
             raise LinkError(f"{self._peer}: {self._problem}")
-        self._do(session, actions)
+        self._do(self._session, actions)
 
     def now(self) -> float:
         """The switch's time, as far as we know its clock. Unix seconds."""
@@ -117,8 +116,6 @@ class AmiLink:
             unwanted_events=self._past_dropped + (session.decoder.events_dropped if session else 0),
             evicted=self.book.evicted,
         )
-
-    # --- up and down
 
     async def run(self) -> None:
         """Keep the link up until cancelled."""
@@ -156,7 +153,9 @@ class AmiLink:
             raise LinkError(str(reason) or repr(reason)) from None
         except asyncio.CancelledError:
             # Nobody shall wait for us: without a heartbeat the dialplan asks no more.
-            self._send(session, ("DBDel", (("Family", FAMILY), ("Key", "hb"))))
+            farewell: list[Command] = [("DBDel", (("Family", FAMILY), ("Key", "hb")))]
+            for command in farewell + (self._messages.leaving() if self._messages else []):
+                self._send(session, command)
             session.leave()
             raise
         finally:

@@ -63,6 +63,7 @@ class MessageDesk:
         self._deadline = deadline
         self._closed: dict[str, None] = {}      # what we took away, the one looked at longest ago first
         self._orders: dict[str, MessageOrder] = {}      # not yet done; the latest for each account
+        self._lasting: set[str] = set()         # of those closed, the ones that people stopped
         self._news = asyncio.Event()
         self._ready = asyncio.Event()
         self._look_due = False
@@ -89,6 +90,20 @@ class MessageDesk:
         for order in orders:
             self._orders[order.account] = order
             self._news.set()
+            if isinstance(order, CloseMessages) and order.lasts:
+                self._lasting.add(order.account)
+            else:
+                self._lasting.discard(order.account)
+
+    def leaving(self) -> list[Command]:
+        """We go in good order: what is closed by a rule is opened, for nobody will be there to do it when its
+        cycle is over. Accounts that people stopped stay closed."""
+        commands = []
+        for account in self._closed:
+            command = opening(self._prefix, account)
+            if command is not None and account not in self._lasting:
+                commands += [command, note_opened(account)]
+        return commands
 
     async def catch_up(self, session: Session) -> None:
         """After a connect: what was closed before, by us or by an enforcer before us, is to be opened, unless

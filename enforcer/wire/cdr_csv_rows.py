@@ -10,7 +10,7 @@ read by itself is a row by itself, whatever was left open before it; others wait
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from enforcer.errors import BadInput
 
@@ -22,19 +22,25 @@ LONGEST_ROW = 8192
 Told = TypeVar("Told")
 
 
+class _Line(NamedTuple):
+    number: int
+    text: str
+    trouble: str            # why it is no row by itself
+
+
 def read(
     lines: Iterable[str],
     row: Callable[[str], Told | None],
     unfinished: Callable[[str], bool],
     name: str,
+    opening: str = '"',
 ) -> Iterator[Told | BadInput]:
     """What `row` makes of each row; None is left out, ValueError makes it a bad one.
 
-    `unfinished` says whether a text that is no row may become one with the line after it.
-    Streams: holds one row at a time.
+    `unfinished` says whether a text that is no row may become one with the line after it; rows begin with
+    `opening`. Streams: holds one row at a time.
     """
-    held: list[str] = []        # lines that are no row yet
-    first, trouble = 0, ""      # the line that the first of them is, and what is wrong with it alone
+    held: list[_Line] = []      # no row yet
     for number, line in enumerate(lines, 1):
         text = line.rstrip("\r\n")
         if number == 1:
@@ -44,44 +50,42 @@ def read(
         try:
             told = _one(text, row)
         except ValueError as problem:
-            if held:
-                held.append(text)
-                if len(held) < MOST_LINES and _open("\n".join(held), unfinished):
-                    continue
-                begun, told = _row_in(held, row)
-                if begun != 0:
-                    yield BadInput(f"{name}:{first}", trouble)
-                held = []
-                if begun is not None:
-                    if told is not None:
-                        yield told
-                    continue
-            if _open(text, unfinished):
-                held, first, trouble = [text], number, str(problem)
-            else:
-                yield BadInput(f"{name}:{number}", str(problem))
-            continue
-        if held:
-            yield BadInput(f"{name}:{first}", trouble)
+            held.append(_Line(number, text, str(problem)))
+            if len(held) < MOST_LINES and _open(held, unfinished):
+                continue
+            begun, told = _row_in(held, row)
+            again = _open(held[-1:], unfinished) and len(held) > 1 and begun == len(held)
+            yield from _bad(held[: begun - again], name, opening)
+            held = held[-1:] if again else []
+        else:
+            yield from _bad(held, name, opening)
             held = []
         if told is not None:
             yield told
-    if held:
-        yield BadInput(f"{name}:{first}", trouble)
+    yield from _bad(held, name, opening)
 
 
-def _open(text: str, unfinished: Callable[[str], bool]) -> bool:
+def _bad(held: list[_Line], name: str, opening: str) -> Iterator[BadInput]:
+    """The rows among lines that came to nothing: what does not begin like one is the rest of another."""
+    for place, line in enumerate(held):
+        if place == 0 or line.text.startswith(opening):
+            yield BadInput(f"{name}:{line.number}", line.trouble)
+
+
+def _open(held: list[_Line], unfinished: Callable[[str], bool]) -> bool:
+    text = "\n".join(line.text for line in held)
     return len(text) <= LONGEST_ROW and unfinished(text)
 
 
-def _row_in(held: list[str], row: Callable[[str], Told | None]) -> tuple[int | None, Told | None]:
-    """Where in these lines the row begins that ends with them, and what it tells; None where none does."""
+def _row_in(held: list[_Line], row: Callable[[str], Told | None]) -> tuple[int, Told | None]:
+    """Where in these lines the row begins that ends with them, and what it tells; behind them where none
+    does. None of them is a row by itself."""
     for begun in range(len(held) - 1):
         try:
-            return begun, _one("\n".join(held[begun:]), row)
+            return begun, _one("\n".join(line.text for line in held[begun:]), row)
         except ValueError:
             continue
-    return None, None
+    return len(held), None
 
 
 def _one(text: str, row: Callable[[str], Told | None]) -> Told | None:

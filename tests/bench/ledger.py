@@ -17,7 +17,7 @@ from typing import Any
 from lab.provision import ROOT, lab_dir
 from tests.bench import site as of_site
 from tests.bench.report import Figure, at_most, median
-from tests.bench.site import master_csv, site
+from tests.bench.site import freeswitch_csv, master_csv, site
 
 RESTART_ROWS, RESTART_ACCOUNTS = 1_000_000, 10_000
 RESTARTS = 3
@@ -96,24 +96,32 @@ def _forget(file: Path) -> None:
 
 
 def cdr_import() -> list[Figure]:
-    """`enforcer cdr import` of Asterisk's Master.csv into an empty ledger, as a person runs it."""
-    took, peak = [], []
-    with tempfile.TemporaryDirectory() as directory:
-        for rows in IMPORT_ROWS:
-            folder = Path(directory) / str(rows)
-            config = site(folder)
-            master_csv(folder / "Master.csv", rows, RESTART_ACCOUNTS)
-            begin = time.perf_counter()
-            words = ["cdr", "import", str(folder / "Master.csv"), "--switch", "pbx1", "--config", str(config)]
-            peak.append(_peak([sys.executable, "-m", "enforcer", *words]))
-            took.append(time.perf_counter() - begin)
-    (few, many), (first, second) = IMPORT_ROWS, took
-    each = (second - first) / (many - few)
-    return [
-        Figure("cdr import, rows a second", many / second, "/s", note=f"{many:,} rows"),
-        at_most("cdr import, 1,000,000 rows, extrapolated", second + (1_000_000 - many) * each, "s", 90),
-        Figure("cdr import, peak memory", peak[1], "MB", note=f"{peak[0]:.0f} MB for {few:,} rows"),
-    ]
+    """`enforcer cdr import` into an empty ledger, as a person runs it: of Asterisk's Master.csv, where each
+    row is a call, and of FreeSWITCH's, where each leg has a row."""
+    figures = []
+    for kind, name, write in (
+        ("asterisk", "cdr import", master_csv), ("freeswitch", "cdr import of a FreeSWITCH", freeswitch_csv),
+    ):
+        took, peak = [], []
+        with tempfile.TemporaryDirectory() as directory:
+            for rows in IMPORT_ROWS:
+                folder = Path(directory) / str(rows)
+                config = site(folder, kind=kind)
+                file = folder / "Master.csv"
+                write(file, rows, RESTART_ACCOUNTS)
+                begin = time.perf_counter()
+                words = ["cdr", "import", str(file), "--switch", "pbx1", "--config", str(config)]
+                peak.append(_peak([sys.executable, "-m", "enforcer", *words]))
+                took.append(time.perf_counter() - begin)
+        (few, many), (first, second) = IMPORT_ROWS, took
+        each = (second - first) / (many - few)
+        million = second + (1_000_000 - many) * each
+        figures += [
+            Figure(f"{name}, rows a second", many / second, "/s", note=f"{many:,} rows"),
+            at_most(f"{name}, 1,000,000 rows, extrapolated", million, "s", 90),
+            Figure(f"{name}, peak memory", peak[1], "MB", note=f"{peak[0]:.0f} MB for {few:,} rows"),
+        ]
+    return figures
 
 
 def _peak(command: list[str]) -> float:

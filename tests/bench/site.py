@@ -12,6 +12,7 @@ from pathlib import Path
 
 from enforcer.domain.account import Account, AccountType
 from enforcer.domain.call import CallAttempt, CallEvent, Direction, Phase
+from tests.support import freeswitch_cdr
 
 NOON = 1_795_000_000.0          # 18 November 2026: the calls below are of one calendar month
 FIRST = NOON - 16 * 86_400
@@ -27,6 +28,7 @@ packs = ["policy.toml"]
 mode = "block"
 [[switch]]
 name = "pbx1"
+kind = "{kind}"
 secret_env = "ENFORCER_AMI_SECRET"
 """
 _POLICY = """\
@@ -50,13 +52,13 @@ critical = {{ at = 1000000, verdict = "block" }}
 """
 
 
-def site(directory: Path, file: str = "enforcer.db") -> Path:
+def site(directory: Path, file: str = "enforcer.db", kind: str = "asterisk") -> Path:
     """Write the configuration of a site whose ledger is `file`; its path."""
     directory.mkdir(parents=True, exist_ok=True)
     rules = "".join(_RULE.format(kind=kind) for kind in ("attempts", "minutes", "concurrent_calls", "cps"))
     (directory / "policy.toml").write_text(_POLICY + rules)
     config = directory / "enforcer.toml"
-    config.write_text(_CONFIG.format(file=file))
+    config.write_text(_CONFIG.format(file=file, kind=kind))
     return config
 
 
@@ -102,3 +104,24 @@ def master_csv(path: Path, rows: int, accounts: int) -> None:
                 int(ended - answered) if answered else 0, "ANSWERED" if answered else "BUSY",
                 "DOCUMENTATION", uniqueid, "live;allow:0:0:0::d1-2f", name, uniqueid, n,
             ])
+
+
+def freeswitch_csv(path: Path, rows: int, accounts: int) -> None:
+    """Write what FreeSWITCH's mod_cdr_csv leaves of half as many calls with our template: two legs each."""
+    with path.open("w", newline="") as file:
+        for n in range(rows // 2):
+            call, leg = (f"{n:08x}-0000-4000-8000-{legs:012x}" for legs in (1, 2))
+            at = FIRST + n // 20 + 0.25
+            answered, ended = (at + 4, at + 7 + n % 117) if n % 3 else (None, at + 9)
+            exported = {"enforcer_call": call, "enforcer_direction": "outbound"}
+            number = NUMBERS[n % len(NUMBERS)]
+            both = [
+                freeswitch_cdr.leg(
+                    leg, call, start=at, answer=answered, end=ended, sip_gateway_name="carrier", **exported
+                ),
+                freeswitch_cdr.channel(
+                    call, at, answered, ended, accountcode=account(n * 7919 % accounts).id,
+                    enforcer_number=number, originated_legs=f"{leg};Outbound Call;{number}", **exported,
+                ),
+            ]
+            file.writelines(f"{freeswitch_cdr.row(**one)}\n" for one in both)

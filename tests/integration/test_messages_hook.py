@@ -30,7 +30,7 @@ effective = 2026-01-01
 id = "few"
 kind = "messages"
 clause = "1 Fair Use"
-accounts = ["limited", "raised", "reloaded", "reborn", "gateway"]
+accounts = ["limited", "raised", "reloaded", "reborn", "gateway", "leaving"]
 critical = { at = 2, verdict = "block" }
 
 [[rule]]
@@ -64,7 +64,7 @@ critical = { at = 0, verdict = "block" }
 
 NAMES = (
     "limited", "raised", "reloaded", "reborn", "marked", "free", "stopped", "frozen", "dead", "odd",
-    "gateway",
+    "gateway", "leaving", "left",
 )
 ACCOUNTS = "".join(f"{name},{name}-co,pbx,,,,\n" for name in NAMES)
 ACCOUNTS += "acme,acme-co,pbx,,,,\nglobex,acme-co,pbx,,,,\ninitech,both,pbx,,,,\numbrella,both,pbx,,,,\n"
@@ -217,6 +217,21 @@ async def test_next_enforcer_opens_what_the_last_one_closed(running, ends, switc
     assert (await ends.phones.text("reborn", 2)).body.startswith("Not sent to 12025550153")
 
 
+async def test_enforcer_that_is_stopped_opens_what_a_rule_has_closed_and_no_stopped_account(
+    running, ends
+) -> None:
+    for _ in range(3):
+        await ends.send("leaving", "12025550172")
+    await ends.code("leaving", "12025550172", 404)
+    await running.command("account", "suspend", "left", "--reason", "unpaid")
+    await ends.code("left", "12025550172", 404)
+    await running.stop()
+    await ends.code("leaving", "12025550173", 202)
+    assert await ends.carrier.text("12025550173")       # nobody is there to refuse it
+    assert await ends.send("left", "12025550173") == 404
+    await running.start()
+
+
 async def test_suspended_account_gets_404_at_once_and_writes_again_when_resumed(running, ends) -> None:
     assert await ends.send("stopped", "12025550154") == 202
     await running.command("account", "suspend", "stopped", "--reason", "unpaid")
@@ -293,6 +308,40 @@ async def test_frozen_enforcer_costs_each_message_the_deadline_and_messages_pass
     thaw(running.pid)
     await running.line(lambda x: x.get("number") == "12025550159")
     assert (await messages(running, "frozen"))[0] == 4
+
+
+@pytest.mark.parametrize(("answer", "after", "passes"), [
+    ("block:21:0:0:few.critical:d1-1", 0.0, False), ("block:21:0:0:few.critical:d1-1", 0.12, False),
+    ("allow:0:0:0::d1-1", 0.12, True), ("block:21:0:0:few.critical:d1-1", 0.6, True),
+    ("throttle:42:0:0:pace:d1-1", 0.0, False), ("nonsense", 0.0, True), ("block:21", 0.0, True),
+])  # fmt: skip
+async def test_answer_is_obeyed_where_it_is_one_and_comes_in_time(
+    running, ends, switch, answer, after, passes
+) -> None:
+    """Answered by hand, with no more rights than the enforcer has."""
+    running.kill()
+    number = f"12025551{len(answer)}{int(after * 100):02}"
+    async with switch.ami("enforcer") as link:
+        await link.action("DBPut", Family="enforcer", Key="hb", Val=str(int(time.time()) + 60))
+        assert await ends.send("free", number) == 202
+        question = await link.event("UserEvent", UserEvent="EnfMessage", Number=number, Ask="yes")
+        await asyncio.sleep(after)
+        said = await link.action(
+            "Setvar", Variable="ENF_MESSAGE_ANSWER", Value=f"{question['Serial']}:{answer}"
+        )
+        assert said["Response"] == "Success"
+        await ends.send("free", "911")          # behind it in the queue: once that is here, all is done
+        await ends.carrier.text("911")
+    assert bool(ends.carrier.to(number)) is passes
+
+
+async def test_answer_to_another_message_is_none(running, ends, switch) -> None:
+    running.kill()
+    async with switch.ami("enforcer") as link:
+        await link.action("DBPut", Family="enforcer", Key="hb", Val=str(int(time.time()) + 60))
+        await link.action("Setvar", Variable="ENF_MESSAGE_ANSWER", Value="1795646428.020984:block:21:0:0::")
+        assert await ends.send("free", "12025550171") == 202
+        assert (await ends.carrier.text("12025550171")).body == "hello"
 
 
 async def test_dead_enforcer_is_not_asked_and_a_stopped_account_stays_stopped(running, ends, switch) -> None:

@@ -293,6 +293,21 @@ async def test_what_was_closed_stays_closed_over_a_lost_connection(server: AmiSe
     assert "DialplanExtensionAdd" not in server.names()
 
 
+async def test_who_leaves_in_good_order_opens_what_only_a_rule_has_closed(server: AmiServer) -> None:
+    judge, beats = Judge(), Beats()
+    plan = Dialplan(server, "messages-acme", "messages-globex", "messages-initech")
+    judge.standing = [CloseMessages("acme"), CloseMessages("globex", lasts=True), CloseMessages("initech")]
+    async with linked(server, judge, beats) as link:
+        await server.received("DBPut", Key="closed/initech")
+        await beats.beat()
+        judge.due = [CloseMessages("initech", lasts=True)]
+        link.hurry()
+        await server.received("DialplanExtensionRemove", 5)
+    await server.received("Logoff")
+    assert plan.there == {"messages-acme"}
+    assert [a["Key"] for a in server.actions if a["Action"] == "DBDel"] == ["hb", "closed/acme"]
+
+
 async def test_refused_right_is_said_and_costs_no_link(server: AmiServer) -> None:
     judge, beats = Judge(), Beats()
     judge.standing = [CloseMessages("acme")]

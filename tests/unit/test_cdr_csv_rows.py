@@ -14,7 +14,7 @@ def row(text: str) -> str | None:
 
 
 def rows(*lines: str) -> list[str]:
-    told = read(lines, row, lambda text: text.startswith("<") and not text.endswith(">"), "f")
+    told = read(lines, row, lambda text: text.startswith("<") and not text.endswith(">"), "f", "<")
     return [f"bad {one.where}" if isinstance(one, BadInput) else one for one in told]
 
 
@@ -31,6 +31,13 @@ def test_a_row_that_never_ends_costs_no_other_row() -> None:
     assert rows("<a\n", "b\n", "<c>\n") == ["bad f:1", "c"]
     assert rows("<a\n", "<b\n", "c>\n") == ["bad f:1", "b\nc"]
     assert rows("<a") == ["bad f:1"]
+
+
+def test_every_row_that_is_lost_is_complained_about() -> None:
+    assert rows("<a\n", "<b\n", "c\n", "<d>\n") == ["bad f:1", "bad f:2", "d"]
+    assert rows("<a\n", "<b\n") == ["bad f:1", "bad f:2"]
+    assert rows("<a\n", "b<>\n", "<c\n", "<d>") == ["bad f:1", "bad f:3", "d"]
+    assert rows("<<a>\n", "<<b>\n", "<c>") == ["bad f:1", "bad f:2", "c"]
 
 
 def test_a_file_of_another_kind_is_complained_about_line_by_line() -> None:

@@ -231,7 +231,7 @@ def test_account_that_people_stop_is_closed_at_once_until_they_resume_it(standin
     desk = Desk(messages(100))
     desk.stand(standing)
     assert desk.hurried == 1
-    assert desk.urgent()[:1] == [CloseMessages("acme")]
+    assert desk.urgent()[:1] == [CloseMessages("acme", lasts=True)]
     desk.stand(Standing.ACTIVE)
     assert desk.urgent()[:1] == [OpenMessages("acme")]
 
@@ -252,7 +252,7 @@ def test_everything_closes_again_what_is_closed_and_nothing_else() -> None:
     desk.urgent()
     for _ in range(2):
         found = [a for a in desk.admission.everything("pbx1", NOON) if not isinstance(a, RememberWord)]
-        assert found == [CloseMessages("acme"), CloseMessages("globex")]
+        assert found == [CloseMessages("acme"), CloseMessages("globex", lasts=True)]
     assert not any(isinstance(a, CloseMessages) for a in desk.admission.everything("pbx2", NOON))
 
 
@@ -263,4 +263,15 @@ def test_account_stopped_before_we_started_is_closed_from_the_start() -> None:
         desk.ledger, PLAN, Policy(), Modes(default=Mode.BLOCK), prefix="u", later=desk.waiting.append,
         terms=Terms(messages=frozenset({"pbx1"})),
     )
-    assert again.everything("pbx1", NOON)[0] == CloseMessages("acme")
+    assert again.everything("pbx1", NOON)[0] == CloseMessages("acme", lasts=True)
+
+
+def test_account_that_was_closed_by_a_rule_and_is_then_stopped_stays_closed_for_longer() -> None:
+    desk = Desk(messages(0))
+    desk.send("a")
+    assert desk.urgent() == [CloseMessages("acme")]
+    desk.stand(Standing.SUSPENDED)
+    assert desk.closings() == [CloseMessages("acme", lasts=True)]
+    desk.stand(Standing.ACTIVE)
+    assert desk.closings() == [CloseMessages("acme")]
+    assert desk.closings() == []

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from enforcer import watch
 from enforcer.domain.account import Standing
 from enforcer.domain.call import CallAttempt, CallEvent, Phase
 from enforcer.domain.decision import Level, Verdict
@@ -14,7 +14,10 @@ from enforcer.domain.journal import JournalEntry, Kind
 from enforcer.domain.measure import Measure, Scope
 from enforcer.domain.mode import Mode, Modes, ModeSetting
 from enforcer.domain.notice import About, Audience, Stage, created, step
+from enforcer.domain.policy import Policy
+from enforcer.domain.rules.seat import Seat
 from enforcer.errors import LedgerError
+from enforcer.notices import delivery, watch
 from tests.support.notices import DAY, MAIL, OPS, House, limit
 from tests.support.rules import rule
 
@@ -132,6 +135,20 @@ async def test_one_address_that_takes_it_is_delivery_and_the_other_is_reported()
     assert house.notices(Audience.OPS, About.TROUBLE) == []
 
 
+async def test_ops_wait_behind_no_long_queue_of_customers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "MOST_A_ROUND", 2)
+    house = House(limit(0))
+    for account in ("a", "b", "c", "d"):
+        house.register(account, account, f"{account}@example.com")
+        house.post.down[f"{account}@example.com"] = "busy"
+        house.call(account)
+    house.watch.tick(house.clock.now)
+    rounds = [await house.delivery.round(house.clock) for _ in range(4)]
+    assert rounds == [2, 2, 2, 2]       # four levels to ops; then their customers, two by two
+    assert len(house.post.to(OPS)) == 4 + 2
+    assert [n.tries for n in house.notices(about=About.LEVEL)] == [1, 1, 0, 0]
+
+
 async def test_a_customer_without_any_address_has_to_be_told_by_hand_and_that_is_delivery() -> None:
     house = House(limit(3))
     house.register("acme", "big")
@@ -180,7 +197,7 @@ async def test_whoever_jumps_over_the_limit_is_not_warned_afterwards() -> None:
     over(house)
     await house.turn()
     assert [n.level for n in house.notices(Audience.OPS)] == [Level.CRITICAL]
-    for expected in ([], [About.CLEARED]):      # the fourth was refused; of three one ends, then another
+    for expected in ([], [], [About.CLEARED]):      # the fourth was refused; the three end one by one
         house.admission.observe(_ended(house, house.ledger.live()[0].attempt()))
         await house.turn(20)
         assert [n.about for n in house.notices(Audience.OPS)] == [About.LEVEL, *expected]
@@ -234,10 +251,11 @@ async def test_a_level_that_is_reached_long_after_the_last_call_was_asked_about_
     house = House(rule("asr", 4, notice=limit(1).spec.notice, min_attempts=4))
     house.register("acme", "big", MAIL)
     over(house)
-    for wait in (0, 3000, 11):
-        await house.turn(wait)
-        house.admission.round("pbx1", house.clock.now)
+    house.clock.now += 3000
+    house.admission.round("pbx1", house.clock.now)
     assert house.admission.orders.callers() == []           # a quiet account has no orders any more
+    for wait in (0, 11, 11):
+        await house.turn(wait)
     assert house.notices() == []                            # a call that rings is no failure
     for record in house.ledger.live():
         house.ledger.apply(_ended(house, record.attempt()))
@@ -272,6 +290,40 @@ async def test_a_level_that_was_left_again_is_told_once() -> None:
     await house.turn(20)
     assert len(house.notices(about=About.CLEARED)) == 1     # once a level and cycle
     assert len(house.notices(about=About.LEVEL)) == 1
+
+
+async def test_whoever_is_kept_at_the_limit_by_refusals_has_not_left_it() -> None:
+    house = House(rule("attempts", 3))
+    for _ in range(3):
+        over(house)
+        await house.turn(20)
+    assert [n.about for n in house.notices(Audience.OPS)] == [About.LEVEL]
+
+
+async def test_what_is_over_at_once_is_not_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    house = House(rule("cps", 1, verdict=Verdict.ALLOW), rule("attempts", 3))
+    over(house)
+    await house.turn()
+    looked: list[str] = []
+    look = house.watch._look_at
+
+    def watched(seat: Seat, account: str, *more: Any) -> None:
+        looked.append(seat.rule.spec.id)
+        look(seat, account, *more)
+
+    monkeypatch.setattr(house.watch, "_look_at", watched)
+    assert {n.rule for n in house.notices(Audience.OPS)} == {"cps", "attempts"}
+    for _ in range(3):
+        await house.turn(3 * 3600)
+        house.admission.round("pbx1", house.clock.now)      # a quiet account has no orders any more
+    assert house.admission.orders.callers() == []
+    looked.clear()
+    await house.turn(3 * 3600)
+    assert "attempts" in looked         # this level may be left
+    house.admission.use(Policy([rule("cps", 1)]), house.clock.now)
+    looked.clear()
+    await house.turn(3 * 3600)
+    assert looked == []
 
 
 async def test_a_cycle_that_is_over_clears_nothing() -> None:
@@ -313,6 +365,21 @@ async def test_strikes_ask_ops_to_decide_once() -> None:
     assert "enforcer account terminate acme --after 7d" in asked.facts["text"]
     assert house.notices(Audience.OPS, About.LEVEL) == []
     assert len(house.post.to(OPS)) == 1
+
+
+async def test_a_strike_that_people_enter_is_noticed_though_nobody_calls() -> None:
+    house = House(rule(
+        "strikes", 1, cycles=1, verdict=Verdict.ALLOW, propose=Standing.SUSPENDED,
+        measure=Measure(Scope.CUSTOMER),
+    ))
+    house.register("acme", "big", MAIL)
+    await house.turn()
+    body = {"kind": "copyright", "at": house.clock.now, "who": "anna"}
+    house.ledger.put([JournalEntry(Kind.STRIKE, house.clock.now, "s-1", "big", "", body)])
+    house.watch.look_again()
+    await house.turn(1)
+    (asked,) = house.notices(Audience.OPS, About.PROPOSAL)
+    assert "for each account of this customer" in asked.facts["text"]
 
 
 async def test_no_address_for_ops_means_the_log() -> None:

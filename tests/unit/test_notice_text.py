@@ -17,9 +17,9 @@ from enforcer.domain.notice import About, Audience, Gate, Notice, NoticeTerms, S
 from enforcer.domain.policy import Pack
 from enforcer.domain.rules import Rule
 from enforcer.errors import BadInput
-from enforcer.notice_templates import FIELDS, MOST_OF_A_SUBJECT, NAMES, Templates
-from enforcer.notice_text import Stationery
-from enforcer.notice_words import Breach
+from enforcer.notices.templates import FIELDS, MOST_OF_A_SUBJECT, NAMES, Templates
+from enforcer.notices.text import Stationery
+from enforcer.notices.words import Breach
 from tests.support.rules import NOON, rule
 
 WEEK = NoticeTerms(7 * 86_400.0, 30 * 86_400.0)

@@ -13,14 +13,12 @@ Ops are told from mode `monitor` up. A customer is told from mode `tag` up, and 
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
-from typing import NamedTuple
 
-from enforcer.domain.account import Account, Standing
+from enforcer.domain.account import Account, Standing, unregistered
 from enforcer.domain.cycle import BillingCycle, Span
 from enforcer.domain.decision import Decision, Finding, Level
 from enforcer.domain.measure import Scope, Window
@@ -30,28 +28,19 @@ from enforcer.domain.policy import Policy, Seat
 from enforcer.domain.rules import Rule
 from enforcer.errors import EnforcerError
 from enforcer.ledger.port import Ledger
-from enforcer.notice_text import Stationery
-from enforcer.notice_words import Breach
+from enforcer.notices.rounds import Rounds
+from enforcer.notices.text import Stationery
+from enforcer.notices.told import Open, Told
+from enforcer.notices.words import Breach
 
 # Bounds of memory and of the time that one tick may take (some 10 ms): what is left over waits for the next.
 MOST_FOUND = 10_000
-MOST_SEEN = 100_000
 FOUND_AT_ONCE = 200
-LOOKS_AT_ONCE = 100
 NEW_AT_ONCE = 10
-HOUR_SECONDS = 3600.0
+STRIKES_SECONDS = 7200.0    # how long after it was entered a strike is a reason to look at an account
 # About a moment, or a number: nothing lasts that one could come back from, or that a look could find.
 PASSING = frozenset({"cps", "opt_out", "fair_share"})
 _LEAST = {Audience.OPS: Mode.MONITOR, Audience.CUSTOMER: Mode.TAG}
-
-
-class _Told(NamedTuple):
-    """The level that somebody was told of last and not yet told to be left, in which cycle, and by which
-    account's calls it was noticed."""
-
-    level: Level
-    cycle: str
-    account: str
 
 
 class Watch:
@@ -72,15 +61,9 @@ class Watch:
         self._stationery = stationery
         self._policy = policy
         self._modes = modes
-        self._callers = callers
-        self._sweep = sweep
+        self._rounds = Rounds(callers, sweep)
         self._found: dict[tuple[str, str, str, Level], tuple[Finding, float]] = {}
-        self._seen: dict[tuple[str, str], None] = {}        # who called in this hour
-        self._before: dict[tuple[str, str], None] = {}      # and in the one before
-        self._hour = float("-inf")
-        self._round: deque[tuple[str, str]] = deque()
-        self._next_round = float("-inf")
-        self._told: dict[tuple[str, str, str], dict[Audience, _Told]] | None = None
+        self._told: Told | None = None          # not before the journal is read
         self._first: dict[str, Account] | None = None       # of each customer: its calendar is the customer's
         self._names: dict[str, str] | None = None
         self.missed = 0                 # findings that found no room; the sweep finds again what lasts
@@ -91,8 +74,7 @@ class Watch:
         if decision.exempt or not decision.account:
             return
         place = decision.switch, decision.account
-        if len(self._seen) < MOST_SEEN:
-            self._seen[place] = None
+        self._rounds.called(place)
         for finding in decision.findings:
             if not finding.level or finding.rule == "standing":
                 continue
@@ -112,13 +94,13 @@ class Watch:
     def look_again(self) -> None:
         """Modes, accounts or the policy changed: a new round begins as soon as this one is over."""
         self._first = None
-        self._next_round = float("-inf")
+        self._rounds.look_again()
 
     def tick(self, at: float) -> list[Notice]:
         """Put on record what has to be said at `at` (Unix seconds); returns those notices. Raises
         LedgerError; then what was found is found again."""
         if self._told is None:
-            self._told = _told(self._ledger.registers.notices.all())
+            self._told = Told(self._ledger.registers.notices.all())
         self._names = None
         new: dict[str, Notice] = {}
         done = []
@@ -134,7 +116,10 @@ class Watch:
                 with self._apart():
                     breach = self._breach(rule, account, switch, level, value, finding.limit, when)
                     self._reached(breach, new)
-        for switch, account in self._due(at):
+        if self._rounds.begins(at):
+            self._first = None
+            self._rounds.begin(at, self._others(at))
+        for switch, account in self._rounds.due():
             with self._apart():
                 for seat in self._ledger.seats(account, at):
                     self._look_at(seat, account, switch, at, new)
@@ -144,27 +129,22 @@ class Watch:
             del self._found[key]
         for notice in new.values():
             self._ledger.note(created(notice))
-            _learn(self._told, notice)
+            self._told.learn(notice)
         return list(new.values())
 
-    def _due(self, at: float) -> Iterator[tuple[str, str]]:
-        """The accounts to look at now; a round begins anew when all were looked at, and time has passed."""
-        if not self._round and at >= self._next_round:
-            assert self._told is not None
-            self._first = None
-            self._told = {place: told for place, told in self._told.items() if told}
-            self._seen |= dict.fromkeys(self._callers())
-            places = self._before | self._seen
-            known = {account for _, account in places}
-            for told in self._told.values():            # who was told of a level: it may have been left
-                accounts = {one.account for one in told.values()} - known
-                places |= dict.fromkeys(("", account) for account in sorted(accounts))
-            if at >= self._hour:            # a call may end, and matter, long after it was asked about
-                self._before, self._seen, self._hour = self._seen, {}, at + HOUR_SECONDS
-            self._round.extend(places)
-            self._next_round = at + self._sweep
-        for _ in range(min(len(self._round), LOOKS_AT_ONCE)):
-            yield self._round.popleft()
+    def _others(self, at: float) -> Iterator[str]:
+        """Accounts to look at whether they call or not: who was told of a level may have left it, and people
+        may have put a strike on record."""
+        assert self._told is not None
+        self._told.keep({
+            rule.spec.id for rule in self._policy().rules
+            if not rule.settled_only and rule.spec.kind not in PASSING
+        })
+        yield from self._told.accounts()
+        if any(rule.spec.kind == "strikes" for rule in self._policy().rules):
+            for strike in self._ledger.registers.strikes.all():
+                if strike.entered >= at - STRIKES_SECONDS:
+                    yield strike.account or self._first_of(strike.customer, unregistered(strike.customer)).id
 
     def _look_at(self, seat: Seat, account: str, switch: str, at: float, new: dict[str, Notice]) -> None:
         """Add to `new` what is to be said of how a rule stands at an account."""
@@ -181,8 +161,9 @@ class Watch:
         spec = rule.spec
         customer = self._ledger.account(account).customer
         whose = account if spec.measure.scope is Scope.ACCOUNT else ""
-        told = self._told.get((spec.id, customer, whose))
-        if told:
+        told = self._told.of(spec.id, customer, whose)
+        # A refused attempt takes an account back to the limit itself: it has left where one more is fine.
+        if told and rule.room(seat, at, switch):
             value, limit = rule.standing(seat.tally, at)
             self._left(self._breach(rule, account, switch, Level.FINE, value, limit, at), told, new)
 
@@ -213,12 +194,16 @@ class Watch:
             ids += [above.id(audience, one) for one in (About.LEVEL, About.PROPOSAL)]
         return any(one in new or self._ledger.registers.notices.get(one) is not None for one in ids)
 
-    def _left(self, breach: Breach, told: dict[Audience, _Told], new: dict[str, Notice]) -> None:
+    def _left(
+        self, breach: Breach, told: Iterable[tuple[Audience, Open]], new: dict[str, Notice]
+    ) -> None:
         """Add to `new` what is to be said of a level that was left again, to those who were told that it was
         reached. A cycle that is over is no way back: its numbers stand, and the next begins with none."""
-        for audience, (level, cycle, _) in list(told.items()):
-            if breach.rule.spec.measure.window is Window.CYCLE and cycle != breach.span.label:
-                del told[audience]
+        assert self._told is not None
+        spec = breach.rule.spec
+        for audience, (level, cycle, _) in told:
+            if spec.measure.window is Window.CYCLE and cycle != breach.span.label:
+                self._told.forget(spec.id, breach.account.customer, breach.whose, audience)
                 continue
             if breach.mode < _LEAST[audience]:
                 continue
@@ -244,14 +229,18 @@ class Watch:
         first account by name."""
         measure, first = rule.spec.measure, account
         if measure.scope is Scope.CUSTOMER:
-            if self._first is None:
-                self._first = {one.customer: one for one in reversed(self._ledger.accounts())}
-            first = self._first.get(account.customer, account)
+            first = self._first_of(account.customer, account)
         if measure.window is Window.CYCLE:
             calendar = measure.calendar.of(first.anchor_day, first.timezone)
         else:
             calendar = BillingCycle(first.anchor_day, first.timezone)
         return calendar.at(at), calendar.timezone
+
+    def _first_of(self, customer: str, otherwise: Account) -> Account:
+        """The first account of a customer by name."""
+        if self._first is None:
+            self._first = {one.customer: one for one in reversed(self._ledger.accounts())}
+        return self._first.get(customer, otherwise)
 
     def _name(self, customer: str) -> str:
         if self._names is None:
@@ -267,26 +256,6 @@ class Watch:
             raise
         except Exception as problem:
             self.trouble = repr(problem)
-
-
-def _told(notices: Iterable[Notice]) -> dict[tuple[str, str, str], dict[Audience, _Told]]:
-    """Who was told of which level and not told yet that it was left."""
-    found: dict[tuple[str, str, str], dict[Audience, _Told]] = {}
-    for notice in notices:
-        _learn(found, notice)
-    return found
-
-
-def _learn(found: dict[tuple[str, str, str], dict[Audience, _Told]], notice: Notice) -> None:
-    place = notice.rule, notice.customer, notice.account
-    if notice.about in (About.LEVEL, About.PROPOSAL):
-        caller = notice.facts.get("caller", notice.account)
-        found.setdefault(place, {})[notice.audience] = _Told(notice.level, notice.cycle, caller)
-    elif notice.about is About.CLEARED:
-        told = found.get(place, {})
-        told.pop(notice.audience, None)
-        if not told:
-            found.pop(place, None)
 
 
 def _add(new: dict[str, Notice], notice: Notice) -> None:
