@@ -93,7 +93,7 @@ def test_numbers_in_a_row_are_pairs_of_neighbours(window: list[CallRecord], pair
 @pytest.mark.parametrize(("seconds", "chained"), [
     ([], 0), ([0], 0), ([0, 60], 1), ([0, 60.001], 0), ([0, 60, 120], 2), ([0, 30, 60], 2), ([0, 0], 1),
     ([0, 61, 122], 0), ([0, 100, 50], 2),                       # a late CDR may stand between two calls
-    ([0, 200, 210], 1),
+    ([0, 200, 210], 1), ([0, 60, 30], 2),
 ])
 def test_a_redial_begins_within_a_minute_of_the_call_before_it(seconds: list[float], chained: int) -> None:
     window = numbered([record(NOON + second, number=A) for second in seconds])
