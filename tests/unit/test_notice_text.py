@@ -136,7 +136,7 @@ def test_a_rule_that_only_tags_threatens_nothing() -> None:
 
 
 def test_every_template_of_ours_names_only_what_there_is(tmp_path: Path) -> None:
-    own = Path(__file__).parents[2] / "enforcer" / "templates" / "notices"
+    own = Path(__file__).parents[2] / "enforcer" / "notices" / "texts"
     assert {path.stem for path in own.glob("*.txt")} == set(NAMES)
     Templates(own)              # ours pass the check that is made of an operator's
     for name in NAMES:

@@ -237,3 +237,9 @@ def test_a_call_whose_start_was_corrected_leaves_with_its_corrected_step() -> No
 def test_room_is_what_may_come_at_once(kind: str, room: int) -> None:
     one: Rule = rule(kind, 10, measure=MINUTE_REDIALS)
     assert one.headroom(recount(LIMITS[kind], one.spec.measure), NOON) == room
+
+
+@pytest.mark.parametrize(("kind", "number"), [("same_number", 4), ("distinct_numbers", 1), ("redials", 3)])
+def test_another_way_to_dial_a_number_hides_nothing(kind: str, number: int) -> None:
+    ways = dialled("2025550123", "12025550123", "+12025550123", "01112025550123")
+    assert value(kind, ways) == number
