@@ -17,7 +17,6 @@ from dataclasses import dataclass
 
 from enforcer import history, packs
 from enforcer.admission import Admission, Terms
-from enforcer.bureau import Bureau
 from enforcer.closing import Closing, in_a_process
 from enforcer.domain.mode import Modes
 from enforcer.errors import EnforcerError, LedgerError, LinkError
@@ -25,6 +24,7 @@ from enforcer.headlog import log_head, log_heads
 from enforcer.ledger.port import Ledger
 from enforcer.ledger.sqlite import SqliteLedger
 from enforcer.ledger.store import alone
+from enforcer.notices.bureau import Bureau
 from enforcer.orders import LeaseTerms
 from enforcer.settings import Settings, SwitchSettings
 from enforcer.switch import ami_session, esl_session

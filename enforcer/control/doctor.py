@@ -9,12 +9,12 @@ from __future__ import annotations
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from enforcer.carrier import shown, usable
 from enforcer.checkup import Finding, Grade
 from enforcer.control.site import Site
 from enforcer.domain.notice import Audience
 from enforcer.errors import EnforcerError
-from enforcer.notice_text import stationery_of
+from enforcer.notices.carrier import carrier_of, shown, usable
+from enforcer.notices.text import stationery_of
 from enforcer.settings import SwitchSettings
 
 # Looks at one switch, whose secret can be read, with the emergency numbers of its country.
@@ -72,7 +72,10 @@ def _notices(site: Site) -> Iterator[Finding]:
     terms = site.settings.notices
     stationery_of(site.settings)
     addresses = terms.ops_addresses()
-    terms.mail_server()
+    if terms.mail:
+        problem = usable(carrier_of(site.settings).url("somebody@example.com"))
+        if problem:
+            yield Finding("notices", Grade.FAILED, f"`mail` and `from` cannot be used: {problem}")
     for number, address in enumerate(addresses, 1):
         problem = usable(address)
         if problem:

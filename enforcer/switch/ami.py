@@ -43,6 +43,7 @@ log = structlog.get_logger("ami")
 BEAT = 2.0                  # s between heartbeats; the dialplan takes 6 s without one for death (ENF_STALE)
 ROUNDS_A_BEAT = 10          # as long as there is something to write; questions are answered in between
 BATCH = 200                 # actions written before others get a turn: about 20 KB
+FAREWELL = 1.0              # s that we wait for the switch to do what was left to do when we go
 
 
 class AmiLink:
@@ -156,7 +157,7 @@ class AmiLink:
             farewell: list[Command] = [("DBDel", (("Family", FAMILY), ("Key", "hb")))]
             for command in farewell + (self._messages.leaving() if self._messages else []):
                 self._send(session, command)
-            session.leave()
+            await session.leave(within=FAREWELL)
             raise
         finally:
             self._session = None
