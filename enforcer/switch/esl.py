@@ -43,6 +43,7 @@ log = structlog.get_logger("esl")
 
 BEAT = 2.0                  # s between heartbeats; the dialplan takes 6 s without one for death
 ROUNDS_A_BEAT = 10          # as long as there is something to write; events are read in between
+FAREWELL = 1.0              # s that we wait for the switch to do what was left to do when we go
 BATCH = 200                 # commands written before others get a turn: about 15 KB
 
 
@@ -154,7 +155,7 @@ class EslLink:
         except asyncio.CancelledError:
             # Nobody shall wait for us: without a heartbeat the dialplan asks no more.
             self._send(session, orders.farewell())
-            session.leave()
+            await session.leave(within=FAREWELL)
             raise
         finally:
             self._session = None
