@@ -41,7 +41,7 @@ __all__ = ["Deadlines", "EslLink", "Peer"]
 
 log = structlog.get_logger("esl")
 
-BEAT = 2.0                  # s between heartbeats; the dialplan takes 6 s without one for death
+BEAT = 2.0                  # s between heartbeats; one counts for 6 s
 ROUNDS_A_BEAT = 10          # as long as there is something to write; events are read in between
 FAREWELL = 1.0              # s that we wait for the switch to do what was left to do when we go
 BATCH = 200                 # commands written before others get a turn: about 15 KB

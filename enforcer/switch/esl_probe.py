@@ -22,7 +22,6 @@ from enforcer.wire import esl_commands as say
 from enforcer.wire import freeswitch_actions as orders
 
 DEFAULT_PASSWORD = "ClueCon"                    # noqa: S105 - FreeSWITCH's, known to everybody
-STALE_SECONDS = 6.0                             # the dialplan's own, unless it was changed
 CLOCK_SECONDS = 1.0                             # leases bear more; who compares two logs does not
 CONFIGURATION = ("configuration", "configuration", "name", "event_socket.conf")
 
@@ -121,8 +120,8 @@ async def _heartbeat(subject: str, session: Session, pulse: Pulse, within: float
         return Finding(subject, Grade.WARNING, "no enforcer is at work on it", "enforcer run")
     if not (read.isascii() and read.isdigit() and len(read) < 12):
         return Finding(subject, Grade.WARNING, "its heartbeat is no time", "who else writes enf/hb?")
-    age = time.time() + pulse.offset - int(read)
-    if age > STALE_SECONDS:
+    age = time.time() + pulse.offset - (int(read) - orders.STALE)
+    if age > orders.STALE:
         words = f"no enforcer is at work on it: the last heartbeat is {age:.0f} s old"
         return Finding(subject, Grade.WARNING, words, "is the enforcer dead, frozen, or its link down?")
     return Finding(subject, Grade.OK, "an enforcer is at work on it")

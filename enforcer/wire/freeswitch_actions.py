@@ -5,16 +5,16 @@ WireError(remote=False) where they would be more than that one command.
 Refuses to know: the connection, and whether anybody listens.
 
 mod_hash, realm "enf" (the dialplan reads the same keys with `${hash(select/enf/KEY)}`; all times are Unix
-seconds of the switch's own clock, which the dialplan compares with `${strepoch()}`, for mod_hash forgets
-nothing by itself):
+seconds of the switch's own clock. Every value begins with its end, which the dialplan compares with
+`${strepoch()}`, for mod_hash forgets nothing by itself):
 
-    hb               when an enforcer was last at work here
+    hb               until: an enforcer is at work here, for all we know, as long as the next is not due
     lease.<account>  until
     word.<account>   until:<answer line>
     brake.<account>  until:<concurrent calls>:<calls per second>        0: no limit of that kind
     probe            what `enforcer doctor` writes, reads and takes away again
 
-The values are those that an Asterisk finds in its AstDB. The keys have a dot where AstDB's have a slash,
+But for `hb` the values are those that an Asterisk finds in its AstDB. The keys have a dot where AstDB's have a slash,
 because mod_hash cuts its argument at slashes: of `insert/enf/lease/acme/1234` it makes one key "lease", with
 the value "acme/1234", for everybody (read in its source, 1.11). An account's name is
 `[A-Za-z0-9_.@+-]{1,80}`, so the first dot ends the kind.
@@ -41,6 +41,8 @@ from enforcer.wire.freeswitch_causes import CAUSES
 REALM = "enf"
 HEARTBEAT, PROBE = "hb", "probe"
 LEASE, WORD, BRAKE = "lease.", "word.", "brake."
+# s after which the last heartbeat is too old: two may be missed. An Asterisk's dialplan knows that by itself.
+STALE = 6
 # The event that the link sends itself once a beat, through the switch's own queue.
 BEAT = "enforcer::beat"
 BEAT_HEADER = "Enforcer-Beat"
@@ -62,7 +64,7 @@ _SAME_CODE = {
 
 def heartbeat(at: float) -> bytes:
     """The switch knows by this that somebody would answer. `at` is the switch's own time."""
-    return _put(HEARTBEAT, str(_whole(int(at), _LATEST)))
+    return _put(HEARTBEAT, str(_whole(int(at) + STALE, _LATEST)))
 
 
 def farewell() -> bytes:

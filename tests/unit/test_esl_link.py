@@ -505,7 +505,7 @@ async def test_the_switchs_clock_is_learned_and_its_lag_measured(server: EslServ
         await ticks.asleep()
         assert link.state().clock_offset == 3.5
         assert link.now() == 1003.5
-        assert server.hash["hb"] == "1003"
+        assert server.hash["hb"] == "1009"
         server.now = 1001.0                         # an event from 2.5 s ago
         server.say(created(server))
         await judge.told.wait()
@@ -580,7 +580,7 @@ async def test_standing_orders_are_written_at_every_connect(server: EslServer) -
     async with linked(server, judge, ticks) as link:
         await ticks.asleep()
         assert server.hash == {
-            "lease.gone": "9000", "lease.acme": "1060", "brake.acme": "9000:3:0", "hb": "1000",
+            "lease.gone": "9000", "lease.acme": "1060", "brake.acme": "9000:3:0", "hb": "1006",
         }
         server.hash.clear()
         server.hang_up()
@@ -696,7 +696,7 @@ async def test_what_a_reload_of_mod_hash_took_away_is_written_again(server: EslS
         server.hash.clear()
         ticks.wake()
         await ticks.asleep()
-        assert server.hash == {"brake.acme": "9000:3:0", "hb": "1000"}
+        assert server.hash == {"brake.acme": "9000:3:0", "hb": "1006"}
     assert server.connections == 1
 
 
@@ -712,7 +712,7 @@ async def test_mod_hash_that_is_loaded_later_is_used_from_then_on(server: EslSer
         ticks.wake()
         await ticks.asleep()
         assert link.state().problem == ""
-        assert server.hash == {"brake.acme": "9000:3:0", "hb": "1000"}
+        assert server.hash == {"brake.acme": "9000:3:0", "hb": "1006"}
 
 
 async def test_a_stopped_enforcer_takes_its_heartbeat_away(server: EslServer) -> None:

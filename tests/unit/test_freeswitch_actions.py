@@ -62,7 +62,7 @@ def test_what_is_no_name_number_or_line_is_not_sent(order: Order) -> None:
 
 
 def test_the_heartbeat_is_whole_seconds_and_can_be_taken_away() -> None:
-    assert actions.heartbeat(1795000000.9) == b"api hash insert/enf/hb/1795000000\n\n"
+    assert actions.heartbeat(1795000000.9) == b"api hash insert/enf/hb/1795000006\n\n"
     assert actions.farewell() == b"api hash delete/enf/hb\n\n"
 
 
