@@ -4,9 +4,9 @@ In: an `Order` of the domain, or what the link itself leaves there. Out: the byt
 WireError(remote=False) where they would be more than that one command.
 Refuses to know: the connection, and whether anybody listens.
 
-mod_hash, realm "enf" (the dialplan reads the same keys with `${hash(select/enf/KEY)}`; all times are Unix
+mod_hash, realm "enf" (the dialplan reads the same keys with `${hash(select/enf/KEY)}`). All times are Unix
 seconds of the switch's own clock. Every value begins with its end, which the dialplan compares with
-`${strepoch()}`, for mod_hash forgets nothing by itself):
+`${strepoch()}`, for mod_hash forgets nothing by itself:
 
     hb               until: an enforcer is at work here, for all we know, as long as the next is not due
     lease.<account>  until
@@ -14,10 +14,10 @@ seconds of the switch's own clock. Every value begins with its end, which the di
     brake.<account>  until:<concurrent calls>:<calls per second>        0: no limit of that kind
     probe            what `enforcer doctor` writes, reads and takes away again
 
-But for `hb` the values are those that an Asterisk finds in its AstDB. The keys have a dot where AstDB's have a slash,
-because mod_hash cuts its argument at slashes: of `insert/enf/lease/acme/1234` it makes one key "lease", with
-the value "acme/1234", for everybody (read in its source, 1.11). An account's name is
-`[A-Za-z0-9_.@+-]{1,80}`, so the first dot ends the kind.
+All but `hb` are what an Asterisk finds in its AstDB. The keys have a dot where AstDB's have a slash, because
+mod_hash cuts its argument at slashes: of `insert/enf/lease/acme/1234` it makes one key "lease" with the value
+"acme/1234", for everybody (tried on 1.11). An account's name is `[A-Za-z0-9_.@+-]{1,80}`, so the first dot
+ends the kind.
 """
 
 from __future__ import annotations
