@@ -5,9 +5,10 @@ In: settings. Out: doors, put together and not yet open. Refuses to know: what i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from enforcer.admission import Admission
+from enforcer.domain.call import CallAttempt
 from enforcer.errors import BadInput
 from enforcer.settings import Settings
 from enforcer.settings_doors import AgiDoorSettings
@@ -20,27 +21,33 @@ from enforcer.telemetry import Telemetry
 
 
 def doors_of(
-    settings: Settings, admission: Admission, telemetry: Telemetry, clock: Callable[[], float]
+    settings: Settings,
+    admission: Admission,
+    telemetry: Telemetry,
+    clock: Callable[[], float],
+    asked: Mapping[str, Callable[[CallAttempt], object]],
 ) -> tuple[Door, ...]:
     """A door for calls belongs to the first switch of its kind: a question does not say where it comes from.
+    Of some switches, by name, the link wants to know what was `asked`: the question names the account.
 
-    Raises BadInput where there is none.
+    Raises BadInput where there is no such switch.
     """
     def could_not(problem: Exception) -> None:
         telemetry.fault("door could not decide", problem=repr(problem))
 
     doors: list[Door] = []
-    asked: tuple[tuple[str, AgiDoorSettings, type[CallDoor]], ...] = (
+    kinds: tuple[tuple[str, AgiDoorSettings, type[CallDoor]], ...] = (
         ("asterisk", settings.door.agi, AgiDoor), ("freeswitch", settings.door.esl, EslDoor),
     )
-    for kind, door, opened in asked:
+    for kind, door, opened in kinds:
         if door.enabled:
-            asking = [switch.name for switch in settings.switches if switch.kind == kind]
-            if not asking:
+            switch = next((one.name for one in settings.switches if one.kind == kind), None)
+            if switch is None:
                 raise BadInput(f"door.{opened.label}", f"no [[switch]] with kind = '{kind}' asks there")
             doors.append(opened(
-                admission, asking[0], clock=clock, host=door.host, port=door.port, peers=door.allow,
+                admission, switch, clock=clock, host=door.host, port=door.port, peers=door.allow,
                 deadline=door.read_deadline, most=door.max_connections, on_fault=could_not,
+                asked=asked.get(switch),
             ))
     door = settings.door.messages
     if door.enabled:

@@ -29,7 +29,7 @@ from enforcer.control.site import Site
 from enforcer.control.standing import announce, announced_facts, announced_words
 from enforcer.domain.account import Account, Standing
 from enforcer.errors import BadInput
-from enforcer.notice_text import stationery_of
+from enforcer.notices.text import stationery_of
 from enforcer.spans import seconds_of
 from enforcer.wire.channel import account_name
 

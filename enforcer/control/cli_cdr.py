@@ -15,10 +15,11 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from enforcer.control.cdr_import import Import
+from enforcer.control.cdr_import import BATCH, BATCH_ALONE, Import
 from enforcer.control.cli_terminal import CONFIG, FOUND, Config, Json, OneLine, complain, emit, say
 from enforcer.control.site import Site
 from enforcer.errors import BadInput
+from enforcer.ledger.store import holder
 
 MOST_NAMED = 20         # bad rows; more say that this is another kind of file
 
@@ -61,6 +62,7 @@ def import_cdrs(
             ledger, settings,
             complain=named,
             progress=lambda read: progress.advance(task, read),
+            batch=BATCH if holder(site.settings.ledger_path) else BATCH_ALONE,
         )
         done = job.files(files)
     if as_json:

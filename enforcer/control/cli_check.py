@@ -18,7 +18,7 @@ from enforcer.control.review import review
 from enforcer.control.site import Site
 from enforcer.domain.account import Account
 from enforcer.errors import LedgerError
-from enforcer.notice_text import stationery_of
+from enforcer.notices.text import stationery_of
 from enforcer.wording import describe
 
 

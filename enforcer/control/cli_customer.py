@@ -12,12 +12,12 @@ from typing import Annotated, Any
 
 import typer
 
-from enforcer.carrier import shown, usable
 from enforcer.control.cli_terminal import CONFIG, Config, Json, OneLine, complain, emit, say, table
 from enforcer.control.site import Site
 from enforcer.domain.account import Account, Customer
 from enforcer.errors import BadInput
 from enforcer.ledger.port import Ledger
+from enforcer.notices.carrier import shown, usable
 from enforcer.settings_notices import plain_mail
 from enforcer.toml_models import meant
 

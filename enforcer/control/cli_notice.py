@@ -14,7 +14,6 @@ from typing import Annotated, Any
 
 import typer
 
-from enforcer.carrier import carrier_of, shown
 from enforcer.control.cli_terminal import CONFIG, FOUND, Config, Json, OneLine, emit, say, table, who
 from enforcer.control.site import Site
 from enforcer.control.words import iso, local
@@ -22,7 +21,8 @@ from enforcer.domain.journal import JournalEntry, Kind
 from enforcer.domain.notice import Notice, Stage, step
 from enforcer.errors import BadInput
 from enforcer.ledger.port import Ledger
-from enforcer.notice_text import stationery_of
+from enforcer.notices.carrier import carrier_of, shown
+from enforcer.notices.text import stationery_of
 from enforcer.toml_models import meant
 
 app = typer.Typer(

@@ -28,7 +28,7 @@ from enforcer.domain.journal import JournalEntry, Kind
 from enforcer.domain.rules.average_minutes import Share
 from enforcer.domain.rules.base import plain
 from enforcer.errors import BadInput
-from enforcer.notice_text import stationery_of
+from enforcer.notices.text import stationery_of
 
 FIELDS = (
     "customer", "account", "account_type", "rule", "clause", "metric", "value", "limit", "breached",

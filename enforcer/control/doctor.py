@@ -9,12 +9,12 @@ from __future__ import annotations
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from enforcer.carrier import shown, usable
 from enforcer.checkup import Finding, Grade
 from enforcer.control.site import Site
 from enforcer.domain.notice import Audience
 from enforcer.errors import EnforcerError
-from enforcer.notice_text import stationery_of
+from enforcer.notices.carrier import carrier_of, shown, usable
+from enforcer.notices.text import stationery_of
 from enforcer.settings import SwitchSettings
 
 # Looks at one switch, whose secret can be read, with the emergency numbers of its country.
@@ -28,9 +28,6 @@ def examine(site: Site, probe: Probe) -> Iterator[Finding]:
     for subject, check in CHECKS.items():
         yield from _guarded(subject, check(site))
     for switch in site.settings.switches:
-        if switch.kind != "asterisk":
-            yield _no_link(switch)
-            continue
         secret = list(_guarded(f"switch {switch.name}", _secret(switch)))
         yield from secret
         if all(finding.grade is not Grade.FAILED for finding in secret):
@@ -71,19 +68,14 @@ def _ledger(site: Site) -> Iterator[Finding]:
         yield Finding("ledger", grade, words)
 
 
-def _no_link(switch: SwitchSettings) -> Finding:
-    return Finding(
-        f"switch {switch.name}", Grade.WARNING,
-        f"there is no live link to a {switch.kind} yet: its CDRs can be imported, `enforcer run` refuses it",
-        "leave it out of the configuration that you run",
-    )
-
-
 def _notices(site: Site) -> Iterator[Finding]:
     terms = site.settings.notices
     stationery_of(site.settings)
     addresses = terms.ops_addresses()
-    terms.mail_server()
+    if terms.mail:
+        problem = usable(carrier_of(site.settings).url("somebody@example.com"))
+        if problem:
+            yield Finding("notices", Grade.FAILED, f"`mail` and `from` cannot be used: {problem}")
     for number, address in enumerate(addresses, 1):
         problem = usable(address)
         if problem:

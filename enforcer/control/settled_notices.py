@@ -22,8 +22,8 @@ from enforcer.domain.mode import Mode, Modes
 from enforcer.domain.notice import About, Audience, Notice, created
 from enforcer.domain.rules.base import plain
 from enforcer.ledger.port import Ledger
-from enforcer.notice_text import Stationery
-from enforcer.notice_words import Breach
+from enforcer.notices.text import Stationery
+from enforcer.notices.words import Breach
 
 # Cycles settled later than that are history: nobody is written to about last spring because its CDRs came in.
 LATELY = 31 * 86_400.0

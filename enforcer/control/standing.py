@@ -14,7 +14,7 @@ from enforcer.domain.journal import JournalEntry
 from enforcer.domain.notice import Notice, Stage, created, step
 from enforcer.errors import BadInput
 from enforcer.ledger.port import Ledger
-from enforcer.notice_text import Stationery
+from enforcer.notices.text import Stationery
 from enforcer.spans import span_words
 
 

@@ -130,6 +130,8 @@ def ahead(tally: Tally, added: Tally, steps: int, unit: str) -> Tally:
     before; what is talked on counts as completed, as in the ratio."""
     whole = added.msec if unit == "msec" else added.attempts
     after = replace(tally)
+    if not whole:               # nothing of the kind was added: it goes on like that
+        return after
     for name in _SCALED:
         more = getattr(added, name, 0) + (added.talking if name == "completed" else 0)
         if more and hasattr(after, name):

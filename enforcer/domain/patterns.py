@@ -16,7 +16,7 @@ from enforcer.domain.measure import Measure
 from enforcer.domain.pattern_words import GROUPED, Word, number_of
 from enforcer.domain.rules import Rule
 from enforcer.domain.samples import Calls, Sample, together
-from enforcer.domain.trail import FEWEST_DIGITS, MOST_CALLS
+from enforcer.domain.trail import FEWEST_DIGITS, MOST_CALLS, one_number
 
 K = TypeVar("K")
 
@@ -42,7 +42,7 @@ class Pattern(ABC):
 class Grouped(Pattern):
     """Calls that share a word: a number, a caller, a cause, a length. The most frequent weigh most."""
 
-    __slots__ = ("_calls", "_measure", "_most", "_noun", "_word")
+    __slots__ = ("_calls", "_measure", "_most", "_noun", "_shown", "_word")
 
     def __init__(self, noun: tuple[str, str], word: Word, measure: Measure, most: int | None) -> None:
         self._noun = noun
@@ -50,17 +50,18 @@ class Grouped(Pattern):
         self._measure = measure
         self._most = most
         self._calls: dict[str, Sample] = {}
+        self._shown: dict[str, str] = {}        # a number as it was dialled first
 
     def take(self, record: CallRecord) -> None:
         """See the class. Words beyond very many are not told apart any more."""
         word = self._word(record, self._measure)
-        if word is not None:
-            _into(self._calls, word, record.call_id, self._most)
+        if word is not None and _into(self._calls, one_number(word), record.call_id, self._most):
+            self._shown.setdefault(one_number(word), word)
 
     def groups(self) -> list[Calls]:
         """The most frequent first."""
         ranked = sorted(self._calls.items(), key=lambda one: (-one[1].number, one[0]))
-        return [sample.told(f"{word}: {_times(sample.number)}") for word, sample in ranked]
+        return [sample.told(f"{self._shown[key]}: {_times(sample.number)}") for key, sample in ranked]
 
     def words(self, groups: int) -> str:
         """Such as "37 different numbers"."""
@@ -150,7 +151,8 @@ class Chains(Pattern):
     def take(self, record: CallRecord) -> None:
         """See the class. Calls come in the order they began."""
         number, at = number_of(record), record.started_at
-        before = self._last.get(number)
+        key = one_number(number)
+        before = self._last.get(key)
         if before is None or at - before[0] > self._seconds:
             chain = Sample(self._most)
         else:
@@ -158,7 +160,7 @@ class Chains(Pattern):
             if chain.number == 1:
                 self._chains.append((number, chain))
         chain.add(record.call_id)
-        self._last[number] = at, chain
+        self._last[key] = at, chain
 
     def groups(self) -> list[Calls]:
         """Chains of two calls or more."""

@@ -71,7 +71,7 @@ def settles(rule: Rule) -> bool:
 
 def settle(rule: Rule, tally: Tally, divisor: int = 1, signals: Sequence[Tally] = ()) -> Settled | None:
     """Settle a tally. An average is divided by `divisor`: accounts, or channels of trunks. `signals` are the
-    tallies of what has to be there as well, in the rule's order; without them the rule is not breached.
+    tallies of what has to be there as well, one for each signal in the rule's order (ValueError otherwise).
 
     None for rules about a moment or a window of their own: a cycle has none to settle.
     """

@@ -18,6 +18,8 @@ from enforcer.domain.measure import Detail
 MOST_CALLS = 20_000
 # Extensions are short and dense: two of them in a row mean nothing.
 FEWEST_DIGITS = 7
+TELLING_DIGITS = 10
+MOST_DIGITS = 18         # E.164 has 15, and a prefix may stand before them
 
 
 class Repeats:
@@ -136,6 +138,17 @@ class Redials:
         return links
 
 
+def one_number(dialled: str) -> str:
+    """A number apart from the ways to dial it, behind which redials could hide: its last ten digits, which
+    tell numbers from each other. What is too long for a number stays as it is.
+
+    >>> {one_number(way) for way in ("2025550123", "12025550123", "+12025550123", "01112025550123")}
+    {'2025550123'}
+    """
+    digits = dialled.lstrip("+")
+    return digits[-TELLING_DIGITS:] if digits.isdecimal() and len(digits) <= MOST_DIGITS else digits
+
+
 class _Call(NamedTuple):
     number: str
     caller: str
@@ -165,7 +178,7 @@ class Trail:
         if len(self._calls) >= MOST_CALLS:
             self.full = True
             return
-        call = _Call(record.number.lstrip("+"), record.caller.lstrip("+"), record.started_at)
+        call = _Call(one_number(record.number), one_number(record.caller), record.started_at)
         self._calls[record.call_id] = call
         if self.numbers is not None:
             self.numbers.add(call.number)
@@ -208,4 +221,4 @@ class Trail:
 
 def _whole(digits: str) -> int | None:
     """The number as one that has neighbours; None for extensions, names and codes."""
-    return int(digits) if FEWEST_DIGITS <= len(digits) <= 18 and digits.isdecimal() else None
+    return int(digits) if FEWEST_DIGITS <= len(digits) <= MOST_DIGITS and digits.isdecimal() else None

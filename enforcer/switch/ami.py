@@ -24,10 +24,10 @@ import structlog
 from enforcer.domain.actions import Action, CloseMessages, HangUp, OpenMessages
 from enforcer.domain.call import CallEvent
 from enforcer.errors import LinkError, WireError
-from enforcer.switch.ami_level import Boots, Soon, clock_ahead, forget_brakes, select
+from enforcer.switch.ami_level import Boots, clock_ahead, forget_brakes, select
 from enforcer.switch.ami_messages import MessageDesk
 from enforcer.switch.ami_session import Peer, Session, open_session, until_lost
-from enforcer.switch.link import Deadlines, Judge, LinkState
+from enforcer.switch.link import Deadlines, Judge, LinkState, Soon
 from enforcer.wire.ami import Message
 from enforcer.wire.ami_actions import FAMILY, Command, answer, command_for, heartbeat
 from enforcer.wire.answer import answer_line
@@ -43,6 +43,7 @@ log = structlog.get_logger("ami")
 BEAT = 2.0                  # s between heartbeats; the dialplan takes 6 s without one for death (ENF_STALE)
 ROUNDS_A_BEAT = 10          # as long as there is something to write; questions are answered in between
 BATCH = 200                 # actions written before others get a turn: about 20 KB
+FAREWELL = 1.0              # s that we wait for the switch to do what was left to do when we go
 
 
 class AmiLink:
@@ -156,7 +157,7 @@ class AmiLink:
             farewell: list[Command] = [("DBDel", (("Family", FAMILY), ("Key", "hb")))]
             for command in farewell + (self._messages.leaving() if self._messages else []):
                 self._send(session, command)
-            session.leave()
+            await session.leave(within=FAREWELL)
             raise
         finally:
             self._session = None

@@ -113,13 +113,14 @@ class Session(asyncio.Protocol):
             self._transport.abort()
         self._fail_all()
 
-    def leave(self) -> None:
-        """Say good-bye: what was posted is still sent, then the connection closes."""
+    async def leave(self, *, within: float) -> None:
+        """Say good-bye, and wait until the switch has closed the connection: it has done by then all that was
+        posted. (Whoever closes first, answers unread, resets the connection, and what the switch has not read
+        yet is lost.) One that takes longer than `within` seconds is not waited for."""
         if self._transport is not None and not self.lost.done():
             self.post("Logoff")
-            self.lost.set_result(LinkError(f"{self.peer}: closed by us"))
-            self._transport.close()
-            self._fail_all()
+            await asyncio.wait((self.lost,), timeout=within)
+            self.close()
 
     async def login(self) -> None:
         """Greeting, challenge, login. Raises LinkError, which never holds the secret.

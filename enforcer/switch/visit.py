@@ -31,7 +31,8 @@ class Admits(Protocol):
 
 
 class CallDoor(Door):
-    """A door at which the calls of one switch ask. For everything but these two see `Door`."""
+    """A door at which the calls of one switch ask. `asked` is told of each question, after its answer was
+    written. For everything else see `Door`."""
 
     default_port = 0
 
@@ -47,6 +48,7 @@ class CallDoor(Door):
         deadline: float = 2.0,
         most: int = 1000,
         on_fault: Callable[[Exception], object] | None = None,
+        asked: Callable[[CallAttempt], object] | None = None,
     ) -> None:
         super().__init__(
             clock=clock, host=host, port=self.default_port if port is None else port, peers=peers,
@@ -54,6 +56,7 @@ class CallDoor(Door):
         )
         self.admission = admission
         self.switch = switch
+        self.asked = asked
 
 
 class Visit(asyncio.Protocol):
@@ -139,11 +142,19 @@ class Asking(Visit):
             data = encode(answer_line(door.admission.admit(attempt)))
         except Exception as fault:
             self.end(Outcome.FAULT)
-            if door.on_fault is not None:
-                door.on_fault(fault)
+            self._at_fault(fault)
             return
         self.outcome = Outcome.UNHEARD              # until the switch says otherwise
         self.transport.write(data)
+        if door.asked is not None:
+            try:
+                door.asked(attempt)
+            except Exception as fault:              # the call has its answer all the same
+                self._at_fault(fault)
+
+    def _at_fault(self, fault: Exception) -> None:
+        if self._calls.on_fault is not None:
+            self._calls.on_fault(fault)
 
     def late(self) -> None:
         """The deadline is over, for the question or for the word on our answer."""

@@ -137,6 +137,8 @@ def test_a_mail_address_without_a_mail_server_is_warned_about(house: House) -> N
 @pytest.mark.parametrize(("options", "problem"), [
     ((), "customer set: nothing to change: name at least one option"),
     (("--contact", "nosuch://s3cret"), "customer set: address 1 of 1: it is neither"),
+    (("--contact", "mailto://robot:s3cret@127.0.0.1"), "customer set: address 1 of 1: Apprise cannot use it: "
+     "Invalid ~From~ email specified"),
     (("--contact", "json://h/x\nY"), "customer set: address 1 of 1: it has characters that cannot be"),
     (("--contact", "json://h/x", "--no-contacts"), "--no-contacts: cannot go with addresses"),
     (("--contacts-from", "nofile"), "nofile: No such file or directory"),
@@ -250,6 +252,10 @@ def test_doctor_tells_what_has_not_arrived_and_what_cannot_be_used(house: House)
     assert notices()[-1] == (
         "warning", "1 to customers have not arrived: what waits for them does not happen"
     )
+    house.config.write_text(house.config.read_text() + 'mail = "mailto://robot@127.0.0.1"\n')
+    assert notices()[0][1].startswith("`mail` and `from` cannot be used: Apprise cannot use it: ")
+    house.config.write_text(house.config.read_text() + 'from = "Fair use <fair@example.com>"\n')
+    assert notices()[0][0] == "ok"
     addresses = 'ops = ["json://127.0.0.1/x", "nosuch://t0ken", "json://u:${NO_SUCH_VARIABLE}@h/x"]\n'
     house.config.write_text(house.config.read_text() + addresses)
     assert notices() == [("failed", "notices.ops: environment variable NO_SUCH_VARIABLE is not set")]

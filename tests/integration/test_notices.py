@@ -13,13 +13,13 @@ from prometheus_client import CollectorRegistry
 
 from enforcer import settings
 from enforcer.app import build, serve
-from enforcer.carrier import AppriseCarrier, usable, without_secrets
 from enforcer.control.standing import announce
 from enforcer.domain.account import Account, Customer, Standing
 from enforcer.domain.decision import Verdict
 from enforcer.domain.notice import Stage
 from enforcer.errors import BadInput
-from enforcer.notice_text import stationery_of
+from enforcer.notices.carrier import AppriseCarrier, usable, without_secrets
+from enforcer.notices.text import stationery_of
 from enforcer.telemetry import Telemetry
 from tests.support.ledgers import Call, Clock
 from tests.support.notices import House, limit
@@ -178,6 +178,33 @@ class Told(Telemetry):
 
     def fault(self, kind: str, **about: object) -> None:
         raise AssertionError((kind, about))
+
+
+async def test_the_enforcer_stops_though_a_delivery_hangs_and_sends_when_it_is_back(tmp_path: Path) -> None:
+    (tmp_path / "fair.toml").write_text(PACK)
+    config = CONFIG.replace('ops = ["{ops}"]\nmail = "{mail}"\n', "")
+    (tmp_path / "enforcer.toml").write_text(config)
+    (tmp_path / "var").mkdir()
+    clock, hanging = Clock(), asyncio.Event()
+
+    async def lived(hook: HttpReceiver, until: asyncio.Event, telemetry: Told, calls: int) -> None:
+        stop, loop = asyncio.Event(), asyncio.get_running_loop()
+        house = build(settings.load(tmp_path / "enforcer.toml"), telemetry, loop.call_soon, clock)
+        house.ledger.put_customers([Customer("acme", "Acme", (hook.url,))])
+        for n in range(calls):
+            house.admission.admit(Call(str(n)).attempt())
+        running = asyncio.create_task(serve(house, stop))
+        await asyncio.wait_for(until.wait(), 30)
+        stop.set()
+        await asyncio.wait_for(running, 30)
+
+    async with HttpReceiver(hangs=hanging) as hook:
+        await lived(hook, hanging, Told(), 5)
+    clock.now += 60
+    async with HttpReceiver() as hook:
+        telemetry = Told()
+        await lived(hook, telemetry.arrived, telemetry, 0)
+    assert [post["title"] for post in hook.posts] == ["A limit was passed: 1. Fair Use (account acme)"]
 
 
 async def test_an_address_of_ops_that_cannot_be_used_keeps_the_enforcer_from_starting(tmp_path: Path) -> None:

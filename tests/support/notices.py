@@ -9,8 +9,6 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from enforcer.admission import Admission
-from enforcer.announced import carry_out
-from enforcer.delivery import Carrier, Delivery, Schedule
 from enforcer.domain.account import Account, Customer
 from enforcer.domain.call import Direction
 from enforcer.domain.decision import Decision
@@ -22,10 +20,12 @@ from enforcer.domain.rules import Rule
 from enforcer.ledger.memory import MemoryLedger
 from enforcer.ledger.port import Ledger
 from enforcer.ledger.sqlite import SqliteLedger
-from enforcer.notice_templates import Templates
-from enforcer.notice_text import Stationery
+from enforcer.notices.announced import carry_out
+from enforcer.notices.delivery import Carrier, Delivery, Schedule
+from enforcer.notices.templates import Templates
+from enforcer.notices.text import Stationery
+from enforcer.notices.watch import Watch
 from enforcer.telemetry import Telemetry
-from enforcer.watch import Watch
 from tests.support.ledgers import Call, Clock, classify, tell
 from tests.support.rules import NOON, rule
 

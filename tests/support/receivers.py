@@ -21,11 +21,14 @@ with warnings.catch_warnings():
 
 @dataclass
 class HttpReceiver:
-    """Takes every POST and answers with `status`. `posts` are the bodies, as JSON."""
+    """Takes every POST and answers with `status`. `posts` are the bodies, as JSON. One that `hangs` never
+    answers, and sets that event instead."""
 
     status: int = 200
+    hangs: asyncio.Event | None = None
     posts: list[dict[str, Any]] = field(default_factory=list)
     _server: asyncio.Server | None = None
+    _open: dict[asyncio.StreamWriter, asyncio.Task[None]] = field(default_factory=dict)
 
     async def __aenter__(self) -> HttpReceiver:
         self._server = await asyncio.start_server(self._take, "127.0.0.1", 0)
@@ -34,6 +37,9 @@ class HttpReceiver:
     async def __aexit__(self, *error: object) -> None:
         assert self._server is not None
         self._server.close()
+        for writer in self._open:
+            writer.close()
+        await asyncio.gather(*self._open.values())
         await self._server.wait_closed()
 
     @property
@@ -46,6 +52,9 @@ class HttpReceiver:
         return f"json://127.0.0.1:{self.port}/notices"
 
     async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._open[writer] = task
         try:
             head = (await reader.readuntil(b"\r\n\r\n")).decode()
             length = next(
@@ -53,12 +62,18 @@ class HttpReceiver:
                 if line.lower().startswith("content-length:")
             )
             self.posts.append(json.loads(await reader.readexactly(length)))
+            if self.hangs is not None:
+                self.hangs.set()
+                await reader.read()
+                return
             writer.write(
                 f"HTTP/1.1 {self.status} Said\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode()
             )
             await writer.drain()
         finally:
+            del self._open[writer]
             writer.close()
+            await writer.wait_closed()
 
 
 @dataclass

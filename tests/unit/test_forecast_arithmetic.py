@@ -189,3 +189,10 @@ def test_an_average_is_crossed_at_the_pace_of_the_cycle_so_far() -> None:
     assert crossed_at(shares, Fraction(2500), start, NOON, END) is None
     assert crossed_at(shares, Fraction(999), start, NOON, END) == NOON
     assert crossed_at([Share("a", 0, 1)], Fraction(1), start, NOON, END) is None
+
+
+def test_calls_that_only_rang_bring_no_minutes() -> None:
+    """What went on was attempts; of talk there was none to go on with."""
+    lately = Course(Tally(attempts=7, ringing=1), DAY)
+    (found,) = crossings(rule("minutes", 3600), Tally(), lately, NOON, END)
+    assert (found.more, found.at) == (None, None)

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from enforcer import watch
 from enforcer.domain.account import Standing
 from enforcer.domain.call import CallAttempt, CallEvent, Phase
 from enforcer.domain.decision import Level, Verdict
@@ -18,6 +17,7 @@ from enforcer.domain.notice import About, Audience, Stage, created, step
 from enforcer.domain.policy import Policy
 from enforcer.domain.rules.seat import Seat
 from enforcer.errors import LedgerError
+from enforcer.notices import delivery, watch
 from tests.support.notices import DAY, MAIL, OPS, House, limit
 from tests.support.rules import rule
 
@@ -135,6 +135,20 @@ async def test_one_address_that_takes_it_is_delivery_and_the_other_is_reported()
     assert house.notices(Audience.OPS, About.TROUBLE) == []
 
 
+async def test_ops_wait_behind_no_long_queue_of_customers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "MOST_A_ROUND", 2)
+    house = House(limit(0))
+    for account in ("a", "b", "c", "d"):
+        house.register(account, account, f"{account}@example.com")
+        house.post.down[f"{account}@example.com"] = "busy"
+        house.call(account)
+    house.watch.tick(house.clock.now)
+    rounds = [await house.delivery.round(house.clock) for _ in range(4)]
+    assert rounds == [2, 2, 2, 2]       # four levels to ops; then their customers, two by two
+    assert len(house.post.to(OPS)) == 4 + 2
+    assert [n.tries for n in house.notices(about=About.LEVEL)] == [1, 1, 0, 0]
+
+
 async def test_a_customer_without_any_address_has_to_be_told_by_hand_and_that_is_delivery() -> None:
     house = House(limit(3))
     house.register("acme", "big")
@@ -183,7 +197,7 @@ async def test_whoever_jumps_over_the_limit_is_not_warned_afterwards() -> None:
     over(house)
     await house.turn()
     assert [n.level for n in house.notices(Audience.OPS)] == [Level.CRITICAL]
-    for expected in ([], [About.CLEARED]):      # the fourth was refused; of three one ends, then another
+    for expected in ([], [], [About.CLEARED]):      # the fourth was refused; the three end one by one
         house.admission.observe(_ended(house, house.ledger.live()[0].attempt()))
         await house.turn(20)
         assert [n.about for n in house.notices(Audience.OPS)] == [About.LEVEL, *expected]
@@ -276,6 +290,14 @@ async def test_a_level_that_was_left_again_is_told_once() -> None:
     await house.turn(20)
     assert len(house.notices(about=About.CLEARED)) == 1     # once a level and cycle
     assert len(house.notices(about=About.LEVEL)) == 1
+
+
+async def test_whoever_is_kept_at_the_limit_by_refusals_has_not_left_it() -> None:
+    house = House(rule("attempts", 3))
+    for _ in range(3):
+        over(house)
+        await house.turn(20)
+    assert [n.about for n in house.notices(Audience.OPS)] == [About.LEVEL]
 
 
 async def test_what_is_over_at_once_is_not_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,9 +17,9 @@ from enforcer.domain.notice import About, Audience, Gate, Notice, NoticeTerms, S
 from enforcer.domain.policy import Pack
 from enforcer.domain.rules import Rule
 from enforcer.errors import BadInput
-from enforcer.notice_templates import FIELDS, MOST_OF_A_SUBJECT, NAMES, Templates
-from enforcer.notice_text import Stationery
-from enforcer.notice_words import Breach
+from enforcer.notices.templates import FIELDS, MOST_OF_A_SUBJECT, NAMES, Templates
+from enforcer.notices.text import Stationery
+from enforcer.notices.words import Breach
 from tests.support.rules import NOON, rule
 
 WEEK = NoticeTerms(7 * 86_400.0, 30 * 86_400.0)
@@ -136,7 +136,7 @@ def test_a_rule_that_only_tags_threatens_nothing() -> None:
 
 
 def test_every_template_of_ours_names_only_what_there_is(tmp_path: Path) -> None:
-    own = Path(__file__).parents[2] / "enforcer" / "templates" / "notices"
+    own = Path(__file__).parents[2] / "enforcer" / "notices" / "texts"
     assert {path.stem for path in own.glob("*.txt")} == set(NAMES)
     Templates(own)              # ours pass the check that is made of an operator's
     for name in NAMES:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from enforcer.domain.call import CallRecord, Direction, NumberClass, Source
+from enforcer.domain.charge import Charge, On, Per
 from enforcer.domain.decision import Level
 from enforcer.domain.measure import Calendar, Measure, Scope, Window
 from enforcer.domain.rules import Rule
@@ -153,3 +155,13 @@ def test_room_ends_between_whole_attempts_where_the_factor_is_no_whole_number(
 def test_a_report_counts_what_a_decision_counts() -> None:
     tally = recount(calls(6.0, failed=3, ringing=2, talking=1), Measure())
     assert ratio().standing(tally, NOON) == ("5/2 = 2.5", "4")
+
+
+@pytest.mark.parametrize(("exceeds", "units"), [(None, 1), (True, 1)])
+def test_the_excess_of_a_ratio_begins_past_the_last_attempt_that_was_fine(
+    exceeds: bool | None, units: int
+) -> None:
+    one = ratio("5/2", exceeds=exceeds, charge=Charge(Decimal(1), Per.ATTEMPT, On.EXCESS))
+    settled = settle(one, recount(calls(*[6.0] * 3, failed=5), one.spec.measure))
+    assert settled is not None
+    assert (settled.breached, settled.units) == (True, units)

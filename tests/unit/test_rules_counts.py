@@ -186,3 +186,40 @@ def test_a_rate_has_no_room_to_give_away_and_a_tally_says_nothing_of_it() -> Non
     one = rule("cps", 1000)
     assert one.room(sat(one, []), NOON, "pbx1") == 0
     assert one.judge(Tally(attempts=10**6, ringing=10**6), NOON, Pacer(one.spec.pace)) is None
+
+
+@pytest.mark.parametrize(("verdict", "warn", "acts"), [
+    (Verdict.ALLOW, None, False), (Verdict.TAG, None, False), (Verdict.TAG, Verdict.TAG, False),
+    (Verdict.THROTTLE, None, True), (Verdict.THROTTLE, Verdict.TAG, True), (Verdict.BLOCK, Verdict.TAG, True),
+    (Verdict.BLOCK, Verdict.THROTTLE, True),
+])
+def test_a_rule_acts_where_any_of_its_levels_holds_or_refuses_calls(
+    verdict: Verdict, warn: Verdict | None, acts: bool
+) -> None:
+    one = rule("attempts", 10, None if warn is None else 5, verdict=verdict, warn=warn or Verdict.TAG)
+    assert one.acts is acts
+
+
+def test_a_level_between_whole_calls_is_passed_by_the_next_whole_one() -> None:
+    one = rule("attempts", "5/2")
+    assert [reached(one, calls(failed=number)) for number in (2, 3)] == [FINE, CRITICAL]
+    assert one.headroom(recount(calls(failed=1), one.spec.measure), NOON) == 1
+    closed = one.close(recount(calls(failed=5), one.spec.measure), 1)
+    assert closed is not None
+    assert (closed.breached, closed.beyond) == (True, 3)        # two were fine
+
+
+@pytest.mark.parametrize(("seconds", "level"), [
+    (4.285, FINE), (4.286, WARNING), (8.571, WARNING), (8.572, CRITICAL),
+])
+def test_a_limit_between_milliseconds_is_used_up_with_the_next_whole_one(
+    seconds: float, level: Level
+) -> None:
+    """A seventh of a minute are 8571.43 milliseconds."""
+    assert reached(rule("minutes", "1/7", "1/14"), calls(seconds)) is level
+
+
+@pytest.mark.parametrize(("used", "left"), [(0.0, None), (0.001, 86_399), (1.0, 86_399)])
+def test_a_day_and_more_of_minutes_limit_no_call(used: float, left: int | None) -> None:
+    judgement = judged(rule("minutes", 1440), calls(used))
+    assert (None if judgement is None else judgement.max_duration) == left

@@ -50,6 +50,7 @@ def test_an_average_duration_settles_what_is_over(made: list[CallRecord], breach
     settled = settle(one, recount(made, one.spec.measure))
     assert settled is not None
     assert settled.breached is breached
+    assert (settled.attempts, settled.completed + settled.short) == (len(made), len(made))
 
 
 def test_a_call_that_was_lost_counts_as_soon_as_its_cdr_tells_its_length() -> None:
@@ -60,7 +61,8 @@ def test_a_call_that_was_lost_counts_as_soon_as_its_cdr_tells_its_length() -> No
 
 
 @pytest.mark.parametrize(("made", "least", "room"), [
-    (calls(100.0), 0, 9), (calls(100.0, ringing=3, talking=2), 0, 4), (calls(100.0), 50, 48),
+    (calls(100.0), 0, 9), (calls(105.0), 0, 9), (calls(99.999), 0, 8),
+    (calls(100.0, ringing=3, talking=2), 0, 4), (calls(100.0), 50, 48),
     (calls(), 0, 0), (calls(), 50, 49), (calls(5.0), 0, 0),
 ])
 def test_room_of_an_average_is_what_may_be_hung_up_at_once(

@@ -105,6 +105,7 @@ def test_who_holds_more_than_the_level_is_over_it_the_attempt_included(
 
 @pytest.mark.parametrize(("at", "warning", "calls", "reached"), [
     ("1", None, (1, 8), Level.CRITICAL), ("2", "1", (1, 8), Level.WARNING), ("2", "1.5", (1, 8), Level.FINE),
+    ("2", "1", (5, 4), Level.FINE),         # exactly the share
     ("2", None, (4, 4, 15), Level.CRITICAL), ("1", "0.5", (4, 5), Level.CRITICAL),
 ])
 def test_a_level_may_be_a_multiple_of_the_share(

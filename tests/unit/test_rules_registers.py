@@ -9,6 +9,7 @@ import pytest
 
 from enforcer.domain.account import Account
 from enforcer.domain.call import CallAttempt, Direction, Medium, NumberClass
+from enforcer.domain.cycle import BillingCycle
 from enforcer.domain.decide import decide
 from enforcer.domain.decision import Level, Verdict
 from enforcer.domain.journal import JournalEntry, Kind
@@ -20,7 +21,7 @@ from enforcer.domain.registers import Registers, Strike
 from enforcer.domain.rules import Rule
 from enforcer.domain.rules.base import UNLIMITED
 from enforcer.domain.rules.seat import File, Seat
-from enforcer.domain.rules.strikes import number_of
+from enforcer.domain.rules.strikes import RepeatInfringer, number_of
 from enforcer.domain.usage import tally_for
 from tests.support.rules import NOON, rule
 
@@ -265,6 +266,24 @@ def test_a_strike_that_was_pardoned_counts_no_more_and_stays_on_record() -> None
     registers.strikes.put(entered("1", NOON))           # entered again, it stays what it is
     assert strikes(registers)[1] == "1 in 6 cycles"
     assert [(one.id, one.pardoned) for one in registers.strikes.all()] == [("1", "a mistake"), ("2", "")]
+
+
+@pytest.mark.parametrize(("cycles", "seconds", "until", "still"), [
+    (1, 0, "2026-12-01", False), (2, 0, "2027-01-01", False), (6, 0, "2027-05-01", False),
+    (0, 86_400, "2026-11-23T12:00", True), (0, 180 * 86_400, "2027-05-21T12:00", True),
+])
+def test_until_when_a_strike_counts_is_when_it_counts_no_more(
+    cycles: int, seconds: int, until: str, still: bool
+) -> None:
+    """With cycles the first moment at which it does not count; with days the last at which it does."""
+    one = rule("strikes", 1, cycles=cycles, measure=Measure(seconds=seconds))
+    assert isinstance(one, RepeatInfringer)
+    end = one.until(BillingCycle(), entered("1", NOON))
+    assert end == at(until)
+    measure = Measure(seconds=seconds)
+    for now, counts in ((end - 1, True), (end, still), (end + 1, False)):
+        level, _ = strikes(struck(entered("1", NOON)), now=now, cycles=cycles, measure=measure)
+        assert (level is Level.CRITICAL) is counts
 
 
 @pytest.mark.parametrize(("number", "room"), [(0, UNLIMITED), (1, UNLIMITED), (2, 0), (3, 0)])

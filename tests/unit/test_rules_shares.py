@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from enforcer.domain.call import CallRecord, NumberClass
+from enforcer.domain.charge import Charge, On, Per
 from enforcer.domain.decision import Level
 from enforcer.domain.measure import Measure
 from enforcer.domain.rules import Rule
@@ -178,3 +180,60 @@ def test_of_no_share_can_be_more_than_all_but_all_may_be_too_many(kind: str) -> 
     whole = share(kind, 100, exceeds=False)
     assert whole.headroom(recount([], whole.spec.measure), NOON) == 0
     assert reached(whole, window(kind, 1, 1)) is CRITICAL
+
+
+@pytest.mark.parametrize(("kind", "exceeds", "made", "least", "room"), [
+    ("failed_calls", False, calls(*[LONG] * 85), {}, 14),       # 15 of 100 are too many, 14 of 99 are not
+    ("failed_calls", False, calls(*[LONG] * 84), {}, 14),       # 14.8: 15 of 99 are too many
+    ("failed_calls", True, calls(*[LONG] * 84), {}, 14),
+    ("failed_calls", None, calls(failed=5), {"min_attempts": 20}, 14),
+    ("failed_calls", None, calls(LONG, failed=5), {"min_answered": 20}, 18),
+    ("failed_calls", None, calls(LONG, failed=5, ringing=3), {"min_answered": 20}, 15),
+    ("failed_calls", None, calls(LONG, failed=5), {"min_attempts": 10, "min_answered": 20}, 18),
+    ("failed_calls", None, calls(LONG, failed=5), {"min_attempts": 30, "min_answered": 10}, 23),
+    ("class_share", False, calls(*[LONG] * 85, ringing=3), {}, 15),
+    ("class_share", None, costly(5), {"min_attempts": 20}, 14),
+])
+def test_room_ends_where_the_share_or_the_sample_is_too_large(
+    kind: str, exceeds: bool | None, made: list[CallRecord], least: dict[str, int], room: int
+) -> None:
+    one = share(kind, 15, exceeds=exceeds, **least)
+    assert one.headroom(recount(made, one.spec.measure), NOON) == room
+
+
+@pytest.mark.parametrize(("exceeds", "made", "owed"), [
+    (None, calls(*[SHORT] * 15, *[LONG] * 85), "0"), (None, calls(*[SHORT] * 16, *[LONG] * 84), "0.01"),
+    (False, calls(*[SHORT] * 15, *[LONG] * 85), "0.01"),        # the fifteenth is one too many
+    (False, calls(*[SHORT] * 20, *[LONG] * 80), "0.06"), (None, calls(*[SHORT] * 20, *[LONG] * 80), "0.05"),
+    (None, calls(*[SHORT] * 20, *[LONG] * 79), "0.06"),         # 14.85 of 99: fourteen are fine
+    (False, calls(*[SHORT] * 20, *[LONG] * 79), "0.06"), (False, calls(), "0"), (False, calls(SHORT), "0.01"),
+])
+def test_the_excess_of_a_share_is_what_is_too_many_of_its_own_calls(
+    exceeds: bool | None, made: list[CallRecord], owed: str
+) -> None:
+    one = share("short_calls", 15, exceeds=exceeds, charge=Charge(Decimal("0.01"), Per.CALL, On.EXCESS))
+    settled = settle(one, recount(made, one.spec.measure))
+    assert settled is not None
+    assert settled.owed == Decimal(owed)
+
+
+def test_a_call_still_talked_on_counts_as_completed_when_a_share_is_settled() -> None:
+    one = share("short_calls", 10)
+    settled = settle(one, recount(calls(SHORT, LONG, talking=2), one.spec.measure))
+    assert settled is not None
+    assert (settled.completed, settled.attempts, settled.value) == (3, 4, 25)
+
+
+@pytest.mark.parametrize(("kind", "told"), [
+    ("short_calls", "1/3 = 33.333 %"), ("failed_calls", "0/3 = 0 %"), ("class_share", "0/4 = 0 %"),
+])
+def test_a_report_counts_what_a_decision_counts(kind: str, told: str) -> None:
+    one = share(kind, 10)
+    tally = recount(calls(SHORT, LONG, talking=1, ringing=1), one.spec.measure)
+    assert one.standing(tally, NOON) == (told, "10 %")
+    assert one.standing(recount([], one.spec.measure), NOON) == ("0/0", "10 %")
+
+
+def test_a_share_of_costly_calls_says_which_numbers_those_are() -> None:
+    assert share("class_share", 10).metric == "calls to high risk and premium numbers this cycle"
+    assert rule("class_share", 10).metric == "calls to such numbers this cycle"

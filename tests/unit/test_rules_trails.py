@@ -93,7 +93,7 @@ def test_numbers_in_a_row_are_pairs_of_neighbours(window: list[CallRecord], pair
 @pytest.mark.parametrize(("seconds", "chained"), [
     ([], 0), ([0], 0), ([0, 60], 1), ([0, 60.001], 0), ([0, 60, 120], 2), ([0, 30, 60], 2), ([0, 0], 1),
     ([0, 61, 122], 0), ([0, 100, 50], 2),                       # a late CDR may stand between two calls
-    ([0, 200, 210], 1),
+    ([0, 200, 210], 1), ([0, 60, 30], 2),
 ])
 def test_a_redial_begins_within_a_minute_of_the_call_before_it(seconds: list[float], chained: int) -> None:
     window = numbered([record(NOON + second, number=A) for second in seconds])
@@ -237,3 +237,9 @@ def test_a_call_whose_start_was_corrected_leaves_with_its_corrected_step() -> No
 def test_room_is_what_may_come_at_once(kind: str, room: int) -> None:
     one: Rule = rule(kind, 10, measure=MINUTE_REDIALS)
     assert one.headroom(recount(LIMITS[kind], one.spec.measure), NOON) == room
+
+
+@pytest.mark.parametrize(("kind", "number"), [("same_number", 4), ("distinct_numbers", 1), ("redials", 3)])
+def test_another_way_to_dial_a_number_hides_nothing(kind: str, number: int) -> None:
+    ways = dialled("2025550123", "12025550123", "+12025550123", "01112025550123")
+    assert value(kind, ways) == number

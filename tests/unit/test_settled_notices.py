@@ -17,8 +17,8 @@ from enforcer.domain.numbers import NumberPlan
 from enforcer.domain.policy import Pack, Policy
 from enforcer.history import Revisions
 from enforcer.ledger.memory import MemoryLedger
-from enforcer.notice_templates import Templates
-from enforcer.notice_text import Stationery
+from enforcer.notices.templates import Templates
+from enforcer.notices.text import Stationery
 from tests.support.ledgers import DAY, Call
 from tests.support.rules import NOON, rule
 

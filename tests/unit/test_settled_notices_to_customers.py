@@ -16,8 +16,8 @@ from enforcer.domain.mode import Mode, Modes, ModeSetting
 from enforcer.domain.notice import Audience, Notice, Stage, step
 from enforcer.domain.settle import Settled
 from enforcer.ledger.memory import MemoryLedger
-from enforcer.notice_templates import Templates
-from enforcer.notice_text import Stationery
+from enforcer.notices.templates import Templates
+from enforcer.notices.text import Stationery
 from tests.support.ledgers import Clock, classify
 from tests.support.notices import DAY, WEEK
 from tests.support.rules import rule

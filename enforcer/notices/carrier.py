@@ -43,14 +43,18 @@ class AppriseCarrier:
         """The address without anything secret."""
         return shown(address)
 
+    def url(self, address: str) -> str:
+        """The address as Apprise takes it, secrets and all; "" for an e-mail address without a server."""
+        if not plain_mail(address) or not self._mail:
+            return "" if plain_mail(address) else address
+        more = f"from={quote(self._sender)}&" if self._sender else ""
+        return f"{self._mail}{'&' if '?' in self._mail else '?'}{more}to={quote(address)}"
+
     async def carry(self, address: str, subject: str, text: str) -> str:
         """Send it. A thread that does not come back in time is left alone, and nobody waits for it."""
-        url = address
-        if plain_mail(address):
-            if not self._mail:
-                return "no mail server is configured: set `mail` under [notices]"
-            more = f"from={quote(self._sender)}&" if self._sender else ""
-            url = f"{self._mail}{'&' if '?' in self._mail else '?'}{more}to={quote(address)}"
+        url = self.url(address)
+        if not url:
+            return "no mail server is configured: set `mail` under [notices]"
         loop = asyncio.get_running_loop()
         done: asyncio.Future[str] = loop.create_future()
 
@@ -98,13 +102,16 @@ def usable(address: str) -> str:
         return ""
     import apprise
 
-    with _Ears():                       # what it says of a bad address quotes it
+    with _Ears() as ears:
         try:
             known = apprise.Apprise.instantiate(address) is not None
         except Exception:               # a plugin's own idea of a bad address
             known = False
-    said = "it is neither an e-mail address nor a URL that Apprise knows, such as mailto://, json://, slack://"
-    return "" if known else said
+    if known:
+        return ""
+    if ears.first and not ears.first.startswith(("Unparseable", "Unsupported")):
+        return f"Apprise cannot use it: {without_secrets(ears.first, address)}"
+    return "it is neither an e-mail address nor a URL that Apprise knows, such as mailto://, json://, slack://"
 
 
 def _sent(url: str, subject: str, text: str, deadline: float) -> str:
@@ -151,6 +158,11 @@ class _Ears(logging.Handler):
             self._said.append(said)
         elif (found := _ERRNO.search(said)) is not None:
             self._errno = found[0].strip()
+
+    @property
+    def first(self) -> str:
+        """The first warning as it was: it may quote an address."""
+        return self._said[0] if self._said else ""
 
     def problem(self, url: str) -> str:
         """The last warning, without anything secret of this address."""

@@ -11,17 +11,17 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from enforcer.admission import Admission
-from enforcer.announced import carry_out
-from enforcer.carrier import carrier_of, usable
-from enforcer.delivery import Carrier, Delivery, Schedule
 from enforcer.domain.decision import Decision
 from enforcer.domain.mode import Modes
 from enforcer.errors import BadInput, EnforcerError
 from enforcer.ledger.port import Ledger
-from enforcer.notice_text import stationery_of
+from enforcer.notices.announced import carry_out
+from enforcer.notices.carrier import carrier_of, usable
+from enforcer.notices.delivery import Carrier, Delivery, Schedule
+from enforcer.notices.text import stationery_of
+from enforcer.notices.watch import Watch
 from enforcer.settings import Settings
 from enforcer.telemetry import Telemetry
-from enforcer.watch import Watch
 
 BEAT_SECONDS = 1.0
 HURRY_SECONDS = 0.1         # where much was found at once: a little at a time, so that no question waits long

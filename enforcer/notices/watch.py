@@ -28,10 +28,10 @@ from enforcer.domain.policy import Policy, Seat
 from enforcer.domain.rules import Rule
 from enforcer.errors import EnforcerError
 from enforcer.ledger.port import Ledger
-from enforcer.notice_text import Stationery
-from enforcer.notice_words import Breach
-from enforcer.rounds import Rounds
-from enforcer.told import Open, Told
+from enforcer.notices.rounds import Rounds
+from enforcer.notices.text import Stationery
+from enforcer.notices.told import Open, Told
+from enforcer.notices.words import Breach
 
 # Bounds of memory and of the time that one tick may take (some 10 ms): what is left over waits for the next.
 MOST_FOUND = 10_000
@@ -162,7 +162,8 @@ class Watch:
         customer = self._ledger.account(account).customer
         whose = account if spec.measure.scope is Scope.ACCOUNT else ""
         told = self._told.of(spec.id, customer, whose)
-        if told:
+        # A refused attempt takes an account back to the limit itself: it has left where one more is fine.
+        if told and rule.room(seat, at, switch):
             value, limit = rule.standing(seat.tally, at)
             self._left(self._breach(rule, account, switch, Level.FINE, value, limit, at), told, new)
 

@@ -18,8 +18,8 @@ from enforcer.domain.account import Account, Standing
 from enforcer.domain.decision import Level
 from enforcer.domain.notice import About, Audience, Notice, notice_id
 from enforcer.domain.rules.base import plain
-from enforcer.notice_templates import Templates
-from enforcer.notice_words import (
+from enforcer.notices.templates import Templates
+from enforcer.notices.words import (
     EMERGENCY,
     Breach,
     capital,

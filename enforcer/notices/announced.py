@@ -11,7 +11,7 @@ from dataclasses import replace
 from enforcer.domain.account import Standing
 from enforcer.domain.notice import Stage, created, step
 from enforcer.ledger.port import Ledger
-from enforcer.notice_text import Stationery, reason_of
+from enforcer.notices.text import Stationery, reason_of
 
 
 def carry_out(ledger: Ledger, stationery: Stationery, at: float) -> bool:

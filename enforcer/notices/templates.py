@@ -53,7 +53,7 @@ class Templates:
     """All templates. `folder` may have files of the same names, which replace ours. Raises BadInput."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        own = files("enforcer") / "templates" / "notices"
+        own = files("enforcer.notices") / "texts"
         self._texts = {name: (own / f"{name}.txt").read_text("utf-8") for name in NAMES}
         if folder is not None:
             self._texts |= _replaced(folder)

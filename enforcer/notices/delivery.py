@@ -17,10 +17,11 @@ from typing import Protocol
 
 from enforcer.domain.notice import About, Audience, Notice, Stage, created, step
 from enforcer.ledger.port import Ledger
-from enforcer.notice_text import Stationery
+from enforcer.notices.text import Stationery
 from enforcer.telemetry import Telemetry
 
 AT_ONCE = 8                 # notices on their way at the same time
+MOST_A_ROUND = 32           # so that what is new, and what ops have to hear, waits behind no more than these
 BY_HAND_SECONDS = 60.0      # how often a customer without any address is looked up again
 IN_THE_LOG = "the log: no address for ops is configured"
 
@@ -94,6 +95,7 @@ class Delivery:
                 self._told_by_hand(notice, at)
             else:
                 going.append((notice, addresses))
+        del going[MOST_A_ROUND:]
         for first in range(0, len(going), AT_ONCE):
             some = going[first : first + AT_ONCE]
             for notice, _ in some:

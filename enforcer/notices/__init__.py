@@ -1,0 +1,1 @@
+"""Notices: who has to be told what, in which words, and whether it arrived."""
