@@ -43,6 +43,9 @@ class Switch(Protocol):
     def api(self, command: str, arguments: str) -> str:
         """What an API command answers."""
 
+    def stamp(self) -> dict[str, str]:
+        """What every event says: which run of the switch it is, and when."""
+
 
 class _Session:
     def __init__(self, writer: asyncio.StreamWriter) -> None:
@@ -88,7 +91,7 @@ class FakeEventSocket:
     def fire(self, headers: Mapping[str, str], body: bytes = b"") -> None:
         """An event, to whoever subscribed to it."""
         self._sequence += 1
-        headers = {**headers, "Event-Sequence": str(self._sequence)}
+        headers = {**self._switch.stamp(), **headers, "Event-Sequence": str(self._sequence)}
         if body:
             headers["Content-Length"] = str(len(body))
         data = frame(event_bytes(headers) + body)

@@ -141,7 +141,7 @@ class FakeFreeswitch(Applications):
         for listener in tuple(self.listeners):
             listener.cancel()
         await asyncio.gather(*self.listeners, return_exceptions=True)
-        self.socket.fire({"Event-Name": "SHUTDOWN", "Core-UUID": self.core})
+        self.socket.fire({"Event-Name": "SHUTDOWN"})
         await self.socket.stop()
 
     # --- a call
@@ -233,6 +233,10 @@ class FakeFreeswitch(Applications):
 
     # --- what is told of it
 
+    def stamp(self) -> dict[str, str]:
+        """What every event says."""
+        return {"Core-UUID": self.core, "Event-Date-Timestamp": str(int(self.clock() * 1e6))}
+
     def tell(self, event: str, channel: Channel) -> None:
         """An event about a channel."""
         self.socket.fire(self.described(event, channel))
@@ -247,8 +251,7 @@ class FakeFreeswitch(Applications):
         }  # fmt: skip
         parent = channel.variables.get("originator", "")
         headers = {
-            "Event-Name": event, "Core-UUID": self.core, "FreeSWITCH-Hostname": "fake",
-            "Event-Date-Timestamp": str(int(self.clock() * 1e6)),
+            "Event-Name": event, **self.stamp(), "FreeSWITCH-Hostname": "fake",
             "Channel-State": "CS_HANGUP" if channel.ended else "CS_EXECUTE", "Channel-Name": channel.name,
             "Unique-ID": channel.uuid, "Call-Direction": channel.direction,
             "Channel-Call-UUID": parent or channel.uuid, "Answer-State": "hangup" if channel.ended else up,
