@@ -201,6 +201,27 @@ async def test_an_error_in_deciding_gives_the_call_back_and_is_told(scripted: Sc
         assert [type(fault) for fault in told] == [ZeroDivisionError]
 
 
+async def test_the_link_hears_of_the_question_after_the_answer_is_written(scripted: Scripted) -> None:
+    told: list[CallAttempt] = []
+    faults: list[Exception] = []
+
+    def asked(attempt: CallAttempt) -> None:
+        told.append(attempt)
+        raise ZeroDivisionError("the link's own")
+
+    async with EslDoor(
+        scripted, "fs1", clock=lambda: 7.5, port=0, asked=asked, on_fault=faults.append
+    ) as door:
+        reader, writer = await connect(door)
+        writer.write(CHANNEL)
+        assert await reader.readexactly(len(ANSWER) + 9) == b"connect\n\n" + ANSWER
+        writer.write(OK)
+        await leave(writer)
+        await counted(door, Outcome.ANSWERED)
+    assert told == scripted.asked
+    assert [type(fault) for fault in faults] == [ZeroDivisionError]
+
+
 # --- ten thousand dialogues, without sockets: only the orders differ, and there are many
 
 

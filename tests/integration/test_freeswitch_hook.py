@@ -10,6 +10,7 @@ import re
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -411,6 +412,22 @@ async def test_fusionpbx_entries_reach_the_hook_in_a_context_of_their_own(
     assert [(attempt.account, attempt.direction.value, attempt.number) for attempt in scripted.asked] == [
         ("acme", "outbound", NUMBER), ("acme", "outbound", NUMBER), ("acme", "inbound", "12025550101"),
     ]
+
+
+def test_the_lines_that_a_site_adds_are_those_that_are_run_here() -> None:
+    readme = (DIALPLAN / "README.md").read_text()
+    hook = (DIALPLAN / "freeswitch" / "enforcer.xml").read_text()
+    lines = [line.strip() for line in OUT.splitlines() if 'XML ${context}"' in line or "XML enforcer" in line]
+    assert len(lines) == 2
+    assert all(line in readme and line in hook for line in lines)
+
+
+@pytest.mark.parametrize("path", sorted(DIALPLAN.rglob("*.xml")), ids=lambda path: path.name)
+def test_every_file_is_xml_and_includes_nothing_by_a_comment(path: Path) -> None:
+    """FreeSWITCH reads X-PRE-PROCESS also where it stands in a comment."""
+    text = path.read_text()
+    ElementTree.fromstring(text if not path.parent.name.startswith("fusion") else f"<x>{text}</x>")
+    assert "<X-PRE-PROCESS" not in text
 
 
 async def test_off_lets_everything_go(switch: FakeFreeswitch, scripted: Scripted) -> None:
