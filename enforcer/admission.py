@@ -81,8 +81,8 @@ class Admission:
         # Called where a switch should hear of something before its next round; set by whoever has the links.
         self.hurry: Callable[[], object] = lambda: None
         self.on_wish: Callable[[Heard], None] = lambda heard: None
-        # Called after each answer, with what was asked: that may tell more of a call than its first event did.
-        self.on_asked: list[Callable[[CallAttempt], object]] = []
+        # Called after each answer, with what was asked: it may tell more of a call than its first event did.
+        self.on_asked: list[Callable[[CallAttempt], None]] = []
         self._look_for_stopped()
 
     def admit(self, attempt: CallAttempt) -> Decision:
