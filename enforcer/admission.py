@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import count
 
 from enforcer.domain.account import Standing
@@ -80,6 +81,8 @@ class Admission:
         # Called where a switch should hear of something before its next round; set by whoever has the links.
         self.hurry: Callable[[], object] = lambda: None
         self.on_wish: Callable[[Heard], None] = lambda heard: None
+        # Called after each answer, with what was asked: it may tell more of a call than its first event did.
+        self.on_asked: list[Callable[[CallAttempt], None]] = []
         self._look_for_stopped()
 
     def admit(self, attempt: CallAttempt) -> Decision:
@@ -91,6 +94,8 @@ class Admission:
         if decision.refused:
             self._refuse(attempt.call_id, decision)
         self._later(lambda: self._after(decision))
+        for tell in self.on_asked:
+            self._later(partial(tell, attempt))
         return decision
 
     def observe(self, event: CallEvent) -> list[Action]:

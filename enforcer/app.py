@@ -93,6 +93,7 @@ def build(
         for record in ledger.live(switch.name):     # calls that were going on when we were last here
             link.book.restore(record.attempt(), record.answered_at)
     admission.hurry = lambda: _hurry(links)
+    admission.on_asked += [link.asked for link in links if isinstance(link, EslLink)]
     admission.on_wish = lambda heard: telemetry.wish(
         heard.wish, heard.seconds, heard.account.customer, heard.account.id
     )

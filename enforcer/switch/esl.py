@@ -91,7 +91,9 @@ class EslLink:
         self._do(self._session, actions)
 
     def asked(self, attempt: CallAttempt) -> None:
-        """A door was asked about this call of ours: it names the account, and perhaps who leads the call."""
+        """A door was asked about this call: if it is ours, that names its account, and perhaps its leader."""
+        if attempt.switch != self._switch:
+            return
         self._nameless.discard(attempt.call_id)
         for fact in self.book.asked(attempt):
             if isinstance(fact, CallEvent):

@@ -1,8 +1,8 @@
 """One look at a FreeSWITCH, for `enforcer doctor`: can it be reached, do its events come, what is its clock,
 and can it keep what is left there?
 
-In: a switch's settings. Out: findings; what stands on a broken one is not looked at. Where its dialplan asks,
-and where it sends emergency calls, cannot be told from here: FreeSWITCH tries no number on paper.
+In: a switch's settings. Out: findings; what stands on a broken one is not looked at. Where emergency calls go
+cannot be told from here: FreeSWITCH tries no number on paper.
 Refuses to know: accounts, policies, calls. What it writes on the switch it takes away again.
 """
 
@@ -23,6 +23,7 @@ from enforcer.wire import freeswitch_actions as orders
 
 DEFAULT_PASSWORD = "ClueCon"                    # noqa: S105 - FreeSWITCH's, known to everybody
 CLOCK_SECONDS = 1.0                             # leases bear more; who compares two logs does not
+HOOK = "enforcer"                               # the context that dialplan/freeswitch brings
 CONFIGURATION = ("configuration", "configuration", "name", "event_socket.conf")
 
 _PARAMETER = re.compile(r"""<param\s+name="([a-z-]+)"\s+value="([^"]*)"\s*/?>""", re.ASCII)
@@ -83,6 +84,8 @@ async def _checks(
         return
     yield await _lease(subject, session, within)
     yield await _heartbeat(subject, session, pulse, within)
+    if not switch.listener_only:
+        yield await _hook(subject, session, within)
 
 
 async def _locks(subject: str, session: Session, switch: SwitchSettings, within: float) -> Finding:
@@ -125,6 +128,16 @@ async def _heartbeat(subject: str, session: Session, pulse: Pulse, within: float
         words = f"no enforcer is at work on it: the last heartbeat is {age:.0f} s old"
         return Finding(subject, Grade.WARNING, words, "is the enforcer dead, frozen, or its link down?")
     return Finding(subject, Grade.OK, "an enforcer is at work on it")
+
+
+async def _hook(subject: str, session: Session, within: float) -> Finding:
+    """Whether the dialplan has our context. One that comes from a database or a web server is not shown."""
+    place = ("dialplan", "context", "name", HOOK)
+    told = (await session.said(say.api("xml_locate", *place), within=within)).text
+    if f'<context name="{HOOK}">' not in told:
+        words = f"no context {HOOK} in the dialplan that it shows: does anything ask us?"
+        return Finding(subject, Grade.WARNING, words, "dialplan/README.md; then `reloadxml`")
+    return Finding(subject, Grade.OK, f"hook present: context {HOOK}")
 
 
 def _plain(text: str) -> str:

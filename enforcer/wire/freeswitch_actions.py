@@ -121,6 +121,8 @@ def command_for(action: Order, answered: bool) -> bytes:
             return forget(LEASE + account)
         case RememberWord(account, word, until):
             return _put(WORD + account, f"{_whole(until, _LATEST)}:{_line(word)}")
+        case SetBrake(account, 0, 0):
+            return forget(BRAKE + account)      # a leased call need not look at what limits nothing
         case SetBrake(account, max_calls, max_cps, until):
             limits = f"{_whole(max_calls, _LATEST)}:{_whole(max_cps, _LATEST)}"
             return _put(BRAKE + account, f"{_whole(until, _LATEST)}:{limits}")

@@ -240,3 +240,12 @@ def test_observer_that_fails_does_not_keep_the_next_from_hearing() -> None:
     admission.admit(desk.attempt("a"))
     desk.settle()
     assert (len(heard), admission.deaf) == (1, 1)
+
+
+def test_what_was_asked_is_passed_on_after_the_answer() -> None:
+    desk, passed = Desk(), []
+    desk.admission.on_asked.append(passed.append)
+    desk.admission.admit(desk.attempt("a"))
+    assert passed == []
+    desk.settle()
+    assert [attempt.call_id for attempt in passed] == ["pbx1/a"]

@@ -444,6 +444,7 @@ async def test_a_door_that_was_asked_names_the_account(server: EslServer) -> Non
     async with linked(server, judge, ticks) as link:
         await ticks.asleep()
         call = f"fs1/{UUID}"
+        link.asked(CallAttempt(call, "pbx1", "globex", Direction.OUTBOUND, "1202", "", 999.0, channel=UUID))
         link.asked(CallAttempt(call, "fs1", "acme", Direction.OUTBOUND, "1202", "", 999.0, channel=UUID))
         server.say(event(server, "CHANNEL_ANSWER", variable_accountcode=""))
         judge.told.clear()

@@ -24,7 +24,8 @@ NOTHING = b"-ERR no reply\n"
 ANSWERS = {
     "api version": b"FreeSWITCH Version 1.11.3-dev~64bit ( 64bit)\n",
     "api module_exists": b"true",
-    "api xml_locate": SOCKET,
+    "api xml_locate configuration": SOCKET,
+    "api xml_locate dialplan": b'<context name="enforcer">\n</context>\n',
 }
 
 
@@ -72,7 +73,10 @@ async def test_a_switch_set_up_as_documented_is_fine(server: EslServer, switch: 
     ]
     assert words[3].startswith("events come, 0.")
     assert words[4].startswith("its clock is 0.")
-    assert words[5:] == ["a lease can be written, read and taken back", "an enforcer is at work on it"]
+    assert words[5:] == [
+        "a lease can be written, read and taken back", "an enforcer is at work on it",
+        "hook present: context enforcer",
+    ]
     assert list(server.hash) == ["hb"], "what was written is taken away again"
 
 
@@ -85,8 +89,10 @@ async def test_a_switch_set_up_as_documented_is_fine(server: EslServer, switch: 
         ("api hash select/enf/hb", b"soon", Grade.WARNING, "its heartbeat is no time"),
         ("api hash select/enf/hb", b"1000", Grade.WARNING, "is at work on it: the last heartbeat is"),
         ("api hash insert", b"-ERR no", Grade.FAILED, "api hash was refused: no"),
-        ("api xml_locate", b"-ERR bad args\n", Grade.WARNING, "it does not show who may log in"),
-        ("api xml_locate", SOCKET.replace(b"apply-inbound-acl", b"x"), Grade.OK,
+        ("api xml_locate dialplan", b"can't find anything\n", Grade.WARNING,
+         "no context enforcer in the dialplan that it shows"),
+        ("api xml_locate configuration", b"can't find anything\n", Grade.WARNING, "it does not show who may"),
+        ("api xml_locate configuration", SOCKET.replace(b"apply-inbound-acl", b"x"), Grade.OK,
          "its event socket lets in whom the list loopback.auto does"),
         ("api version", b"\n", Grade.OK, "it does not say which version it is"),
     ],

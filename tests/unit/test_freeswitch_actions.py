@@ -27,6 +27,7 @@ UUID = "c03e2ee0-8baa-4a9d-85b4-b30a36945051"
         (RememberWord("a.b@c", "block:21:0:0:standing:", 1795000900),
          "api hash insert/enf/word.a.b@c/1795000900:block:21:0:0:standing:"),
         (SetBrake("acme", 10, 0, 1795086400), "api hash insert/enf/brake.acme/1795086400:10:0"),
+        (SetBrake("acme", 0, 0, 1795086400), "api hash delete/enf/brake.acme"),
         (HangUp("fs1/x", UUID, 21), f"api uuid_kill {UUID} CALL_REJECTED"),
         (LimitDuration("fs1/x", UUID, 600), f"api sched_hangup +600 {UUID}"),
         (LimitDuration("fs1/x", UUID, 0), f"api sched_hangup +1 {UUID}"),
