@@ -260,6 +260,47 @@ async def test_door_that_never_answers_gives_the_call_back_and_a_late_answer_cha
     await server.wait_closed()
 
 
+async def test_call_that_the_first_guard_loses_is_fetched_by_the_second(
+    switch: FakeFreeswitch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a real FreeSWITCH an answer that comes in the same moment may leave the call in CS_RESET."""
+    taken: list[str] = []
+    transfer = switch._api_uuid_transfer
+
+    def lost_once(arguments: str) -> str:
+        taken.append(arguments)
+        return transfer(arguments) if len(taken) > 1 else "+OK\n"
+
+    async def frozen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    monkeypatch.setattr(switch, "_api_uuid_transfer", lost_once)
+    server = await asyncio.start_server(frozen, "127.0.0.1", 0)
+    switch.globals["enf_door"] = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    call = await asyncio.wait_for(switch.call("acme", NUMBER), 5)
+    assert (call.passes, call.code, len(taken)) == (2, 200, 2)
+    assert not switch.tasks
+    server.close()
+    await server.wait_closed()
+
+
+async def test_late_call_is_let_go_of_by_the_guard_even_if_it_has_a_lease_by_then(
+    switch: FakeFreeswitch,
+) -> None:
+    async def frozen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        left(switch, "lease.acme")
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(frozen, "127.0.0.1", 0)
+    switch.globals["enf_door"] = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    call = await asyncio.wait_for(switch.call("acme", NUMBER, talk=10), 5)
+    assert (call.passes, call.code, len(call.legs)) == (2, 200, 1)
+    server.close()
+    await server.wait_closed()
+
+
 async def test_caller_who_cancels_while_asking_is_gone_at_once(switch: FakeFreeswitch) -> None:
     there = asyncio.Event()
 
