@@ -132,6 +132,13 @@ class Commands:
     def _api_uuid_exists(self, arguments: str) -> str:
         return "true" if arguments in self.channels else "false"
 
+    def _api_uuid_setvar(self, arguments: str) -> str:
+        uuid, name, *value = arguments.split(" ", 2)
+        if (channel := self.channels.get(uuid)) is None:
+            return "-ERR No such channel!\n"
+        self.set_variable(channel, f"{name}={''.join(value)}")
+        return "+OK\n"
+
     def _api_uuid_setvar_multi(self, arguments: str) -> str:
         uuid, _, pairs = arguments.partition(" ")
         if (channel := self.channels.get(uuid)) is None:
