@@ -150,7 +150,7 @@ async def bridged(port: int, command: bytes) -> Turn:
 
 
 def typical(turns: list[list[float]], share: float) -> float:
-    """The percentile, in milliseconds, of a turn in the middle: one in which others took the machine is none."""
+    """The percentile, in milliseconds, of the turn in the middle: others take the machine in some."""
     return 1000 * median([percentile(turn, share) for turn in turns])
 
 
