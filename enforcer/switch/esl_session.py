@@ -17,6 +17,7 @@ socket's own callback, and what it raises is counted and logged, not passed on.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -130,12 +131,16 @@ class Session(asyncio.BufferedProtocol):
             future.cancel()
 
     async def settled(self, *, within: float) -> None:
-        """Wait until everything is answered; for those who post many commands. Raises LinkError where the
-        switch has not come to an end `within` seconds, or the connection is lost."""
-        try:
-            async with asyncio.timeout(within):
-                await self._settled.wait()
-        except TimeoutError:
+        """Wait until everything is answered; for those who post many commands. Raises LinkError where nothing
+        has been heard for `within` seconds, or the connection is lost."""
+        for _ in range(MOST_DEADLINES):
+            reads = self._reads
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(within):
+                    await self._settled.wait()
+            if self._settled.is_set() or self._reads == reads:
+                break
+        if not self._settled.is_set():
             self.close("the switch does not answer what we send")
         if self.lost.done():
             raise LinkError(str(self.lost.result()))

@@ -305,6 +305,19 @@ async def test_a_switch_that_answers_nothing_is_left(server: EslServer) -> None:
         assert session.lost.done()
 
 
+async def test_many_commands_are_waited_for_and_a_switch_that_leaves_some_is_left(server: EslServer) -> None:
+    async with session_to(server) as session:
+        for _ in range(300):
+            session.post(say.api("status"))
+        await session.settled(within=5)
+        assert len(session._row) == 0
+        server.overrides["api"] = lambda _command: None
+        session.post(say.api("status"))
+        with pytest.raises(LinkError, match="does not answer what we send"):
+            await session.settled(within=0.02)
+        assert session.lost.done()
+
+
 async def test_an_action_while_down_fails_at_once_and_is_never_replayed(server: EslServer) -> None:
     ticks = Ticks()
     async with linked(server, Judge(), ticks) as link:
