@@ -652,6 +652,27 @@ async def test_a_call_that_began_as_we_connected_need_not_be_listed_yet(server: 
     assert [told.phase for told in judge.events] == [Phase.STARTED]
 
 
+async def test_what_nobody_heard_of_in_a_gap_is_told(
+    server: EslServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the switch's own count of channels; a restarted one begins to count anew."""
+    ticks, judge = Ticks(), Judge()
+    async with linked(server, judge, ticks):
+        for core, begun, heard, unheard in (("a", 7, 2, 0), ("a", 9, 0, 0), ("a", 14, 1, 5), ("b", 3, 0, 0)):
+            server.core, server.sessions = core, begun
+            await ticks.asleep()                    # level
+            told = capsys.readouterr().out
+            assert (f"channels={unheard}" in told) is bool(unheard), told
+            assert ("channels began unheard" in told) is bool(unheard)
+            for number in range(heard):
+                judge.told.clear()
+                server.say(created(server, f"{begun}-{number}"))
+                await judge.told.wait()
+            server.hang_up()
+            await ticks.asleep()                    # waiting to reconnect
+            ticks.wake()
+
+
 async def test_channels_that_are_news_are_asked_for_one_by_one(server: EslServer) -> None:
     judge, ticks = Judge(), Ticks()
     rows = [row(f"{UUID[:-3]}{number:03}", "ACTIVE") for number in range(120)]
