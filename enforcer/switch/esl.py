@@ -207,7 +207,7 @@ class EslLink:
         live, gap = self.book.live_calls, round(self.now() - lost_at, 1)
         log.info("level with the switch", switch=self._switch, live=live, missed=missed, gap=gap)
         if unheard:         # some of them may be in progress still, and are counted by now
-            log.warning("channels began unheard: cdr import", switch=self._switch, channels=unheard)
+            log.warning("channels began unheard: import their CDRs", switch=self._switch, channels=unheard)
         if self._connects == 1:
             await esl_level.forget_brakes(session, self._deadlines.action)
         await self._push(session, self._judge.everything(self._switch, self.now()))
