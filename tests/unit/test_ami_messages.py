@@ -291,7 +291,7 @@ async def test_what_was_closed_stays_closed_over_a_lost_connection(server: AmiSe
         await server.received("DBGetTree", 2)
         await server.received("DialplanExtensionRemove", 2)
         assert plan.there == set()
-    assert "DialplanExtensionAdd" not in server.names()
+        assert "DialplanExtensionAdd" not in server.names()
 
 
 async def test_who_leaves_in_good_order_opens_what_only_a_rule_has_closed(server: AmiServer) -> None:
