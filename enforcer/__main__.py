@@ -22,9 +22,9 @@ def _run(settings: Settings) -> int:
 
 
 def _probe(switch: SwitchSettings, emergency: Sequence[str]) -> Iterable[Finding]:
-    from enforcer.switch.probe import look_at
+    from enforcer.switch import esl_probe, probe
 
-    return look_at(switch, emergency)
+    return esl_probe.look_at(switch) if switch.kind == "freeswitch" else probe.look_at(switch, emergency)
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import count
 
 from enforcer.domain.account import Standing
@@ -80,6 +81,8 @@ class Admission:
         # Called where a switch should hear of something before its next round; set by whoever has the links.
         self.hurry: Callable[[], object] = lambda: None
         self.on_wish: Callable[[Heard], None] = lambda heard: None
+        # Called after each answer, with what was asked: it may tell more of a call than its first event did.
+        self.on_asked: list[Callable[[CallAttempt], None]] = []
         self._look_for_stopped()
 
     def admit(self, attempt: CallAttempt) -> Decision:
@@ -91,6 +94,8 @@ class Admission:
         if decision.refused:
             self._refuse(attempt.call_id, decision)
         self._later(lambda: self._after(decision))
+        for tell in self.on_asked:
+            self._later(partial(tell, attempt))
         return decision
 
     def observe(self, event: CallEvent) -> list[Action]:
@@ -98,12 +103,22 @@ class Admission:
         record = self._ledger.apply(event)
         if record is None or event.phase is not Phase.STARTED or not record.account:
             return []
-        if record.number_class is NumberClass.EMERGENCY:
-            return []
+        return self._unasked(event.attempt, record.account, record.number_class)
+
+    def named(self, event: CallEvent) -> list[Action]:
+        """An event, observed already, told whose call it is, which its beginning had not: what would have
+        followed from that follows now, as far as the call still goes on."""
         attempt = event.attempt
+        if event.phase is Phase.ENDED and attempt.switch in self._terms.listener_only:
+            return []
+        return self._unasked(attempt, attempt.account, self._plan.classify(attempt.number))
+
+    def _unasked(self, attempt: CallAttempt, account: str, number_class: NumberClass) -> list[Action]:
+        if number_class is NumberClass.EMERGENCY:
+            return []
         if attempt.switch in self._terms.listener_only:
             return self._act_from_events(attempt)
-        return self.orders.called(attempt.switch, record.account, attempt.at)
+        return self.orders.called(attempt.switch, account, attempt.at)
 
     def heard(self, attempt: CallAttempt, words: str, at: float) -> None:
         """An account was sent these words. STOP and START are on record from `at` on (Unix seconds, the

@@ -19,7 +19,7 @@ from enforcer import history, packs
 from enforcer.admission import Admission, Terms
 from enforcer.closing import Closing, in_a_process
 from enforcer.domain.mode import Modes
-from enforcer.errors import BadInput, EnforcerError, LedgerError, LinkError
+from enforcer.errors import EnforcerError, LedgerError, LinkError
 from enforcer.headlog import log_head, log_heads
 from enforcer.ledger.port import Ledger
 from enforcer.ledger.sqlite import SqliteLedger
@@ -27,10 +27,12 @@ from enforcer.ledger.store import alone
 from enforcer.notices.bureau import Bureau
 from enforcer.orders import LeaseTerms
 from enforcer.settings import Settings, SwitchSettings
+from enforcer.switch import ami_session, esl_session
 from enforcer.switch.agi import AgiDoor
-from enforcer.switch.ami import AmiLink, Deadlines
-from enforcer.switch.ami_session import Peer
+from enforcer.switch.ami import AmiLink
 from enforcer.switch.door import Door
+from enforcer.switch.esl import EslLink
+from enforcer.switch.link import Deadlines, Link
 from enforcer.switch.message_door import MessageDoor
 from enforcer.telemetry import Telemetry
 from enforcer.wire.answer import SIP_CODES
@@ -51,7 +53,7 @@ class House:
     settings: Settings
     ledger: Ledger
     admission: Admission
-    links: tuple[AmiLink, ...]
+    links: tuple[Link, ...]
     doors: tuple[Door, ...]
     telemetry: Telemetry
     bureau: Bureau
@@ -92,6 +94,7 @@ def build(
         for record in ledger.live(switch.name):     # calls that were going on when we were last here
             link.book.restore(record.attempt(), record.answered_at)
     admission.hurry = lambda: _hurry(links)
+    admission.on_asked += [link.asked for link in links if isinstance(link, EslLink)]
     admission.on_wish = lambda heard: telemetry.wish(
         heard.wish, heard.seconds, heard.account.customer, heard.account.id
     )
@@ -99,12 +102,12 @@ def build(
     return House(settings, ledger, admission, links, doors, telemetry, bureau)
 
 
-def _hurry(links: Iterable[AmiLink]) -> None:
+def _hurry(links: Iterable[Link]) -> None:
     for link in links:
         link.hurry()
 
 
-def _link(switch: SwitchSettings, secret: str, admission: Admission, clock: Callable[[], float]) -> AmiLink:
+def _link(switch: SwitchSettings, secret: str, admission: Admission, clock: Callable[[], float]) -> Link:
     identity = Identity(
         switch.name, tuple(switch.outbound_contexts), tuple(switch.inbound_contexts),
         tuple(switch.internal_contexts), switch.account_from,
@@ -112,7 +115,10 @@ def _link(switch: SwitchSettings, secret: str, admission: Admission, clock: Call
     deadlines = Deadlines(
         login=switch.login_deadline, pong=switch.ping_deadline, action=switch.action_deadline
     )
-    peer = Peer(switch.host, switch.port, switch.username, secret)
+    if switch.kind == "freeswitch":
+        socket = esl_session.Peer(switch.host, switch.port, secret)
+        return EslLink(socket, identity, admission, deadlines=deadlines, clock=clock)
+    peer = ami_session.Peer(switch.host, switch.port, switch.username, secret)
     messages = switch.message_contexts if switch.messages else None
     return AmiLink(peer, identity, admission, deadlines=deadlines, messages=messages, clock=clock)
 
@@ -254,12 +260,6 @@ async def _watch(house: House) -> None:
 def run(settings: Settings) -> int:
     """Run until SIGINT or SIGTERM; SIGHUP reloads the packs. Raises EnforcerError where something a
     person set is wrong, or another enforcer runs on the same ledger."""
-    for switch in settings.switches:
-        if switch.kind != "asterisk":
-            raise BadInput(
-                f"switch {switch.name}", f"there is no live link to a {switch.kind} yet: import its CDRs "
-                "with `enforcer cdr import`, and run with a configuration that leaves it out",
-            )
     with alone(settings.ledger_path):
         return _run_alone(settings)
 

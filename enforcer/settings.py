@@ -92,7 +92,8 @@ class NumberSettings(Table):
 
 
 class SwitchSettings(Table):
-    """One switch: how to reach it, and how to read what it tells. Of a FreeSWITCH, its CDRs can be read.
+    """One switch: how to reach it, and how to read what it tells. The secret of a FreeSWITCH is the password
+    of its event socket, where `username` means nothing; to read its CDRs none is needed.
 
     Deadlines are in seconds. With a ping every 2 s, a deadline of 4 s tells a silent switch from a busy
     one before its dialplan takes us for dead, after 6. `listener_only`: its dialplan does not ask.
@@ -137,7 +138,7 @@ class SwitchSettings(Table):
     @classmethod
     def _as_freeswitch_comes(cls, table: Any) -> Any:
         if isinstance(table, dict) and table.get("kind") == "freeswitch":
-            return {"outbound_contexts": ["default"], "inbound_contexts": ["public"], **table}
+            return {"port": 8021, "outbound_contexts": ["default"], "inbound_contexts": ["public"], **table}
         return table
 
     @field_validator("name")
@@ -171,6 +172,9 @@ class SwitchSettings(Table):
     def secret(self) -> str:
         """The secret, read now. Raises BadInput that says where it was looked for."""
         path = self.secret_path
+        if path is None and not self.secret_env:
+            raise BadInput(f"switch {self.name}",
+                           'no secret: name an environment variable, secret_env = "ENFORCER_ESL_SECRET"')
         if path is None:
             found = os.environ.get(self.secret_env, "")
             if not found:

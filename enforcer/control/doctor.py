@@ -28,9 +28,6 @@ def examine(site: Site, probe: Probe) -> Iterator[Finding]:
     for subject, check in CHECKS.items():
         yield from _guarded(subject, check(site))
     for switch in site.settings.switches:
-        if switch.kind != "asterisk":
-            yield _no_link(switch)
-            continue
         secret = list(_guarded(f"switch {switch.name}", _secret(switch)))
         yield from secret
         if all(finding.grade is not Grade.FAILED for finding in secret):
@@ -69,14 +66,6 @@ def _ledger(site: Site) -> Iterator[Finding]:
         grade = Grade.FAILED if ledger.degraded else Grade.OK
         words = ledger.degraded or f"{site.settings.ledger_path}: can be written, {len(accounts)} accounts"
         yield Finding("ledger", grade, words)
-
-
-def _no_link(switch: SwitchSettings) -> Finding:
-    return Finding(
-        f"switch {switch.name}", Grade.WARNING,
-        f"there is no live link to a {switch.kind} yet: its CDRs can be imported, `enforcer run` refuses it",
-        "leave it out of the configuration that you run",
-    )
 
 
 def _notices(site: Site) -> Iterator[Finding]:

@@ -24,10 +24,10 @@ import structlog
 from enforcer.domain.actions import Action, CloseMessages, HangUp, OpenMessages
 from enforcer.domain.call import CallEvent
 from enforcer.errors import LinkError, WireError
-from enforcer.switch.ami_level import Boots, Soon, clock_ahead, forget_brakes, select
+from enforcer.switch.ami_level import Boots, clock_ahead, forget_brakes, select
 from enforcer.switch.ami_messages import MessageDesk
 from enforcer.switch.ami_session import Peer, Session, open_session, until_lost
-from enforcer.switch.link import Deadlines, Judge, LinkState
+from enforcer.switch.link import Deadlines, Judge, LinkState, Soon
 from enforcer.wire.ami import Message
 from enforcer.wire.ami_actions import FAMILY, Command, answer, command_for, heartbeat
 from enforcer.wire.answer import answer_line

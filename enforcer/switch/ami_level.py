@@ -6,7 +6,6 @@ Refuses to know: calls, orders, and when any of this is due.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
 import structlog
@@ -47,23 +46,6 @@ def select(session: Session, switch: str) -> None:
     log.info("asking the switch for fewer events", switch=switch)
     for command in server_filters():
         session.post(*command)
-
-
-class Soon:
-    """Call it as often as you like: `do` is called once, when all that is going on just now is done."""
-
-    def __init__(self, do: Callable[[], object]) -> None:
-        self._do = do
-        self._due = False
-
-    def __call__(self) -> None:
-        if not self._due:
-            self._due = True
-            asyncio.get_running_loop().call_soon(self._now)
-
-    def _now(self) -> None:
-        self._due = False
-        self._do()
 
 
 class Boots:

@@ -1,17 +1,20 @@
-"""What a link to a switch needs from the rest of the house, and what it tells about itself.
+"""What a link to a switch needs from the rest of the house, and what it is to it.
 
-In: nothing. Out: the port to `Admission` as a link sees it, its deadlines, its state in numbers.
+In: nothing. Out: the port to `Admission` as a link sees it, a link as its owner sees it, deadlines, state.
 Refuses to know: which switch it is, and how it is spoken to.
 """
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
 from enforcer.domain.actions import Action
 from enforcer.domain.call import CallAttempt, CallEvent
 from enforcer.domain.decision import Decision
+from enforcer.wire.legs import Legs
 
 
 class Judge(Protocol):
@@ -22,6 +25,9 @@ class Judge(Protocol):
 
     def observe(self, event: CallEvent) -> list[Action]:
         """Count what happened; actions, where something must be done about it."""
+
+    def named(self, event: CallEvent) -> list[Action]:
+        """An event, observed already, told whose call it is, which its beginning had not."""
 
     def round(self, switch: str, at: float) -> list[Action]:
         """What is due on a switch now."""
@@ -72,3 +78,44 @@ class LinkState:
     refused_actions: int
     unwanted_events: int        # sent although nobody reads them
     evicted: int
+
+
+class Link(Protocol):
+    """A link to one switch, whichever it is."""
+
+    @property
+    def book(self) -> Legs:
+        """The calls in progress there."""
+
+    @property
+    def hurry(self) -> Callable[[], object]:
+        """Call it where something has to be written before the next round."""
+
+    async def run(self) -> None:
+        """Keep the link up until cancelled."""
+
+    def act(self, actions: Iterable[Action]) -> None:
+        """Do these on the switch now. Raises LinkError while the link is down."""
+
+    def now(self) -> float:
+        """The switch's time, as far as its clock is known. Unix seconds."""
+
+    def state(self) -> LinkState:
+        """The link in numbers."""
+
+
+class Soon:
+    """Call it as often as you like: `do` is called once, when all that is going on just now is done."""
+
+    def __init__(self, do: Callable[[], object]) -> None:
+        self._do = do
+        self._due = False
+
+    def __call__(self) -> None:
+        if not self._due:
+            self._due = True
+            asyncio.get_running_loop().call_soon(self._now)
+
+    def _now(self) -> None:
+        self._due = False
+        self._do()

@@ -78,6 +78,14 @@ def bgapi(command: str, *arguments: str, job: str = "") -> bytes:
     return line[:-1] + f"Job-UUID: {channel_id(job)}\n\n".encode() if job else line
 
 
+def fire(subclass: str, headers: Mapping[str, str]) -> bytes:
+    """Sends an event of our own through the switch: it comes to all who asked for CUSTOM of that subclass."""
+    lines = ["sendevent CUSTOM", f"Event-Subclass: {_checked(_SUBCLASS, subclass, 'subclass of an event')}"]
+    for name, value in headers.items():
+        lines.append(f"{_checked(_HEADER, name, 'name of a header')}: {word(value)}")
+    return _capped("\n".join(lines) + "\n\n")
+
+
 def execute(application: str, argument: str = "", *, channel: str = "") -> bytes:
     """`sendmsg`: has a channel run an application; on an outbound socket it is the one that called us."""
     lines = ["sendmsg" + (f" {channel_id(channel)}" if channel else "")]

@@ -72,8 +72,13 @@ class Legs:
     def moved(self, call_id: str) -> bool:
         """Whether a call may be talking to somebody else than it first dialled. Such a call is never
         ended from here: where it was transferred to is not told, and it may be an emergency number."""
-        call = self._calls.get(call_id.partition("/")[2])
+        call = self.find(call_id)
         return call is not None and call.moved
+
+    def find(self, call_id: str) -> Call | None:
+        """The call in progress that is counted by this id, None where there is none."""
+        leg = call_id.partition("/")[2]
+        return self._calls.get(leg) or self._calls.get(self._leg_of.get(leg, ""))
 
     def answered(self, uniqueid: str, at: float) -> CallEvent | None:
         """Notes an answer that we did not see happen; None where it was known, or no such call is."""

@@ -182,14 +182,11 @@ def test_the_file_of_another_switch_says_what_was_expected(house: House) -> None
     assert "9 columns, of none of the templates enforcer, example and asterisk" in done.stderr
 
 
-def test_check_reads_it_run_refuses_it_and_doctor_says_so(house: House) -> None:
+def test_without_a_secret_its_cdrs_are_read_but_nothing_runs(house: House) -> None:
     assert "switches fs1" in house.run("check").stdout
     refused = house.process("run")
     assert (refused.returncode, refused.stdout) == (2, "")
-    assert refused.stderr == (
-        "enforcer: switch fs1: there is no live link to a freeswitch yet: import its CDRs with `enforcer cdr "
-        "import`, and run with a configuration that leaves it out\n"
-    )
-    (finding,) = [one for one in house.json("doctor") if one["subject"] == "switch fs1"]
-    assert finding["grade"] == "warning"
-    assert "`enforcer run` refuses it" in finding["words"]
+    problem = 'no secret: name an environment variable, secret_env = "ENFORCER_ESL_SECRET"'
+    assert refused.stderr == f"enforcer: switch fs1: {problem}\n"
+    (finding,) = [one for one in house.json("doctor", code=1) if one["subject"] == "switch fs1"]
+    assert (finding["grade"], finding["words"]) == ("failed", problem)

@@ -8,7 +8,7 @@ import pytest
 
 from enforcer.admission import Admission, Terms
 from enforcer.domain.account import Account
-from enforcer.domain.actions import HangUp, LimitDuration
+from enforcer.domain.actions import GrantLease, HangUp, LimitDuration, WithdrawLease
 from enforcer.domain.call import CallAttempt, CallEvent, Direction, Phase
 from enforcer.domain.decision import Decision, Verdict
 from enforcer.domain.measure import Measure, Scope
@@ -175,6 +175,34 @@ def test_listener_only_hangs_up_what_it_would_have_refused() -> None:
     assert desk.tell(Phase.STARTED, "e", number="911") == []
 
 
+def test_an_account_told_late_is_treated_as_if_it_had_been_told_at_once() -> None:
+    """As on a FreeSWITCH whose directory has no account codes: its dialplan says whose call it is."""
+    desk = Desk(rule("attempts", 1), listener_only=True)
+    desk.tell(Phase.STARTED, "a")
+    for call, number, phase, expected in (
+        ("b", NUMBER, Phase.ANSWERED, [HangUp("pbx1/b", "PJSIP/b", 21)]),
+        ("c", NUMBER, Phase.ENDED, []),         # nothing is left to be hung up
+        ("e", "911", Phase.ANSWERED, []),
+    ):
+        nameless = desk.attempt(call, number, account="")
+        assert desk.admission.observe(CallEvent(Phase.STARTED, nameless, NOON)) == []
+        event = CallEvent(phase, desk.attempt(call, number), NOON + 2, answered_at=NOON + 1)
+        assert desk.admission.observe(event) == []
+        assert desk.admission.named(event) == expected
+        desk.settle()
+
+
+def test_a_lease_is_withdrawn_when_an_account_told_late_has_come_near_a_limit() -> None:
+    desk = Desk(rule("attempts", 60))
+    assert desk.tell(Phase.STARTED, "a") == []
+    assert GrantLease("acme", int(NOON) + 60) in desk.admission.round("pbx1", NOON)
+    event = CallEvent(Phase.ANSWERED, desk.attempt("y"), NOON + 1, answered_at=NOON + 1)
+    for number in range(10):
+        desk.ledger.apply(CallEvent(Phase.STARTED, desk.attempt(f"z{number}"), NOON))
+    desk.admission.observe(event)
+    assert desk.admission.named(event) == [WithdrawLease("acme")]
+
+
 def test_listener_only_limits_what_is_left_of_the_minutes() -> None:
     desk = Desk(rule("minutes", 2), listener_only=True)
     assert desk.tell(Phase.STARTED, "a") == [LimitDuration("pbx1/a", "PJSIP/a", 120)]
@@ -212,3 +240,12 @@ def test_observer_that_fails_does_not_keep_the_next_from_hearing() -> None:
     admission.admit(desk.attempt("a"))
     desk.settle()
     assert (len(heard), admission.deaf) == (1, 1)
+
+
+def test_what_was_asked_is_passed_on_after_the_answer() -> None:
+    desk, passed = Desk(), []
+    desk.admission.on_asked.append(passed.append)
+    desk.admission.admit(desk.attempt("a"))
+    assert passed == []
+    desk.settle()
+    assert [attempt.call_id for attempt in passed] == ["pbx1/a"]

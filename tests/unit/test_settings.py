@@ -62,6 +62,15 @@ def test_paths_are_relative_to_the_file_that_names_them(tmp_path: Path) -> None:
     assert settings.pack_paths == (tmp_path / "a.toml",)
 
 
+def test_a_freeswitch_comes_with_its_own_port_and_contexts(tmp_path: Path) -> None:
+    table = '[[switch]]\nname = "fs1"\nkind = "freeswitch"\nsecret_env = "X"\n'
+    switch = load(written(tmp_path, SITE + table)).switch("fs1")
+    assert (switch.port, switch.outbound_contexts, switch.inbound_contexts) == (
+        8021, ("default",), ("public",)
+    )
+    assert load(written(tmp_path, SITE + table + "port = 8022\n")).switch("fs1").port == 8022
+
+
 def test_an_absolute_ledger_stays_where_it_is(tmp_path: Path) -> None:
     settings = load(written(tmp_path, SITE + '[ledger]\nurl = "sqlite:////var/lib/enforcer.db"\n'))
     assert settings.ledger_path == Path("/var/lib/enforcer.db")

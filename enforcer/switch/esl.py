@@ -1,0 +1,298 @@
+"""The link to one FreeSWITCH: kept up, kept level with the switch, and let go of before it could harm it.
+
+In: the switch's events. Out: call facts to `Admission`; leases, words, brakes, hang-ups and a heartbeat to
+the switch. Questions do not come here: its dialplan asks at a door.
+Refuses to know: why a decision is what it is; how commands are written (`wire`); what is counted.
+
+    run()  ──▶ connect, log in ──▶ level: clock, restart?, live calls, all orders again ──▶ beat
+      ▲                                    (events are handled meanwhile)                    │
+      └────────── wait: back-off with jitter ◀── lost, refused, silent, too late ◀───────────┘
+
+Each beat is an event to ourselves, through the switch's own queue (see `esl_pulse`), and a heartbeat in
+mod_hash: a switch that is there but silent is noticed within a beat and a deadline, and its dialplan notices
+the same of us.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import Awaitable, Callable, Iterable
+
+import structlog
+
+from enforcer.domain.actions import Action, CloseMessages, HangUp, OpenMessages
+from enforcer.domain.call import CallAttempt, CallEvent, Phase
+from enforcer.errors import LinkError, WireError
+from enforcer.switch import esl_level
+from enforcer.switch.esl_pulse import Pulse
+from enforcer.switch.esl_session import Peer, Session, open_session, until_lost
+from enforcer.switch.link import Deadlines, Judge, LinkState, Soon
+from enforcer.wire import freeswitch_actions as orders
+from enforcer.wire.asterisk import SwitchNews
+from enforcer.wire.channel import Identity
+from enforcer.wire.esl import Message
+from enforcer.wire.freeswitch import CallBook
+from enforcer.wire.freeswitch_status import resync
+
+__all__ = ["Deadlines", "EslLink", "Peer"]
+
+log = structlog.get_logger("esl")
+
+BEAT = 2.0                  # s between heartbeats; one counts for 6 s
+ROUNDS_A_BEAT = 10          # as long as there is something to write; events are read in between
+FAREWELL = 1.0              # s that we wait for the switch to do what was left to do when we go
+BATCH = 200                 # commands written before others get a turn: about 15 KB
+
+
+class EslLink:
+    """See the module. `await link.run()` until cancelled; `link.act(...)` at any time.
+
+    `clock` is Unix seconds; `sleep` and `jitter` (0 to 1) are given so that tests wait for nothing.
+    """
+
+    def __init__(
+        self,
+        peer: Peer,
+        identity: Identity,
+        judge: Judge,
+        *,
+        deadlines: Deadlines | None = None,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.book = CallBook(identity)
+        self._peer = peer
+        self._switch = identity.switch
+        self._judge = judge
+        self._deadlines = deadlines or Deadlines()
+        self.hurry = Soon(self._hurried)        # something has to be written before the next round
+        self._clock = clock
+        self._pulse = Pulse(identity.switch, clock)
+        self._store = esl_level.Store(identity.switch)
+        self._sleep = sleep
+        self._jitter = jitter
+        self._session: Session | None = None
+        self._heard_at: float | None = None     # on an earlier connection, the switch's time
+        self._level = False
+        self._problem = "not connected yet"
+        self._nameless: set[str] = set()        # calls in progress whose account is not known yet
+        self._connects = self._malformed = 0
+        self._past_faults = self._past_refused = self._past_dropped = 0
+
+    def act(self, actions: Iterable[Action]) -> None:
+        """Do these on the switch now, without waiting. Raises LinkError at once while the link is down:
+        what is late may be wrong by then, and standing orders are pushed anyway on the next connect."""
+        if self._session is None:
+            raise LinkError(f"{self._peer}: {self._problem}")
+        self._do(self._session, actions)
+
+    def asked(self, attempt: CallAttempt) -> None:
+        """A door was asked about this call: if it is ours, that names its account, and perhaps its leader."""
+        if attempt.switch != self._switch:
+            return
+        self._nameless.discard(attempt.call_id)
+        for fact in self.book.asked(attempt):
+            if isinstance(fact, CallEvent):
+                self._judge.observe(fact)
+
+    def now(self) -> float:
+        """The switch's time, as far as we know its clock. Unix seconds."""
+        return self._clock() + self._pulse.offset
+
+    def state(self) -> LinkState:
+        """The link in numbers."""
+        session = self._session
+        return LinkState(
+            connected=session is not None, level=self._level,
+            problem=self._problem or self._store.problem,
+            lag=self._pulse.lag, clock_offset=self._pulse.offset,
+            connects=self._connects,
+            restarts=self._pulse.restarts, live_calls=self.book.live_calls,
+            answers=0,
+            malformed=self._malformed,
+            faults=self._past_faults + (session.faults if session else 0),
+            refused_actions=self._past_refused + (session.refused if session else 0),
+            unwanted_events=self._past_dropped + (session.decoder.events_dropped if session else 0),
+            evicted=self.book.evicted,
+        )
+
+    async def run(self) -> None:
+        """Keep the link up until cancelled."""
+        failures = 0
+        while True:
+            try:
+                await self._once()
+            except (LinkError, WireError) as problem:
+                # Who is too slow for this switch shall not come back at once, again and again.
+                failures = 0 if self._level and not self._pulse.late else failures + 1
+                self._problem = str(problem)
+                log.warning("link down", switch=self._switch, problem=str(problem))
+            self._level = False
+            await self._sleep(self._deadlines.pause(failures, self._jitter()))
+
+    async def _once(self) -> None:
+        """One connection, from its login to its end. Raises LinkError with the reason."""
+        self._pulse.begin()
+        # What began while we connect is told by its event, and need not be listed yet.
+        known_before = self.book.known_legs()
+        session = await open_session(self._peer, self._happened, self._clock, within=self._deadlines.login)
+        self._session, self._problem = session, ""
+        self._connects += 1
+        log.info("link up", switch=self._switch, peer=str(self._peer))
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._serve(session, known_before), name=f"esl {self._switch}: serve")
+                tasks.create_task(until_lost(session), name=f"esl {self._switch}: watch")
+        except ExceptionGroup as group:
+            expected, others = group.split((LinkError, WireError))
+            if others is not None:          # a bug of ours: worth a new connection, not a dead enforcer
+                self._past_faults += 1
+                log.error("the link failed by our own fault", switch=self._switch, exc_info=others)
+            reason = (expected or group).exceptions[0]
+            raise LinkError(str(reason) or repr(reason)) from None
+        except asyncio.CancelledError:
+            # Nobody shall wait for us: without a heartbeat the dialplan asks no more.
+            self._send(session, orders.farewell())
+            await session.leave(within=FAREWELL)
+            raise
+        finally:
+            self._session = None
+            self._heard_at = session.heard_at + self._pulse.offset
+            self._past_faults += session.faults
+            self._past_refused += session.refused
+            self._past_dropped += session.decoder.events_dropped
+            session.close()
+
+    async def _serve(self, session: Session, known_before: list[str]) -> None:
+        """Level first, then beat. Raises LinkError when the switch falls silent."""
+        unheard = await self._beat(session)
+        await self._catch_up(session, known_before, unheard)
+        self._level = True
+        listed: list[str] | None = self.book.known_legs()
+        at = self.now()
+        while True:
+            await self._sleep(BEAT)
+            await self._beat(session)
+            if listed is not None:
+                # FreeSWITCH lists from a database that it writes in batches: what ended just before we came
+                # may have been in there still, and nobody will tell us its end.
+                await self._read_calls(session, listed, at)
+                listed = None
+            for _ in range(ROUNDS_A_BEAT):
+                due = self._due(self._judge.round)
+                await self._push(session, due)
+                if not due:
+                    break
+                await asyncio.sleep(0)
+
+    async def _beat(self, session: Session) -> int:
+        """How many channels began since the last unheard of by us. The heartbeat is in the switch's own
+        time: its dialplan compares it with its own clock."""
+        await self._pulse.beat(session, self._deadlines.pong)
+        self.book.core = self._pulse.core
+        if await self._store.beat(session, self.now(), self._deadlines.action) and self._level:
+            log.warning("the switch has lost what we left there", switch=self._switch)
+            await self._push(session, self._judge.everything(self._switch, self.now()))
+        return self._pulse.missed(await esl_level.channels_begun(session, self._deadlines.action))
+
+    async def _catch_up(self, session: Session, known_before: list[str], unheard: int) -> None:
+        """After every connect: which calls live, and all standing orders again (mod_hash is in memory: a
+        switch that was restarted has lost it)."""
+        lost_at = self._heard_at if self._heard_at is not None else self.now()
+        missed = await self._read_calls(session, known_before, lost_at)
+        live, gap = self.book.live_calls, round(self.now() - lost_at, 1)
+        log.info("level with the switch", switch=self._switch, live=live, missed=missed, gap=gap)
+        if unheard:         # some of them may be in progress still, and are counted by now
+            log.warning("channels began unheard: cdr import", switch=self._switch, channels=unheard)
+        if self._connects == 1:
+            await esl_level.forget_brakes(session, self._deadlines.action)
+        await self._push(session, self._judge.everything(self._switch, self.now()))
+
+    async def _read_calls(self, session: Session, known_before: list[str], lost_at: float) -> int:
+        """What the switch has in progress; how many facts we had missed. `known_before` are the channels that
+        cannot be there if it does not list them."""
+        rows = await esl_level.listing(session, self._deadlines.listing)
+        dumps = await esl_level.dumps(session, self.book, rows, self._deadlines.action)
+        missed = resync(self.book, rows, dumps, known_before, lost_at, self.now())
+        for event in missed:
+            self._do(session, self._observed(event))
+        return len(missed)
+
+    def _due(self, ask: Callable[[str, float], list[Action]]) -> list[Action]:
+        """What is due now. A bug in there must not cost us the link."""
+        try:
+            return ask(self._switch, self.now())
+        except Exception:
+            self._past_faults += 1
+            log.exception("a round failed", switch=self._switch)
+            return []
+
+    async def _push(self, session: Session, actions: list[Action]) -> None:
+        """Many actions, a batch at a time: while the switch carries commands out it sends us no events."""
+        for start in range(0, len(actions), BATCH):
+            self._do(session, actions[start : start + BATCH])
+            await session.settled(within=self._deadlines.action)
+
+    # --- the hot path
+
+    def _happened(self, session: Session, message: Message) -> None:
+        """One event. Called from the socket; everything here is synchronous and short."""
+        if self._pulse.felt(session, message):
+            return
+        try:
+            facts = self.book.read(message, self.now())
+        except WireError as problem:
+            self._malformed += 1
+            log.warning("malformed event", switch=self._switch, problem=str(problem))
+            return
+        for fact in facts:
+            if isinstance(fact, CallEvent):
+                actions = self._observed(fact)
+                if actions:
+                    self._do(session, actions)
+            elif fact is SwitchNews.SHUTDOWN:
+                log.warning("the switch is shutting down", switch=self._switch)
+
+    def _observed(self, fact: CallEvent) -> list[Action]:
+        """Where the directory names no account code, it is the dialplan that says whose call it is, after its
+        first event: a lease that has to be withdrawn, or a limit, is looked at when a later one names it."""
+        actions = self._judge.observe(fact)
+        call_id, account = fact.attempt.call_id, fact.attempt.account
+        if fact.phase is Phase.STARTED:
+            if not account:
+                self._nameless.add(call_id)
+        elif call_id in self._nameless and (account or fact.phase is Phase.ENDED):
+            self._nameless.discard(call_id)
+            if account:
+                actions = actions + self._judge.named(fact)
+        return actions
+
+    def _hurried(self) -> None:
+        if self._session is not None:
+            self._do(self._session, self._due(self._judge.urgent))
+
+    def _do(self, session: Session, actions: Iterable[Action]) -> None:
+        for action in actions:
+            if isinstance(action, CloseMessages | OpenMessages):
+                continue            # its chat plan asks about every message
+            call = self.book.find(action.call_id) if isinstance(action, HangUp) else None
+            if isinstance(action, HangUp) and call is not None and call.moved:
+                # Nobody told us where to: it may be an emergency call by now.
+                log.warning("not hung up: the call dialled again", switch=self._switch, call=action.call_id)
+                continue
+            try:
+                answered = call is None or call.answered_at is not None
+                self._send(session, orders.command_for(action, answered))
+            except WireError as problem:
+                self._malformed += 1
+                log.error("not sent", switch=self._switch, problem=str(problem))
+
+    @staticmethod
+    def _send(session: Session, command: bytes) -> None:
+        """Send, where the connection still is; losing it is dealt with elsewhere, once."""
+        with contextlib.suppress(LinkError):
+            session.post(command)

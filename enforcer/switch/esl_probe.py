@@ -1,0 +1,146 @@
+"""One look at a FreeSWITCH, for `enforcer doctor`: can it be reached, do its events come, what is its clock,
+and can it keep what is left there?
+
+In: a switch's settings. Out: findings; what stands on a broken one is not looked at. Where emergency calls go
+cannot be told from here: FreeSWITCH tries no number on paper.
+Refuses to know: accounts, policies, calls. What it writes on the switch it takes away again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator, Iterable
+
+from enforcer.checkup import Finding, Grade
+from enforcer.errors import LinkError, WireError
+from enforcer.settings import SwitchSettings
+from enforcer.switch.esl_pulse import Pulse
+from enforcer.switch.esl_session import Peer, Session, open_session
+from enforcer.wire import esl_commands as say
+from enforcer.wire import freeswitch_actions as orders
+
+DEFAULT_PASSWORD = "ClueCon"                    # noqa: S105 - FreeSWITCH's, known to everybody
+CLOCK_SECONDS = 1.0                             # leases bear more; who compares two logs does not
+HOOK = "enforcer"                               # the context that dialplan/freeswitch brings
+CONFIGURATION = ("configuration", "configuration", "name", "event_socket.conf")
+
+_PARAMETER = re.compile(r"""<param\s+name="([a-z-]+)"\s+value="([^"]*)"\s*/?>""", re.ASCII)
+_LIST = re.compile(r"[A-Za-z0-9_.:/-]{1,64}", re.ASCII)
+
+
+def look_at(switch: SwitchSettings) -> Iterable[Finding]:
+    """All findings about one switch. Raises BadInput where its secret cannot be read."""
+    return asyncio.run(_look(switch, Peer(switch.host, switch.port, switch.secret())))
+
+
+async def _look(switch: SwitchSettings, peer: Peer) -> list[Finding]:
+    subject = f"switch {switch.name}"
+    found: list[Finding] = []
+    pulse = Pulse(switch.name, time.time)
+    try:
+        session = await open_session(peer, pulse.felt, time.time, within=switch.login_deadline)
+    except LinkError as error:
+        return [Finding(subject, Grade.FAILED, str(error), _advice(str(error)))]
+    found.append(Finding(subject, Grade.OK, f"logged in at {peer}"))
+    try:
+        async for finding in _checks(switch, subject, session, pulse):
+            found.append(finding)       # noqa: PERF401 - what was found before an error is kept
+    except (LinkError, WireError) as error:
+        found.append(Finding(subject, Grade.FAILED, str(error), "what does FreeSWITCH's own log say?"))
+    finally:
+        session.close()
+    return found
+
+
+def _advice(problem: str) -> str:
+    if "address" in problem:
+        return "name our address in the list that event_socket.conf.xml has as apply-inbound-acl"
+    if "refused" in problem:
+        return "does event_socket.conf.xml have this password?"
+    return "is FreeSWITCH there, and mod_event_socket loaded?"
+
+
+async def _checks(
+    switch: SwitchSettings, subject: str, session: Session, pulse: Pulse
+) -> AsyncIterator[Finding]:
+    within = switch.action_deadline
+    version = (await session.ask(say.api("version"), within=within)).text
+    yield Finding(subject, Grade.OK, _plain(version) or "it does not say which version it is")
+    yield await _locks(subject, session, switch, within)
+    await pulse.beat(session, switch.ping_deadline)
+    yield Finding(subject, Grade.OK, f"events come, {max(0.0, pulse.lag):.3f} s after they happened")
+    ahead = pulse.offset
+    words = f"its clock is {abs(ahead):.3f} s {'ahead of' if ahead >= 0 else 'behind'} ours"
+    if abs(ahead) > CLOCK_SECONDS:
+        yield Finding(subject, Grade.WARNING, words, "keep both clocks with NTP")
+    else:
+        yield Finding(subject, Grade.OK, words)
+    loaded = (await session.ask(say.api("module_exists", "mod_hash"), within=within)).text
+    if loaded.strip() != "true":
+        yield Finding(subject, Grade.FAILED, "mod_hash is not loaded: nothing can be left there",
+                      "name it in modules.conf.xml; `load mod_hash` loads it now")
+        return
+    yield await _lease(subject, session, within)
+    yield await _heartbeat(subject, session, pulse, within)
+    if not switch.listener_only:
+        yield await _hook(subject, session, within)
+
+
+async def _locks(subject: str, session: Session, switch: SwitchSettings, within: float) -> Finding:
+    """Who may log in: whom the switch's own list lets in, and with which password."""
+    if switch.secret() == DEFAULT_PASSWORD:
+        return Finding(subject, Grade.WARNING, "its event socket has the password that every FreeSWITCH has",
+                       "another one in event_socket.conf.xml, and where our secret is kept")
+    told = (await session.said(say.api("xml_locate", *CONFIGURATION), within=within)).text
+    parameters = dict(_PARAMETER.findall(told))
+    if not parameters:
+        return Finding(subject, Grade.WARNING, "it does not show who may log in to its event socket",
+                       "see apply-inbound-acl in event_socket.conf.xml")
+    # Without a list FreeSWITCH takes this one, since 1.10.
+    named = parameters.get("apply-inbound-acl") or "loopback.auto"
+    allowed = named if _LIST.fullmatch(named) else "a list with a strange name"
+    return Finding(subject, Grade.OK, f"its event socket lets in whom the list {allowed} does")
+
+
+async def _lease(subject: str, session: Session, within: float) -> Finding:
+    """A number is written, read back and taken away, where no lease of anybody is."""
+    number = int(time.time())
+    await session.ask(orders.try_out(number), within=within)
+    read = orders.held((await session.said(orders.read(orders.PROBE), within=within)).text)
+    await session.ask(orders.forget(orders.PROBE), within=within)
+    if read != str(number):
+        return Finding(subject, Grade.FAILED, "what is written to mod_hash cannot be read back",
+                       "does anything else write there?")
+    return Finding(subject, Grade.OK, "a lease can be written, read and taken back")
+
+
+async def _heartbeat(subject: str, session: Session, pulse: Pulse, within: float) -> Finding:
+    """Whether an enforcer is at work on this switch: who is stopped in order takes its heartbeat away."""
+    read = orders.held((await session.said(orders.read(orders.HEARTBEAT), within=within)).text)
+    if not read:
+        return Finding(subject, Grade.WARNING, "no enforcer is at work on it", "enforcer run")
+    if not (read.isascii() and read.isdigit() and len(read) < 12):
+        return Finding(subject, Grade.WARNING, "its heartbeat is no time", "who else writes enf/hb?")
+    age = time.time() + pulse.offset - (int(read) - orders.STALE)
+    if age > orders.STALE:
+        words = f"no enforcer is at work on it: the last heartbeat is {age:.0f} s old"
+        return Finding(subject, Grade.WARNING, words, "is the enforcer dead, frozen, or its link down?")
+    return Finding(subject, Grade.OK, "an enforcer is at work on it")
+
+
+async def _hook(subject: str, session: Session, within: float) -> Finding:
+    """Whether the dialplan has our context. One that comes from a database or a web server is not shown."""
+    place = ("dialplan", "context", "name", HOOK)
+    told = (await session.said(say.api("xml_locate", *place), within=within)).text
+    if f'<context name="{HOOK}">' not in told:
+        words = f"no context {HOOK} in the dialplan that it shows: does anything ask us?"
+        return Finding(subject, Grade.WARNING, words, "dialplan/README.md; then `reloadxml`")
+    return Finding(subject, Grade.OK, f"hook present: context {HOOK}")
+
+
+def _plain(text: str) -> str:
+    """The first line of what a switch says of itself, fit to be shown."""
+    line = next((line for line in text.splitlines() if line.strip()), "")
+    return "".join(one for one in line.strip() if one.isprintable())[:100]

@@ -1,0 +1,118 @@
+"""The pulse of a FreeSWITCH: is it there, do its events come, how late, by which clock, and is it still the
+run of the switch that we knew?
+
+In: a session, and every event. Out: the clock's offset, the lag, restarts; and a connection closed in time.
+Refuses to know: calls, orders, what follows when a connection is closed.
+
+Each beat is an event that we send to ourselves through the switch's own queue. Its answer says that the
+switch reads, its coming back that events come, and all it carries the switch itself has written.
+
+*Letting go.* FreeSWITCH keeps events that we have not read in a queue for each listener, up to 100,000 of
+some 6 KB, and then loses them (seen in its source, 1.11). So where events are more than `LATE` seconds old
+and `CATCHING_UP` seconds of reading have not changed that, we close, which frees the queue, and read the
+live calls anew. A thousand calls a second, each of two legs with three events, which is more than any
+FreeSWITCH that we know of can do, are 36,000 events in that time: a third of the queue. Who was stopped for
+longer and can read on does so first: what is caught up within a second is not lost. A process that stays
+stopped lets go of nothing; then the switch's own end of the queue is the bound.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from itertools import count
+
+import structlog
+
+from enforcer.switch.esl_session import OURS, Session
+from enforcer.wire import freeswitch_actions as orders
+from enforcer.wire.esl import Message
+from enforcer.wire.freeswitch_channel import micros
+
+log = structlog.get_logger("esl")
+
+LATE, CATCHING_UP = 5.0, 1.0
+# A clock is read by a beat that took at most so long: of a longer one nobody knows when the switch looked.
+STEADY = 0.25
+
+
+class Pulse:
+    """See the module. `clock` is our time, Unix seconds."""
+
+    def __init__(self, switch: str, clock: Callable[[], float]) -> None:
+        self.offset = 0.0           # s the switch's clock is ahead of ours
+        self.lag = 0.0              # s from the last event's own time until we had it
+        self.restarts = 0
+        self.core = ""              # the run of the switch that we knew
+        self._begun = 0             # channels that we heard begin
+        self._counted: tuple[int, int] | None = None    # so many by the switch's count, by ours
+        self._switch = switch
+        self._clock = clock
+        self._clock_read = False
+        self._late_since: float | None = None       # our time
+        self._echo: tuple[str, asyncio.Future[Message]] | None = None
+        self._tokens = (f"{secrets.token_hex(4)}-{number}" for number in count(1))
+
+    @property
+    def late(self) -> bool:
+        """Whether the last events came too late."""
+        return self._late_since is not None
+
+    def begin(self) -> None:
+        """A new connection: nothing waits for us there."""
+        self._late_since = None
+
+    async def beat(self, session: Session, within: float) -> None:
+        """Raises LinkError where the switch has not answered, or our event not come, `within` seconds after
+        the last byte heard."""
+        token, echo = next(self._tokens), asyncio.get_running_loop().create_future()
+        self._echo = token, echo
+        asked_at = self._clock()
+        await session.ask(orders.beat(token), within=within)
+        answered_at = self._clock()
+        event = await session.hear(echo, within, "events do not come: our own did not")
+        theirs = micros(event, "Event-Date-Timestamp")
+        if theirs is not None and (answered_at - asked_at <= STEADY or not self._clock_read):
+            self.offset = theirs - (asked_at + answered_at) / 2
+            self._clock_read = True
+        self._known_run(event["Core-UUID"])
+
+    def felt(self, session: Session, message: Message) -> bool:
+        """Looks at how late this event is, and lets go of a switch whose events pile up. True where it was
+        one of ours, and nothing else is to be done about it."""
+        told, ours = micros(message, "Event-Date-Timestamp"), self._clock()
+        if told is not None and self._clock_read:
+            self.lag = ours + self.offset - told
+            if self.lag <= LATE:
+                self._late_since = None
+            elif self._late_since is None:
+                self._late_since = ours
+            elif ours - self._late_since > CATCHING_UP:
+                session.close(f"events come {self.lag:.1f} s late: let go, so that they do not pile up there")
+        if message.name != OURS:
+            self._begun += message.name == "CHANNEL_CREATE"
+            return False
+        if self._echo is not None and message.get(orders.BEAT_HEADER) == self._echo[0]:
+            future = self._echo[1]
+            if not future.done():
+                future.set_result(message)
+        return True
+
+    def missed(self, total: int | None) -> int:
+        """How many channels began since this was last asked that we never heard of; `total` is the switch's
+        own count, now. 0 where nobody knows: at first, after a restart, where the switch does not say.
+
+        Asked at every beat, so that a channel that never had an event is not taken for one of a gap.
+        """
+        before, self._counted = self._counted, None if total is None else (total, self._begun)
+        if total is None or before is None:
+            return 0
+        return max(0, total - before[0] - (self._begun - before[1]))
+
+    def _known_run(self, core: str) -> None:
+        if self.core and core != self.core:
+            self.restarts += 1
+            self._counted = None
+            log.warning("the switch was restarted", switch=self._switch)
+        self.core = core

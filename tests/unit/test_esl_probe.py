@@ -1,0 +1,148 @@
+"""`enforcer doctor` on a FreeSWITCH: what is fine is called fine, what is broken is named."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from enforcer.checkup import Finding, Grade
+from enforcer.settings import SwitchSettings, load
+from enforcer.switch.esl_probe import look_at
+from tests.support.esl import frame
+from tests.support.esl_server import PASSWORD, EslServer, esl_server
+
+SOCKET = (
+    b'<configuration name="event_socket.conf" description="Socket Client">\n  <settings>\n'
+    b'    <param name="listen-ip" value="127.0.0.1"/>\n    <param name="password" value="s3cret"/>\n'
+    b'    <param name="apply-inbound-acl" value="lan"/>\n  </settings>\n</configuration>\n'
+)
+NOTHING = b"-ERR no reply\n"
+ANSWERS = {
+    "api version": b"FreeSWITCH Version 1.11.3-dev~64bit ( 64bit)\n",
+    "api module_exists": b"true",
+    "api xml_locate configuration": SOCKET,
+    "api xml_locate dialplan": b'<context name="enforcer">\n</context>\n',
+}
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[EslServer]:
+    async with esl_server() as running:
+        for beginning, answer in ANSWERS.items():
+            says(running, beginning, answer)
+        running.now = time.time()
+        yield running
+
+
+def says(server: EslServer, beginning: str, answer: bytes) -> None:
+    server.overrides[beginning] = lambda _command: frame(answer, "api/response")
+
+
+@pytest.fixture
+def switch(server: EslServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SwitchSettings:
+    monkeypatch.setenv("ENFORCER_TEST_SECRET", PASSWORD)
+    path = tmp_path / "enforcer.toml"
+    path.write_text(
+        f'site = "lab"\n[[switch]]\nname = "fs1"\nkind = "freeswitch"\nport = {server.port}\n'
+        'secret_env = "ENFORCER_TEST_SECRET"\naction_deadline = 0.2\nping_deadline = 0.2\n'
+    )
+    return load(path).switch("fs1")
+
+
+async def findings(switch: SwitchSettings) -> list[Finding]:
+    return await asyncio.to_thread(lambda: list(look_at(switch)))
+
+
+def only(found: list[Finding], grade: Grade) -> list[str]:
+    return [finding.words for finding in found if finding.grade is grade]
+
+
+async def test_a_switch_set_up_as_documented_is_fine(server: EslServer, switch: SwitchSettings) -> None:
+    server.hash["hb"] = str(int(time.time()) + 6)
+    found = await findings(switch)
+    words = only(found, Grade.OK)
+    assert len(words) == len(found)
+    assert words[:3] == [
+        f"logged in at 127.0.0.1:{server.port}",
+        "FreeSWITCH Version 1.11.3-dev~64bit ( 64bit)",
+        "its event socket lets in whom the list lan does",
+    ]
+    assert words[3].startswith("events come, 0.")
+    assert words[4].startswith("its clock is 0.")
+    assert words[5:] == [
+        "a lease can be written, read and taken back", "an enforcer is at work on it",
+        "hook present: context enforcer",
+    ]
+    assert list(server.hash) == ["hb"], "what was written is taken away again"
+
+
+@pytest.mark.parametrize(
+    ("beginning", "answer", "grade", "words"),
+    [
+        ("api module_exists", b"false", Grade.FAILED, "mod_hash is not loaded: nothing can be left there"),
+        ("api hash select/enf/probe", NOTHING, Grade.FAILED, "what is written to mod_hash cannot be read"),
+        ("api hash select/enf/hb", NOTHING, Grade.WARNING, "no enforcer is at work on it"),
+        ("api hash select/enf/hb", b"soon", Grade.WARNING, "its heartbeat is no time"),
+        ("api hash select/enf/hb", b"1000", Grade.WARNING, "is at work on it: the last heartbeat is"),
+        ("api hash insert", b"-ERR no", Grade.FAILED, "api hash was refused: no"),
+        ("api xml_locate dialplan", b"can't find anything\n", Grade.WARNING,
+         "no context enforcer in the dialplan that it shows"),
+        ("api xml_locate configuration", b"can't find anything\n", Grade.WARNING, "it does not show who may"),
+        ("api xml_locate configuration", SOCKET.replace(b"apply-inbound-acl", b"x"), Grade.OK,
+         "its event socket lets in whom the list loopback.auto does"),
+        ("api version", b"\n", Grade.OK, "it does not say which version it is"),
+    ],
+)  # fmt: skip
+async def test_what_is_broken_is_named(
+    server: EslServer, switch: SwitchSettings, beginning: str, answer: bytes, grade: Grade, words: str
+) -> None:
+    server.hash["hb"] = str(int(time.time()) + 6)
+    says(server, beginning, answer)
+    found = await findings(switch)
+    assert any(words in word for word in only(found, grade)), found
+    assert grade is Grade.OK or len(only(found, grade)) == 1
+
+
+async def test_a_clock_that_is_off_is_worth_a_look(server: EslServer, switch: SwitchSettings) -> None:
+    server.hash["hb"] = str(int(time.time()) + 6)
+    server.now -= 90
+    (words,) = [w for w in only(await findings(switch), Grade.WARNING) if "clock" in w]
+    assert words.endswith("behind ours")
+
+
+async def test_events_that_do_not_come_are_found(server: EslServer, switch: SwitchSettings) -> None:
+    server.echoes = False
+    (words,) = only(await findings(switch), Grade.FAILED)
+    assert "events do not come" in words
+
+
+async def test_a_wrong_password_is_one_finding_that_does_not_show_it(
+    server: EslServer, switch: SwitchSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ENFORCER_TEST_SECRET", "hunter2")
+    (finding,) = await findings(switch)
+    assert (finding.grade, finding.advice) == (
+        Grade.FAILED, "does event_socket.conf.xml have this password?"
+    )
+    assert "hunter2" not in str(finding)
+
+
+async def test_an_address_that_is_not_let_in_is_told_where_to_be_named(
+    server: EslServer, switch: SwitchSettings
+) -> None:
+    server.greeting = frame(b"Access Denied, go away.\n", "text/rude-rejection")
+    (finding,) = await findings(switch)
+    assert finding.grade is Grade.FAILED
+    assert "apply-inbound-acl" in finding.advice
+
+
+async def test_the_password_that_every_freeswitch_has_is_worth_a_look(
+    server: EslServer, switch: SwitchSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ENFORCER_TEST_SECRET", "ClueCon")
+    server.password = "ClueCon"
+    assert any("every FreeSWITCH has" in word for word in only(await findings(switch), Grade.WARNING))
