@@ -19,6 +19,7 @@ from enforcer import history, packs
 from enforcer.admission import Admission, Terms
 from enforcer.closing import Closing, in_a_process
 from enforcer.domain.mode import Modes
+from enforcer.doors import doors_of
 from enforcer.errors import EnforcerError, LedgerError, LinkError
 from enforcer.headlog import log_head, log_heads
 from enforcer.ledger.port import Ledger
@@ -28,12 +29,10 @@ from enforcer.notices.bureau import Bureau
 from enforcer.orders import LeaseTerms
 from enforcer.settings import Settings, SwitchSettings
 from enforcer.switch import ami_session, esl_session
-from enforcer.switch.agi import AgiDoor
 from enforcer.switch.ami import AmiLink
 from enforcer.switch.door import Door
 from enforcer.switch.esl import EslLink
 from enforcer.switch.link import Deadlines, Link
-from enforcer.switch.message_door import MessageDoor
 from enforcer.telemetry import Telemetry
 from enforcer.wire.answer import SIP_CODES
 from enforcer.wire.channel import Identity
@@ -98,7 +97,8 @@ def build(
     admission.on_wish = lambda heard: telemetry.wish(
         heard.wish, heard.seconds, heard.account.customer, heard.account.id
     )
-    doors = _doors(settings, admission, telemetry, clock)
+    asked = {link.book.identity.switch: link.asked for link in links if isinstance(link, EslLink)}
+    doors = doors_of(settings, admission, telemetry, clock, asked)
     return House(settings, ledger, admission, links, doors, telemetry, bureau)
 
 
@@ -121,29 +121,6 @@ def _link(switch: SwitchSettings, secret: str, admission: Admission, clock: Call
     peer = ami_session.Peer(switch.host, switch.port, switch.username, secret)
     messages = switch.message_contexts if switch.messages else None
     return AmiLink(peer, identity, admission, deadlines=deadlines, messages=messages, clock=clock)
-
-
-def _doors(
-    settings: Settings, admission: Admission, telemetry: Telemetry, clock: Callable[[], float]
-) -> tuple[Door, ...]:
-    """The FastAGI door belongs to the first switch: a question does not say which one it comes from."""
-    def could_not(problem: Exception) -> None:
-        telemetry.fault("door could not decide", problem=repr(problem))
-
-    doors: list[Door] = []
-    door = settings.door.agi
-    if door.enabled and settings.switches:
-        doors.append(AgiDoor(
-            admission, settings.switches[0].name, clock=clock, host=door.host, port=door.port,
-            peers=door.allow, deadline=door.read_deadline, most=door.max_connections, on_fault=could_not,
-        ))
-    door = settings.door.messages
-    if door.enabled:
-        doors.append(MessageDoor(
-            admission, clock=clock, host=door.host, port=door.port, peers=door.allow,
-            deadline=door.read_deadline, most=door.max_connections, on_fault=could_not,
-        ))
-    return tuple(doors)
 
 
 async def serve(house: House, stop: asyncio.Event) -> None:

@@ -36,6 +36,12 @@ class AgiDoorSettings(Table):
         return host
 
 
+class EslDoorSettings(AgiDoorSettings):
+    """The event socket door: the same, for FreeSWITCH's `socket` application."""
+
+    port: Port = 8084
+
+
 class MessageDoorSettings(AgiDoorSettings):
     """The door for other sources of text messages. A connection stays open, silent for `read_deadline`
     seconds at the most."""
@@ -49,6 +55,7 @@ class DoorSettings(Table):
     """The doors at which switches and others ask."""
 
     agi: AgiDoorSettings = Field(default_factory=AgiDoorSettings)
+    esl: EslDoorSettings = Field(default_factory=EslDoorSettings)
     messages: MessageDoorSettings = Field(default_factory=MessageDoorSettings)
 
 

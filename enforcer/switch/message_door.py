@@ -13,12 +13,13 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from typing import Protocol, cast
+from typing import Protocol
 
 from enforcer.domain.call import CallAttempt
 from enforcer.domain.decision import Decision
 from enforcer.errors import WireError
 from enforcer.switch.door import Door, Outcome
+from enforcer.switch.visit import Visit
 from enforcer.wire.message_line import LineReader, MessageQuestion, message_answer_line
 
 SOURCE = "message-door"     # stands where a switch's name would: in call ids, decisions and modes
@@ -78,84 +79,50 @@ class MessageDoor(Door):
         return line
 
 
-class _Connection(asyncio.Protocol):
-    """`_outcome` is what will be counted when the connection is gone."""
+class _Connection(Visit):
+    """Many questions. Each has the whole deadline, counted from the one before."""
 
-    __slots__ = ("_door", "_loop", "_outcome", "_reader", "_timer", "_transport")
+    __slots__ = ("_messages", "_reader")
 
     def __init__(self, door: MessageDoor, loop: asyncio.AbstractEventLoop) -> None:
-        self._door = door
-        self._loop = loop
+        super().__init__(door, loop)
+        self._messages = door
         self._reader = LineReader()
-        self._outcome = Outcome.GONE
-        self._transport: asyncio.Transport | None = None
-        self._timer: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Somebody is here: may they ask, and is there room?"""
-        door = self._door
-        self._transport = cast(asyncio.Transport, transport)
-        crowded = len(door.open) >= door.most
-        door.came(self)
-        peer = transport.get_extra_info("peername")
-        if not peer or not door.allows(peer[0]):
-            self.end(Outcome.FOREIGN)
-        elif crowded:
-            self.end(Outcome.CROWDED)
-        else:
-            self._wait()
 
     def data_received(self, data: bytes) -> None:
         """Questions, or parts of one."""
-        transport = self._transport
+        transport = self.transport
         if transport is None or transport.is_closing():
             return
         try:
             for question in self._reader.feed(data):
-                transport.write(self._door.answer(question))
-                self._outcome = Outcome.ANSWERED
-                self._wait()
+                transport.write(self._messages.answer(question))
+                self.outcome = Outcome.ANSWERED
+                self.wait()
         except WireError:
             self.leave(Outcome.MALFORMED)
         except Exception as fault:
             self.leave(Outcome.FAULT)
-            if self._door.on_fault is not None:
-                self._door.on_fault(fault)
+            if self._messages.on_fault is not None:
+                self._messages.on_fault(fault)
 
     def pause_writing(self) -> None:
         """They do not read: nor do we."""
-        if self._transport is not None:
-            self._transport.pause_reading()
+        if self.transport is not None:
+            self.transport.pause_reading()
 
     def resume_writing(self) -> None:
         """They do again."""
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.resume_reading()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """The connection is gone, whoever closed it."""
-        if self._timer is not None:
-            self._timer.cancel()
-        self._door.went(self, self._outcome)
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.resume_reading()
 
     def leave(self, outcome: Outcome) -> None:
         """Close, once what was answered is sent; the deadline goes on."""
-        self._outcome = outcome
-        if self._transport is not None:
-            self._transport.close()
+        self.outcome = outcome
+        if self.transport is not None:
+            self.transport.close()
 
     def end(self, outcome: Outcome) -> None:
         """Close at once. Who was answered, and then said no more, was answered."""
-        if outcome is not Outcome.SILENT or self._outcome is Outcome.GONE:
-            self._outcome = outcome
-        if self._transport is not None:
-            self._transport.abort()
-
-    def _wait(self) -> None:
-        """The next line has the whole deadline."""
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._loop.call_later(self._door.deadline, self._late)
-
-    def _late(self) -> None:
-        self.end(Outcome.SILENT)
+        answered = outcome is Outcome.SILENT and self.outcome is not Outcome.GONE
+        super().end(self.outcome if answered else outcome)

@@ -1,0 +1,106 @@
+"""A whole enforcer beside the small FreeSWITCH: link and door, rules and dialplan, one call counted once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from enforcer.app import House, build, serve
+from enforcer.errors import BadInput
+from enforcer.settings import load
+from enforcer.telemetry import Telemetry
+from lab.process import free_port
+from tests.support.fake_freeswitch import FakeFreeswitch
+
+NUMBER = "12025550142"
+PACK = """
+[pack]
+name = "p"
+revision = "1"
+[[rule]]
+id = "calls"
+kind = "attempts"
+clause = "c"
+critical = { at = 3, verdict = "block", sip_code = 403 }
+"""
+CONFIG = """
+site = "lab"
+[ledger]
+url = "sqlite:///enforcer.db"
+[policy]
+packs = ["pack.toml"]
+mode = "block"
+[lease]
+seconds = 0
+[door.esl]
+enabled = true
+port = {door}
+"""
+
+
+async def until(true: Callable[[], object]) -> None:
+    """Wait for what no event tells."""
+    async with asyncio.timeout(10):
+        while not true():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+async def switch() -> AsyncIterator[FakeFreeswitch]:
+    async with FakeFreeswitch(second=0.05) as switch:
+        yield switch
+
+
+@pytest.fixture
+async def house(
+    switch: FakeFreeswitch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[House]:
+    monkeypatch.setenv("ENFORCER_TEST_SECRET", switch.socket.password)
+    (tmp_path / "pack.toml").write_text(PACK)
+    config = tmp_path / "enforcer.toml"
+    config.write_text(
+        f'{CONFIG.format(door=free_port())}[[switch]]\nname = "fs1"\nkind = "freeswitch"\n'
+        f'port = {switch.socket.port}\nsecret_env = "ENFORCER_TEST_SECRET"\n'
+    )
+    settings = load(config)
+    house = build(settings, Telemetry(CollectorRegistry()), asyncio.get_running_loop().call_soon)
+    stop = asyncio.Event()
+    running = asyncio.create_task(serve(house, stop), name="enforcer")
+    await until(lambda: running.done() or "enf_hb" in switch.hash)
+    switch.globals["enf_door"] = f"127.0.0.1:{house.doors[0].port}"
+    yield house
+    stop.set()
+    await running
+
+
+async def test_calls_are_asked_about_counted_once_and_blocked_at_the_limit(
+    house: House, switch: FakeFreeswitch
+) -> None:
+    calls = [await switch.call("acme", NUMBER, talk=0.5) for _ in range(4)]
+    assert [call.code for call in calls] == [200, 200, 200, 403]
+    assert [len(call.legs) for call in calls] == [1, 1, 1, 0]
+    assert {call.variables["userfield"].partition(";")[0] for call in calls} == {"live"}
+    await until(lambda: not house.ledger.live("fs1"))
+    records = [house.ledger.call(f"fs1/{call.uuid}") for call in calls]
+    assert [(record.account, record.number) for record in records if record] == [("acme", NUMBER)] * 4
+    assert switch.socket.commands.count("exit") == 0
+
+
+async def test_emergency_call_is_never_asked_about_and_always_goes(
+    house: House, switch: FakeFreeswitch
+) -> None:
+    for _ in range(4):
+        await switch.call("acme", NUMBER, talk=0)
+    assert (await switch.call("acme", "911", talk=0)).code == 200
+
+
+async def test_a_door_that_no_switch_would_ask_at_is_a_mistake(tmp_path: Path) -> None:
+    (tmp_path / "pack.toml").write_text(PACK)
+    config = tmp_path / "enforcer.toml"
+    config.write_text(CONFIG.format(door=free_port()))
+    with pytest.raises(BadInput, match=r"door\.esl: no .*kind = 'freeswitch' asks there"):
+        build(load(config), Telemetry(CollectorRegistry()), lambda act: None)

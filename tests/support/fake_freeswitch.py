@@ -1,0 +1,287 @@
+"""A small FreeSWITCH: calls that live, ring, are answered, hang up and are killed, by our own dialplan's XML.
+
+In: who calls whom, in which context. Out: what the caller was answered, what each leg dialled was sent, and
+the events of it all. Refuses to know SIP and voice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from tests.support import fs_dialplan
+from tests.support.esl import event_bytes
+from tests.support.fake_esl import FakeEventSocket
+from tests.support.fs_applications import Applications
+from tests.support.fs_commands import NUMBER_OF
+
+HOOK = Path(__file__).parents[2] / "dialplan" / "freeswitch"
+EMERGENCY = (HOOK / "emergency.xml").read_text()
+OUT = f"""<context name="default">{EMERGENCY}
+  <extension name="out"><condition field="destination_number" expression="^([0-9+*#]{{1,64}})$">
+    <action application="multiset" data="^^|enforcer_direction=outbound|enforcer_number=$1|enforcer_again=${{destination_number}} XML ${{context}}"/>
+    <action application="execute_extension" data="enforcer XML enforcer"/>
+    <action application="set" data="hangup_after_bridge=true"/>
+    <action application="bridge" data="sofia/gateway/carrier/$1"/>
+  </condition></extension></context>"""  # noqa: E501
+"""A site's context, as dialplan/README.md has it."""
+NAME_OF = {number: name for name, number in NUMBER_OF.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class FakeCall:
+    """What became of one call."""
+
+    uuid: str
+    code: int
+    """What the caller was answered: 200, or the SIP code of the refusal."""
+    phrase: str
+    headers: dict[str, str]
+    """Of that refusal, as the dialplan asked for them."""
+    cause: int
+    talked: float
+    """Seconds, of the switch's own."""
+    variables: dict[str, str]
+    legs: tuple[dict[str, str], ...]
+    """The headers that each leg dialled was sent, and its number as ""."""
+    passes: int
+    """How often its dialplan began."""
+
+
+@dataclass(slots=True, eq=False)
+class Channel:
+    """A channel; a call's first has the direction inbound."""
+
+    name: str
+    destination: str
+    context: str
+    caller: str
+    direction: str = "inbound"
+    uuid: str = field(default_factory=lambda: str(uuid.uuid4()))
+    variables: dict[str, str] = field(default_factory=dict)
+    started: float = 0.0
+    answered: float = 0.0
+    ended_at: float = 0.0
+    cause: int = 0
+    code: int = 0
+    phrase: str = ""
+    talk: float = 0.1
+    ring: float = 0.0
+    transfer: tuple[str, str] | None = None
+    again: bool = False                 # uuid_break
+    parked: bool = False                # waits for the other side of a `socket`
+    reset: bool = False                 # a late answer has torn a live call from what it was doing
+    ended: bool = False
+    stirred: asyncio.Event = field(default_factory=asyncio.Event)
+    legs: list[dict[str, str]] = field(default_factory=list)
+    hunting: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def ready(self) -> bool:
+        """Whether its dialplan goes on."""
+        return not self.ended and self.transfer is None
+
+    def stir(self) -> None:
+        """Wake whatever waits on it."""
+        self.stirred.set()
+
+    async def stirred_within(self, seconds: float) -> None:
+        """Wait so long, or until somebody breaks, transfers or ends it."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self.ready and not self.again:
+                    self.stirred.clear()
+                    await self.stirred.wait()
+        self.again = False
+
+
+class FakeFreeswitch(Applications):
+    """`async with FakeFreeswitch() as switch: await switch.call("acme", "12025550142")`.
+
+    texts    XML of contexts besides the hook's own; `OUT` where none is given
+    second   how long a second takes here, for waits and the scheduler; the clock itself is not changed
+    """
+
+    def __init__(
+        self,
+        texts: Iterable[str | Path] = (OUT,),
+        *,
+        door: str = "127.0.0.1:1",
+        second: float = 1.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__()
+        self.plan = fs_dialplan.Dialplan([*texts, HOOK / "enforcer.xml"])
+        self.globals = {"enf_door": door, "emergency_gateway": "carrier"}
+        self.socket = FakeEventSocket(self)
+        self.core = str(uuid.uuid4())
+        self.channels: dict[str, Channel] = {}
+        self.second, self.clock = second, clock
+        self.processed = 0
+
+    async def __aenter__(self) -> Self:
+        await self.socket.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for channel in tuple(self.channels.values()):
+            self.hang_up(channel.uuid, 501)
+        for task in self.tasks.values():
+            task.cancel()
+        for listener in tuple(self.listeners):
+            listener.cancel()
+        await asyncio.gather(*self.listeners, return_exceptions=True)
+        self.socket.fire({"Event-Name": "SHUTDOWN"})
+        await self.socket.stop()
+
+    # --- a call
+
+    async def call(
+        self, account: str, number: str, *, context: str = "default", talk: float = 0.1, ring: float = 0.0,
+        **variables: str,
+    ) -> FakeCall:
+        """An account calls: `ring` seconds until the answer, `talk` seconds until it hangs up."""
+        channel = Channel(f"sofia/lab/{account}@127.0.0.1", number, context, account)
+        channel.started, channel.talk, channel.ring = self.clock(), talk, ring
+        channel.variables = {
+            "uuid": channel.uuid, "direction": "inbound", "accountcode": account, **variables,
+        }  # fmt: skip
+        self._created(channel)
+        passes = 0
+        try:
+            while not channel.ended:
+                passes += 1
+                if channel.transfer is not None:
+                    channel.destination, channel.context = channel.transfer
+                    channel.transfer = None
+                await self._route(channel)
+        finally:
+            if not channel.ended:
+                self.hang_up(channel.uuid, 16)
+        code = 200 if channel.answered else channel.code or 480
+        asked = {key[7:]: value for key, value in channel.variables.items() if key.startswith("sip_rh_")}
+        return FakeCall(
+            channel.uuid, code, channel.phrase, asked, channel.cause,
+            (channel.ended_at - channel.answered) / self.second if channel.answered else 0.0,
+            channel.variables, tuple(channel.legs), passes,
+        )
+
+    async def _route(self, channel: Channel) -> None:
+        """The dialplan, once, from its beginning."""
+        found = self._hunt(channel, channel.context, channel.destination)
+        if found is None:
+            self.hang_up(channel.uuid, NUMBER_OF["NO_ROUTE_DESTINATION"])
+            return
+        await self.run(channel, found)
+        if channel.ready:
+            self.hang_up(channel.uuid, 16)
+
+    def _created(self, channel: Channel) -> None:
+        self.processed += channel.direction == "inbound"
+        self.channels[channel.uuid] = channel
+        self.tell("CHANNEL_CREATE", channel)
+
+    async def dial(self, channel: Channel, number: str) -> None:
+        """`bridge`: one leg, which does what its number's last digits say (`lab/scenarios/callee.xml`)."""
+        leg = Channel(f"sofia/lab/{number}", number, channel.context, channel.caller, "outbound")
+        leg.started = self.clock()
+        exported = self.exported(channel)
+        leg.variables = {
+            "uuid": leg.uuid, "direction": "outbound", "originator": channel.uuid,
+            "sip_gateway_name": "carrier", **exported,
+        }  # fmt: skip
+        channel.variables["originated_legs"] = f"{leg.uuid};{number};{number}"
+        sent = {key[6:]: value for key, value in exported.items() if key.startswith("sip_h_")}
+        channel.legs.append({"": number, **sent})
+        self._created(leg)
+        far = {"486": (17, 486), "404": (1, 404), "503": (41, 503), "603": (21, 603)}.get(number[-3:])
+        ring = 60.0 if number.endswith("180") else channel.ring
+        await channel.stirred_within(ring * self.second)
+        if far is not None and channel.ready:
+            self.hang_up(leg.uuid, far[0])
+            channel.code, channel.variables["sip_invite_failure_status"] = far[1], str(far[1])
+            self.hang_up(channel.uuid, far[0])
+        elif channel.ready:
+            for one in (leg, channel):
+                one.answered = one.answered or self.clock()
+                self.tell("CHANNEL_ANSWER", one)
+            await channel.stirred_within(channel.talk * self.second)
+        self.hang_up(leg.uuid, channel.cause or 16)
+        if channel.ready and channel.variables.get("hangup_after_bridge") == "true":
+            self.hang_up(channel.uuid, 16)
+
+    def hang_up(self, uuid: str, cause: int) -> bool:
+        """End a channel with a Q.850 cause; False where there is none."""
+        channel = self.channels.pop(uuid, None)
+        if channel is None:
+            return False
+        channel.ended, channel.cause, channel.ended_at = True, cause, self.clock()
+        channel.stir()
+        self.let_go(channel)
+        self.tell("CHANNEL_HANGUP_COMPLETE", channel)
+        return True
+
+    # --- what is told of it
+
+    def stamp(self) -> dict[str, str]:
+        """What every event says."""
+        return {"Core-UUID": self.core, "Event-Date-Timestamp": str(int(self.clock() * 1e6))}
+
+    def tell(self, event: str, channel: Channel) -> None:
+        """An event about a channel."""
+        self.socket.fire(self.described(event, channel))
+
+    def described(self, event: str, channel: Channel) -> dict[str, str]:
+        """The headers of an event about a channel, as 1.11 has them, less those that nobody reads."""
+        up = "answered" if channel.answered else "ringing"
+        micros = {
+            name: str(int(at * 1e6))
+            for name, at in (("Created", channel.started), ("Answered", channel.answered),
+                             ("Hangup", channel.ended_at))
+        }  # fmt: skip
+        parent = channel.variables.get("originator", "")
+        headers = {
+            "Event-Name": event, **self.stamp(), "FreeSWITCH-Hostname": "fake",
+            "Channel-State": "CS_HANGUP" if channel.ended else "CS_EXECUTE", "Channel-Name": channel.name,
+            "Unique-ID": channel.uuid, "Call-Direction": channel.direction,
+            "Channel-Call-UUID": parent or channel.uuid, "Answer-State": "hangup" if channel.ended else up,
+            "Caller-Direction": channel.direction, "Caller-Caller-ID-Number": channel.caller,
+            "Caller-Orig-Caller-ID-Number": channel.caller, "Caller-Dialplan": "XML",
+            "Caller-Destination-Number": channel.destination, "Caller-Unique-ID": channel.uuid,
+            "Caller-Context": channel.context, "Caller-Channel-Name": channel.name,
+            **{f"Caller-Channel-{name}-Time": value for name, value in micros.items()},
+        }  # fmt: skip
+        if channel.ended:
+            headers["Hangup-Cause"] = NAME_OF.get(channel.cause, "NORMAL_CLEARING")
+        return {**headers, **{f"variable_{name}": value for name, value in channel.variables.items()}}
+
+    def dump(self, channel: Channel) -> str:
+        """What `uuid_dump` says, and `connect` on an outbound socket."""
+        return event_bytes(self.described("CHANNEL_DATA", channel)).decode()
+
+    def listing(self) -> str:
+        """What `show channels as json` says."""
+        rows: list[Mapping[str, Any]] = [
+            {
+                "uuid": one.uuid, "direction": one.direction, "created_epoch": str(int(one.started)),
+                "name": one.name, "state": "CS_EXECUTE", "cid_name": one.caller, "cid_num": one.caller,
+                "dest": one.destination, "dialplan": "XML", "context": one.context,
+                "accountcode": one.variables.get("accountcode", ""),
+                "callstate": "ACTIVE" if one.answered else "RINGING",
+                "call_uuid": one.variables.get("originator") or one.uuid,
+                "initial_dest": one.destination, "initial_context": one.context,
+            }
+            for one in self.channels.values()
+        ]  # fmt: skip
+        told: dict[str, Any] = {"row_count": len(rows)}
+        return json.dumps({**told, "rows": rows} if rows else told)

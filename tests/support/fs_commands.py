@@ -1,0 +1,166 @@
+"""The API commands of the fake FreeSWITCH, its mod_hash and its scheduler.
+
+In: a command and its arguments. Out: what 1.11 answers. One that is not known here is an error of the test.
+Written after its mod_commands, mod_hash and switch_scheduler.c.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from enforcer.wire.freeswitch_causes import CAUSES
+from tests.support import fs_dialplan
+
+if TYPE_CHECKING:
+    from tests.support.fake_freeswitch import Channel
+
+
+OWN_CAUSES = {"ORIGINATOR_CANCEL": 487, "SYSTEM_SHUTDOWN": 501, "ALLOTTED_TIMEOUT": 602}
+NUMBER_OF = {**CAUSES, **OWN_CAUSES}
+
+
+class Commands:
+    """What a client asks for, and `${name(arguments)}` of a dialplan."""
+
+    globals: dict[str, str]
+    channels: dict[str, Channel]
+    clock: Callable[[], float]
+    second: float
+    hang_up: Callable[[str, int], bool]
+    dump: Callable[[Channel], str]
+    listing: Callable[[], str]
+
+    def __init__(self) -> None:
+        self.hash: dict[str, str] = {}          # "realm_key" -> value
+        self.held: dict[str, set[str]] = {}     # `limit`: "realm_id" -> the channels that count
+        self.tasks: dict[int, asyncio.TimerHandle] = {}
+        self.groups: dict[int, str] = {}
+
+    @staticmethod
+    def set_variable(channel: Channel, pair: str) -> None:
+        """"name=value"; an empty value takes the variable away."""
+        name, _, value = pair.partition("=")
+        if value:
+            channel.variables[name] = value
+        else:
+            channel.variables.pop(name, None)
+
+    # --- the scheduler
+
+    def later(self, when: str, group: str, act: Callable[[], object]) -> int:
+        number = max(self.groups, default=0) + 1
+        loop = asyncio.get_running_loop()
+
+        def due() -> None:
+            self.tasks.pop(number, None)
+            act()
+
+        self.tasks[number] = loop.call_later(int(when.lstrip("+")) * self.second, due)
+        self.groups[number] = group
+        return number
+
+    def forget(self, group: str) -> int:
+        numbers = [number for number in self.tasks if self.groups[number] == group]
+        for number in numbers:
+            self.tasks.pop(number).cancel()
+        return len(numbers)
+
+    # --- API commands
+
+    def api(self, command: str, arguments: str) -> str:
+        """What a command answers. One that is not known here is an error of the test."""
+        return str(getattr(self, f"_api_{command}")(*([arguments] if arguments else [""])))
+
+    def _api_strepoch(self, _arguments: str) -> int:
+        return int(self.clock())
+
+    def _api_cond(self, arguments: str) -> str:
+        return fs_dialplan.cond(arguments)
+
+    def _api_hash(self, arguments: str) -> str:
+        """Cut at slashes as mod_hash does: a key with one would lose its second half."""
+        verb, realm, key, *value = arguments.split("/", 3)
+        name = f"{realm}_{key}"
+        if verb == "select":
+            return self.hash.get(name, "")
+        if verb == "insert":
+            self.hash[name] = value[0]
+            return "+OK\n"
+        assert verb == "delete", verb
+        return "+OK\n" if self.hash.pop(name, None) is not None else "-ERR Not found\n"
+
+    def _api_hash_dump(self, _arguments: str) -> str:
+        return "".join(f"D/{name}/{value}\n" for name, value in self.hash.items())
+
+    def _api_sched_api(self, arguments: str) -> str:
+        when, group, command = arguments.split(" ", 2)
+        name, _, rest = command.partition(" ")
+        return f"+OK Added: {self.later(when, group, lambda: self.api(name, rest))}\n"
+
+    def _api_sched_del(self, arguments: str) -> str:
+        return f"+OK Deleted: {self.forget(arguments)}\n"
+
+    def _api_sched_hangup(self, arguments: str) -> str:
+        when, uuid, *cause = arguments.split()
+        if uuid not in self.channels:
+            return "-ERR No such channel!\n"
+        self.later(when, uuid, lambda: self.hang_up(uuid, NUMBER_OF[(cause or ["ALLOTTED_TIMEOUT"])[0]]))
+        return "+OK\n"
+
+    def _api_uuid_transfer(self, arguments: str) -> str:
+        uuid, destination, _dialplan, context = arguments.split()
+        if (channel := self.channels.get(uuid)) is None:
+            return "-ERR No such channel!\n"
+        channel.transfer = (destination, context)
+        channel.stir()
+        return "+OK\n"
+
+    def _api_uuid_break(self, arguments: str) -> str:
+        if (channel := self.channels.get(arguments)) is None:
+            return "-ERR No such channel!\n"
+        channel.again = True
+        channel.stir()
+        return "+OK\n"
+
+    def _api_uuid_kill(self, arguments: str) -> str:
+        uuid, *cause = arguments.split()
+        killed = self.hang_up(uuid, NUMBER_OF[(cause or ["NORMAL_CLEARING"])[0]])
+        return "+OK\n" if killed else "-ERR No such channel!\n"
+
+    def _api_uuid_exists(self, arguments: str) -> str:
+        return "true" if arguments in self.channels else "false"
+
+    def _api_uuid_setvar_multi(self, arguments: str) -> str:
+        uuid, _, pairs = arguments.partition(" ")
+        if (channel := self.channels.get(uuid)) is None:
+            return "-ERR No such channel!\n"
+        for pair in pairs.split(";"):
+            self.set_variable(channel, pair)
+        return "+OK\n"
+
+    def _api_uuid_getvar(self, arguments: str) -> str:
+        uuid, name = arguments.split()
+        channel = self.channels.get(uuid)
+        return "-ERR No such channel!\n" if channel is None else channel.variables.get(name, "_undef_")
+
+    def _api_uuid_dump(self, arguments: str) -> str:
+        channel = self.channels.get(arguments.split()[0])
+        return "-ERR No such channel!\n" if channel is None else self.dump(channel)
+
+    def _api_show(self, arguments: str) -> str:
+        assert arguments == "channels as json", arguments
+        return self.listing()
+
+    def _api_limit_usage(self, arguments: str) -> int:
+        _backend, realm, what = arguments.split()
+        return len(self.held.get(f"{realm}_{what}", ()))
+
+    def _api_global_setvar(self, arguments: str) -> str:
+        name, _, value = arguments.partition("=")
+        self.globals[name] = value
+        return "+OK\n"
+
+    def _api_version(self, _arguments: str) -> str:
+        return "FreeSWITCH Version 1.11.3-dev~64bit (fake)\n"
