@@ -169,8 +169,8 @@ class EslLink:
 
     async def _serve(self, session: Session, known_before: list[str]) -> None:
         """Level first, then beat. Raises LinkError when the switch falls silent."""
-        await self._beat(session)
-        await self._catch_up(session, known_before)
+        unheard = await self._beat(session)
+        await self._catch_up(session, known_before, unheard)
         self._level = True
         listed: list[str] | None = self.book.known_legs()
         at = self.now()
@@ -189,21 +189,25 @@ class EslLink:
                     break
                 await asyncio.sleep(0)
 
-    async def _beat(self, session: Session) -> None:
-        """The heartbeat is in the switch's own time: its dialplan compares it with its own clock."""
+    async def _beat(self, session: Session) -> int:
+        """How many channels began since the last unheard of by us. The heartbeat is in the switch's own
+        time: its dialplan compares it with its own clock."""
         await self._pulse.beat(session, self._deadlines.pong)
         self.book.core = self._pulse.core
         if await self._store.beat(session, self.now(), self._deadlines.action) and self._level:
             log.warning("the switch has lost what we left there", switch=self._switch)
             await self._push(session, self._judge.everything(self._switch, self.now()))
+        return self._pulse.missed(await esl_level.channels_begun(session, self._deadlines.action))
 
-    async def _catch_up(self, session: Session, known_before: list[str]) -> None:
+    async def _catch_up(self, session: Session, known_before: list[str], unheard: int) -> None:
         """After every connect: which calls live, and all standing orders again (mod_hash is in memory: a
         switch that was restarted has lost it)."""
         lost_at = self._heard_at if self._heard_at is not None else self.now()
         missed = await self._read_calls(session, known_before, lost_at)
         live, gap = self.book.live_calls, round(self.now() - lost_at, 1)
         log.info("level with the switch", switch=self._switch, live=live, missed=missed, gap=gap)
+        if unheard:         # some of them may be in progress still, and are counted by now
+            log.warning("channels began unheard: import their CDRs", switch=self._switch, channels=unheard)
         if self._connects == 1:
             await esl_level.forget_brakes(session, self._deadlines.action)
         await self._push(session, self._judge.everything(self._switch, self.now()))

@@ -7,6 +7,7 @@ Refuses to know: orders, and when any of this is due.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterable
 
 import structlog
@@ -21,6 +22,7 @@ from enforcer.wire.freeswitch_status import DUMP, LISTING, Channel, channels, du
 
 log = structlog.get_logger("esl")
 
+_BEGUN = re.compile(r"^(\d{1,15}) session\(s\) since startup$", re.ASCII | re.MULTILINE)
 # Channels asked for at once, some 8 KB each. While they are written to us no event is.
 AT_ONCE = 50
 
@@ -54,6 +56,12 @@ class Store:
 async def listing(session: Session, within: float) -> list[Channel]:
     """All channels of the switch. Raises LinkError, and WireError where it is no list."""
     return channels((await session.ask(say.api(*LISTING), within=within)).text)
+
+
+async def channels_begun(session: Session, within: float) -> int | None:
+    """How many channels the switch has had since it started, None where it does not say."""
+    match = _BEGUN.search((await session.said(say.api("status"), within=within)).text)
+    return int(match[1]) if match else None
 
 
 async def dumps(

@@ -45,6 +45,8 @@ class Pulse:
         self.lag = 0.0              # s from the last event's own time until we had it
         self.restarts = 0
         self.core = ""              # the run of the switch that we knew
+        self._begun = 0             # channels that we heard begin
+        self._counted: tuple[int, int] | None = None    # so many by the switch's count, by ours
         self._switch = switch
         self._clock = clock
         self._clock_read = False
@@ -89,6 +91,7 @@ class Pulse:
             elif ours - self._late_since > CATCHING_UP:
                 session.close(f"events come {self.lag:.1f} s late: let go, so that they do not pile up there")
         if message.name != OURS:
+            self._begun += message.name == "CHANNEL_CREATE"
             return False
         if self._echo is not None and message.get(orders.BEAT_HEADER) == self._echo[0]:
             future = self._echo[1]
@@ -96,8 +99,20 @@ class Pulse:
                 future.set_result(message)
         return True
 
+    def missed(self, total: int | None) -> int:
+        """How many channels began since this was last asked that we never heard of; `total` is the switch's
+        own count, now. 0 where nobody knows: at first, after a restart, where the switch does not say.
+
+        Asked at every beat, so that a channel that never had an event is not taken for one of a gap.
+        """
+        before, self._counted = self._counted, None if total is None else (total, self._begun)
+        if total is None or before is None:
+            return 0
+        return max(0, total - before[0] - (self._begun - before[1]))
+
     def _known_run(self, core: str) -> None:
         if self.core and core != self.core:
             self.restarts += 1
+            self._counted = None
             log.warning("the switch was restarted", switch=self._switch)
         self.core = core

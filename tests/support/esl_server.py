@@ -32,6 +32,7 @@ class EslServer:
         self.now = 1000.0               # the switch's clock
         self.echoes = True              # what is sent as an event comes back
         self.hash: dict[str, str] = {}
+        self.sessions = 7               # channels that it has had since it started
         self.listing = '{"row_count":0}\n'
         self.dumps: dict[str, bytes] = {}
         self.overrides: dict[str, Callable[[str], bytes | None]] = {}     # by how a command begins
@@ -109,6 +110,9 @@ class EslServer:
     def _api(self, name: str, arguments: str) -> bytes:
         if name == "show":
             return self.listing.encode()
+        if name == "status":
+            said = "UP 0 years, 0 days, 0 hours, 1 minute, 5 seconds\nFreeSWITCH is ready\n"
+            return f"{said}{self.sessions} session(s) since startup\n0 session(s) - peak 4\n".encode()
         if name == "uuid_dump":
             return self.dumps.get(arguments, b"-ERR No such channel!\n")
         if name == "hash_dump":

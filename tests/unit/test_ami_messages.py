@@ -273,7 +273,8 @@ async def test_what_an_enforcer_before_us_closed_is_opened_unless_it_must_not(se
     judge.standing = [CloseMessages("globex")]
     async with linked(server, judge, beats):
         await server.received("DBDel", Key="closed/acme")
-    assert plan.there == {"messages-acme"}
+        assert plan.there == {"messages-acme"}
+    assert plan.there == {"messages-acme", "messages-globex"}      # who goes in good order opens all
 
 
 async def test_what_was_closed_stays_closed_over_a_lost_connection(server: AmiServer) -> None:
@@ -289,8 +290,8 @@ async def test_what_was_closed_stays_closed_over_a_lost_connection(server: AmiSe
             await beats.beat()
         await server.received("DBGetTree", 2)
         await server.received("DialplanExtensionRemove", 2)
-    assert plan.there == set()
-    assert "DialplanExtensionAdd" not in server.names()
+        assert plan.there == set()
+        assert "DialplanExtensionAdd" not in server.names()
 
 
 async def test_who_leaves_in_good_order_opens_what_only_a_rule_has_closed(server: AmiServer) -> None:

@@ -305,6 +305,19 @@ async def test_a_switch_that_answers_nothing_is_left(server: EslServer) -> None:
         assert session.lost.done()
 
 
+async def test_many_commands_are_waited_for_and_a_switch_that_leaves_some_is_left(server: EslServer) -> None:
+    async with session_to(server) as session:
+        for _ in range(300):
+            session.post(say.api("status"))
+        await session.settled(within=5)
+        assert len(session._row) == 0
+        server.overrides["api"] = lambda _command: None
+        session.post(say.api("status"))
+        with pytest.raises(LinkError, match="does not answer what we send"):
+            await session.settled(within=0.02)
+        assert session.lost.done()
+
+
 async def test_an_action_while_down_fails_at_once_and_is_never_replayed(server: EslServer) -> None:
     ticks = Ticks()
     async with linked(server, Judge(), ticks) as link:
@@ -637,6 +650,27 @@ async def test_a_call_that_began_as_we_connected_need_not_be_listed_yet(server: 
         await ticks.asleep()
         assert link.state().live_calls == 1
     assert [told.phase for told in judge.events] == [Phase.STARTED]
+
+
+async def test_what_nobody_heard_of_in_a_gap_is_told(
+    server: EslServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the switch's own count of channels; a restarted one begins to count anew."""
+    ticks, judge = Ticks(), Judge()
+    async with linked(server, judge, ticks):
+        for core, begun, heard, unheard in (("a", 7, 2, 0), ("a", 9, 0, 0), ("a", 14, 1, 5), ("b", 3, 0, 0)):
+            server.core, server.sessions = core, begun
+            await ticks.asleep()                    # level
+            told = capsys.readouterr().out
+            assert (f"channels={unheard}" in told) is bool(unheard), told
+            assert ("channels began unheard" in told) is bool(unheard)
+            for number in range(heard):
+                judge.told.clear()
+                server.say(created(server, f"{begun}-{number}"))
+                await judge.told.wait()
+            server.hang_up()
+            await ticks.asleep()                    # waiting to reconnect
+            ticks.wake()
 
 
 async def test_channels_that_are_news_are_asked_for_one_by_one(server: EslServer) -> None:
