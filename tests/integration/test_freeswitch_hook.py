@@ -395,8 +395,8 @@ async def test_fusionpbx_entries_reach_the_hook_in_a_context_of_their_own(
 ) -> None:
     """The substitution is the one of dialplan/README.md."""
     hook = (DIALPLAN / "freeswitch" / "enforcer.xml").read_text()
-    hook = re.sub(r'XML enforcer"', 'XML enforcer@local"', hook)
-    hook = re.sub(r'context name="enforcer"', 'context name="enforcer@local"', hook)
+    hook = re.sub(r'XML enforcer([a-z-]*)"', r'XML enforcer\1@local"', hook)
+    hook = re.sub(r'context name="enforcer([a-z-]*)"', r'context name="enforcer\1@local"', hook)
     entries = "".join((DIALPLAN / "fusionpbx" / f"{name}bound.xml").read_text() for name in ("in", "out"))
     route = r"""<extension name="route"><condition field="destination_number" expression="^(\d{11}|911)$">
       <action application="bridge" data="sofia/gateway/carrier/$1"/></condition></extension>"""
