@@ -125,7 +125,6 @@ class FakeFreeswitch(Applications):
         self.core = str(uuid.uuid4())
         self.channels: dict[str, Channel] = {}
         self.second, self.clock = second, clock
-        self.processed = 0
 
     async def __aenter__(self) -> Self:
         await self.socket.start()
@@ -187,7 +186,7 @@ class FakeFreeswitch(Applications):
             self.hang_up(channel.uuid, 16)
 
     def _created(self, channel: Channel) -> None:
-        self.processed += channel.direction == "inbound"
+        self.sessions += 1
         self.channels[channel.uuid] = channel
         self.tell("CHANNEL_CREATE", channel)
 

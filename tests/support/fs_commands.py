@@ -1,6 +1,6 @@
 """The API commands of the fake FreeSWITCH, its mod_hash and its scheduler.
 
-In: a command and its arguments. Out: what 1.11 answers. One that is not known here is an error of the test.
+In: a command and its arguments. Out: what 1.11 answers.
 Written after its mod_commands, mod_hash and switch_scheduler.c.
 """
 
@@ -37,6 +37,7 @@ class Commands:
         self.held: dict[str, set[str]] = {}     # `limit`: "realm_id" -> the channels that count
         self.tasks: dict[int, asyncio.TimerHandle] = {}
         self.groups: dict[int, str] = {}
+        self.sessions = 0                       # channels since the start
 
     @staticmethod
     def set_variable(channel: Channel, pair: str) -> None:
@@ -70,8 +71,9 @@ class Commands:
     # --- API commands
 
     def api(self, command: str, arguments: str) -> str:
-        """What a command answers. One that is not known here is an error of the test."""
-        return str(getattr(self, f"_api_{command}")(*([arguments] if arguments else [""])))
+        """What a command answers; one that is not known here is one that is not loaded."""
+        run = getattr(self, f"_api_{command}", None)
+        return f"-ERR {command} Command not found!\n" if run is None else str(run(arguments))
 
     def _api_strepoch(self, _arguments: str) -> int:
         return int(self.clock())
@@ -168,6 +170,16 @@ class Commands:
         name, _, value = arguments.partition("=")
         self.globals[name] = value
         return "+OK\n"
+
+    def _api_status(self, _arguments: str) -> str:
+        return (
+            "UP 0 years, 0 days, 0 hours, 5 minutes, 6 seconds, 387 milliseconds, 345 microseconds\n"
+            f"FreeSWITCH (Version 1.11.3-dev  64bit) is ready\n{self.sessions} session(s) since startup\n"
+            f"{len(self.channels)} session(s) - peak {self.sessions}, last 5min {self.sessions} \n"
+        )
+
+    def _api_module_exists(self, _arguments: str) -> str:
+        return "true"
 
     def _api_version(self, _arguments: str) -> str:
         return "FreeSWITCH Version 1.11.3-dev~64bit (fake)\n"
