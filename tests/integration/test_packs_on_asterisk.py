@@ -120,8 +120,11 @@ async def test_numbers_dialled_in_a_row_are_tagged_with_their_evidence(running, 
     outcome = await calls("scanner", *numbers, rate=4)      # no faster: `shared.cps` would hold them
     assert outcome.codes == {200: 40}
     tags = [invite.header("X-Enforcer-Tag") or "" for n in numbers for invite in far_end.invites(n)]
-    assert "harvesting.sequence.warning" in tags[-1]
-    assert not any("harvesting.sequence" in tag for tag in tags[:31])
+    tagged = ["harvesting.sequence.warning" in tag for tag in tags]
+    # Forty numbers have 39 neighbours, and 30 are fine; a busy machine lets a call overtake another.
+    assert tagged[-1]
+    assert sum(tagged) in (8, 9, 10)
+    assert not any(tagged[:25])
 
 
 async def test_one_number_again_and_again_is_tagged(running, calls, far_end) -> None:
