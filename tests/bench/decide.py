@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import gc
 from fractions import Fraction
+from pathlib import Path
 from time import perf_counter, perf_counter_ns
 
 from enforcer.domain.account import Account
@@ -17,10 +18,13 @@ from enforcer.domain.policy import Pack, Policy
 from enforcer.domain.rules import KINDS, Pace, Rule, RuleSpec, Step
 from enforcer.domain.usage import Tally
 from enforcer.ledger.books import Books
+from enforcer.packs import load
+from enforcer.wire.answer import SIP_CODES
 from tests.bench.report import Figure, at_least, at_most, percentile
 
 NOON = 1_795_000_000.0
 CALLS = 20_000
+POLICIES = Path(__file__).parents[2] / "policies"
 
 
 def policy() -> Policy:
@@ -44,10 +48,15 @@ def policy() -> Policy:
     return Policy(rules, [Pack("bench", "1")])
 
 
-def books(accounts: int, live: int) -> Books:
+def shipped() -> Policy:
+    """Both packs of this repository, as they are."""
+    return load([POLICIES / "ip2call.toml", POLICIES / "247voip.toml"], SIP_CODES)
+
+
+def books(accounts: int, live: int, rules: Policy | None = None) -> Books:
     """Books in which every account has called, and `live` calls are in progress on the first one."""
     found = Books(lambda _number: NumberClass.ORDINARY, lambda _call: None, lambda: NOON, lambda *_: Tally())
-    found.begin(policy(), (Account(f"a{n}", f"c{n % 1000}") for n in range(accounts)), float("-inf"))
+    found.begin(rules or policy(), (Account(f"a{n}", f"c{n % 1000}") for n in range(accounts)), float("-inf"))
     for n in range(accounts):
         found.seats(f"a{n}", NOON)
     for n in range(live):
@@ -62,9 +71,9 @@ def attempt(call: str, account: str, at: float) -> CallAttempt:
     )
 
 
-def timed(accounts: int, live: int) -> list[float]:
+def timed(accounts: int, live: int, rules: Policy | None = None) -> list[float]:
     """Microseconds of each of `CALLS` attempts, each on the next account."""
-    found = books(accounts, live)
+    found = books(accounts, live, rules)
     modes = Modes(default=Mode.BLOCK)
     known = found.account("a0")
     took: list[float] = []
@@ -103,4 +112,10 @@ def run() -> list[Figure]:
         where = f"{accounts:,} accounts, {live:,} live"
         figures.append(Figure(f"p50, {where}", percentile(took, 0.5), "us"))
         figures.append(at_most(f"p99, {where}", percentile(took, 0.99), "us", 100))
-    return figures
+    rules = shipped()
+    took = timed(1000, 0, rules)
+    where = f"1,000 accounts, both shipped packs ({len(rules.rules)} rules)"
+    return [
+        *figures, Figure(f"p50, {where}", percentile(took, 0.5), "us"),
+        at_most(f"p99, {where}", percentile(took, 0.99), "us", 100),
+    ]
