@@ -26,8 +26,9 @@ from enforcer.domain.call import CallEvent
 from enforcer.errors import LinkError, WireError
 from enforcer.switch.ami_level import Boots, clock_ahead, forget_brakes, select
 from enforcer.switch.ami_messages import MessageDesk
-from enforcer.switch.ami_session import Peer, Session, open_session, until_lost
+from enforcer.switch.ami_session import Peer, Session, open_session
 from enforcer.switch.link import Deadlines, Judge, LinkState, Soon
+from enforcer.switch.session import until_lost
 from enforcer.wire.ami import Message
 from enforcer.wire.ami_actions import FAMILY, Command, answer, command_for, heartbeat
 from enforcer.wire.answer import answer_line

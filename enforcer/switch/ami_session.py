@@ -14,19 +14,15 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-
-import structlog
+from functools import partial
 
 from enforcer.errors import LinkError, WireError
+from enforcer.switch.session import UNREAD, Connection, opened
 from enforcer.wire.ami import Decoder, Message, encode_action
 from enforcer.wire.asterisk import WANTED_EVENTS
 
-log = structlog.get_logger("ami")
-
 # Entries of a list that we ask for, and the event that closes it.
 LISTED = frozenset({"Status", "StatusComplete", "DBGetTreeResponse", "DBGetTreeComplete"})
-# Unread answers of ours. A switch that lets this much pile up (some 10,000 answers) reads nothing any more.
-MOST_UNSENT = 1 << 20
 MOST_ENTRIES = 200_000      # of one list: every channel of the largest switch we are built for, twice
 
 Headers = Iterable[tuple[str, str]]
@@ -57,20 +53,14 @@ class _Waiting:
         self.entries: list[Message] | None = [] if as_list else None
 
 
-class Session(asyncio.Protocol):
+class Session(Connection, asyncio.Protocol):
     """See the module. Made by `open_session`; `lost` is done when the connection is over."""
 
     def __init__(self, peer: Peer, on_event: OnEvent, clock: Callable[[], float]) -> None:
+        super().__init__(peer, clock)
         self.peer = peer
-        self.heard_at = clock()         # when the last byte came
-        self.faults = 0                 # events that our own code failed on
-        self.refused = 0                # posted actions that the switch answered with an error
         self.decoder = Decoder(WANTED_EVENTS | LISTED)
-        self.lost: asyncio.Future[LinkError] = asyncio.get_running_loop().create_future()
         self._on_event = on_event
-        self._clock = clock
-        self._greeted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._transport: asyncio.Transport | None = None
         self._waiting: dict[str, _Waiting] = {}
         self._serial = 0
         self._writable = asyncio.Event()
@@ -81,7 +71,7 @@ class Session(asyncio.Protocol):
     def post(self, name: str, headers: Headers = ()) -> None:
         """Send an action and wait for nothing. Raises LinkError where the connection is down, and
         WireError for a value that no header can carry."""
-        self._write(encode_action(name, headers))
+        self._open().write(encode_action(name, headers))
 
     async def ask(self, name: str, headers: Headers = (), *, within: float) -> Message:
         """Send an action; its response. Raises LinkError where the switch refuses it, does not answer
@@ -101,26 +91,9 @@ class Session(asyncio.Protocol):
             async with asyncio.timeout(within):
                 await self._writable.wait()
         except TimeoutError:
-            self.close("the switch does not read what we send")
+            self.close(UNREAD)
         if self.lost.done():
             raise LinkError(str(self.lost.result()))
-
-    def close(self, problem: str = "closed by us") -> None:
-        """End the connection; whatever waits fails with this problem."""
-        if not self.lost.done():
-            self.lost.set_result(LinkError(f"{self.peer}: {problem}"))
-        if self._transport is not None:
-            self._transport.abort()
-        self._fail_all()
-
-    async def leave(self, *, within: float) -> None:
-        """Say good-bye, and wait until the switch has closed the connection: it has done by then all that was
-        posted. (Whoever closes first, answers unread, resets the connection, and what the switch has not read
-        yet is lost.) One that takes longer than `within` seconds is not waited for."""
-        if self._transport is not None and not self.lost.done():
-            self.post("Logoff")
-            await asyncio.wait((self.lost,), timeout=within)
-            self.close()
 
     async def login(self) -> None:
         """Greeting, challenge, login. Raises LinkError, which never holds the secret.
@@ -142,7 +115,7 @@ class Session(asyncio.Protocol):
         waiting = _Waiting(name, asyncio.get_running_loop().create_future(), as_list)
         self._waiting[action_id] = waiting
         try:
-            self._write(data)
+            self._open().write(data)
             async with asyncio.timeout(within):
                 return await waiting.future
         except TimeoutError:
@@ -151,20 +124,7 @@ class Session(asyncio.Protocol):
             self._waiting.pop(action_id, None)
             waiting.future.cancel()
 
-    def _write(self, data: bytes) -> None:
-        transport = self._transport
-        if transport is None or self.lost.done():
-            raise LinkError(f"{self.peer}: not connected")
-        if transport.get_write_buffer_size() > MOST_UNSENT:
-            self.close("the switch does not read what we send")
-            raise LinkError(f"{self.peer}: the switch does not read what we send")
-        transport.write(data)
-
     # --- what asyncio calls
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
 
     def pause_writing(self) -> None:
         self._writable.clear()
@@ -187,14 +147,7 @@ class Session(asyncio.Protocol):
             elif message.name in LISTED:
                 self._entry(message)
             else:
-                try:
-                    self._on_event(self, message)
-                except Exception:
-                    self.faults += 1
-                    log.exception("an event could not be handled", peer=str(self.peer), message=repr(message))
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.close(f"connection lost: {exc}" if exc else "the switch closed the connection")
+                self._hand_over(partial(self._on_event, self, message), message)
 
     # --- what comes back
 
@@ -223,43 +176,21 @@ class Session(asyncio.Protocol):
         else:
             waiting.entries.append(message)
 
+    def _say_goodbye(self) -> None:
+        self.post("Logoff")
+
+    def _waiters(self) -> Iterable[asyncio.Future[list[Message]]]:
+        return [waiting.future for waiting in self._waiting.values()]
+
     def _fail_all(self) -> None:
         self._writable.set()
-        error = self.lost.result()
-        for waiting in self._waiting.values():
-            if not waiting.future.done():
-                waiting.future.set_exception(LinkError(str(error)))
-        if not self._greeted.done():
-            self._greeted.set_exception(LinkError(str(error)))
-            self._greeted.exception()       # looked at here: there may be nobody waiting for it
+        super()._fail_all()
 
 
 async def open_session(
     peer: Peer, on_event: OnEvent, clock: Callable[[], float], *, within: float
 ) -> Session:
     """Connect and log in, all of it `within` seconds. Raises LinkError naming peer and user."""
-    loop = asyncio.get_running_loop()
-    session: Session | None = None
-    try:
-        async with asyncio.timeout(within):
-            _transport, session = await loop.create_connection(
-                lambda: Session(peer, on_event, clock), peer.host, peer.port
-            )
-            await session.login()
-    except BaseException as problem:
-        if session is not None:
-            session.close("login failed")
-        if isinstance(problem, TimeoutError):
-            raise LinkError(f"{peer}: no login within {within:g} s") from None
-        if isinstance(problem, OSError):
-            raise LinkError(f"{peer}: {problem.strerror or problem}") from None
-        if isinstance(problem, WireError):
-            raise LinkError(f"{peer}: {problem}") from None
-        raise
-    return session
-
-
-async def until_lost(session: Session) -> None:
-    """Raises LinkError, with the reason, when the connection is over."""
-    await asyncio.wait((session.lost,))
-    raise session.lost.result()
+    return await opened(
+        lambda: Session(peer, on_event, clock), peer.host, peer.port, Session.login, peer=peer, within=within
+    )

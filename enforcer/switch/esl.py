@@ -28,8 +28,9 @@ from enforcer.domain.call import CallAttempt, CallEvent, Phase
 from enforcer.errors import LinkError, WireError
 from enforcer.switch import esl_level
 from enforcer.switch.esl_pulse import Pulse
-from enforcer.switch.esl_session import Peer, Session, open_session, until_lost
+from enforcer.switch.esl_session import Peer, Session, open_session
 from enforcer.switch.link import Deadlines, Judge, LinkState, Soon
+from enforcer.switch.session import until_lost
 from enforcer.wire import freeswitch_actions as orders
 from enforcer.wire.asterisk import SwitchNews
 from enforcer.wire.channel import Identity

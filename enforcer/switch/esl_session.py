@@ -19,22 +19,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-
-import structlog
+from functools import partial
 
 from enforcer.errors import LinkError, WireError
+from enforcer.switch.session import Connection, opened
 from enforcer.wire import esl_commands as say
 from enforcer.wire.esl import API, AUTH, DISCONNECT, EVENT, REJECTED, REPLY, Decoder, Message
 from enforcer.wire.freeswitch import WANTED_EVENTS
 from enforcer.wire.freeswitch_actions import BEAT
 
-log = structlog.get_logger("esl")
-
 OURS = "CUSTOM"                 # what an event of our own is called
-# Unread commands of ours. A switch that lets this much pile up (some 15,000 commands) reads nothing any more.
-MOST_UNSENT = 1 << 20
 MOST_UNANSWERED = 20_000
 MOST_DEADLINES = 5
 # Bytes read before others get a turn: some 15 events, less than a millisecond. (asyncio would read four times
@@ -68,23 +64,16 @@ class _Place:
         self.future = future
 
 
-class Session(asyncio.BufferedProtocol):
+class Session(Connection, asyncio.BufferedProtocol):
     """See the module. Made by `open_session`; `lost` is done when the connection is over."""
 
     def __init__(self, peer: Peer, on_event: OnEvent, clock: Callable[[], float]) -> None:
-        loop = asyncio.get_running_loop()
+        super().__init__(peer, clock)
         self.peer = peer
-        self.heard_at = clock()         # when the last byte came
-        self.faults = 0                 # events that our own code failed on
-        self.refused = 0                # posted commands that the switch answered with an error
         self.decoder = Decoder(WANTED_EVENTS | {OURS})
-        self.lost: asyncio.Future[LinkError] = loop.create_future()
         self._on_event = on_event
-        self._clock = clock
         self._piece = memoryview(bytearray(PIECE))
         self._reads = 0
-        self._greeted: asyncio.Future[None] = loop.create_future()
-        self._transport: asyncio.Transport | None = None
         self._row: deque[_Place] = deque()
         self._settled = asyncio.Event()     # everything is written and answered
         self._settled.set()
@@ -145,23 +134,6 @@ class Session(asyncio.BufferedProtocol):
         if self.lost.done():
             raise LinkError(str(self.lost.result()))
 
-    def close(self, problem: str = "closed by us") -> None:
-        """End the connection; whatever waits fails with this problem."""
-        if not self.lost.done():
-            self.lost.set_result(LinkError(f"{self.peer}: {problem}"))
-        if self._transport is not None:
-            self._transport.abort()
-        self._fail_all()
-
-    async def leave(self, *, within: float) -> None:
-        """Say good-bye, and wait until the switch has closed the connection: it has done by then all that was
-        posted. (Whoever closes first, answers unread, resets the connection, and what the switch has not read
-        yet is lost.) One that takes longer than `within` seconds is not waited for."""
-        if self._transport is not None and not self.lost.done():
-            self.post(say.leave())
-            await asyncio.wait((self.lost,), timeout=within)
-            self.close()
-
     async def login(self, *, within: float) -> None:
         """Greeting, password, subscription. Raises LinkError, which never holds the password."""
         await self._greeted
@@ -169,12 +141,7 @@ class Session(asyncio.BufferedProtocol):
         await self.ask(say.events(sorted(WANTED_EVENTS), [BEAT]), within=within)
 
     def _write(self, data: bytes, future: asyncio.Future[Message] | None) -> _Place:
-        transport = self._transport
-        if transport is None or self.lost.done():
-            raise LinkError(f"{self.peer}: not connected")
-        if transport.get_write_buffer_size() > MOST_UNSENT or len(self._row) >= MOST_UNANSWERED:
-            self.close("the switch does not read what we send")
-            raise LinkError(f"{self.peer}: the switch does not read what we send")
+        transport = self._open(full=len(self._row) >= MOST_UNANSWERED)
         place = _Place(data, future)
         self._row.append(place)
         self._settled.clear()
@@ -182,10 +149,6 @@ class Session(asyncio.BufferedProtocol):
         return place
 
     # --- what asyncio calls
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
 
     def get_buffer(self, sizehint: int) -> memoryview:
         return self._piece
@@ -201,19 +164,12 @@ class Session(asyncio.BufferedProtocol):
         except WireError as problem:
             self.close(f"not an event socket: {problem}")
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.close(f"connection lost: {exc}" if exc else "the switch closed the connection")
-
     # --- what comes back
 
     def _heard(self, message: Message) -> None:
         kind = message.kind
         if kind == EVENT:
-            try:
-                self._on_event(self, message)
-            except Exception:
-                self.faults += 1
-                log.exception("an event could not be handled", peer=str(self.peer), message=repr(message))
+            self._hand_over(partial(self._on_event, self, message), message)
         elif kind in (REPLY, API):
             self._answered(message)
         elif kind == AUTH:
@@ -238,15 +194,15 @@ class Session(asyncio.BufferedProtocol):
         elif not place.future.done():
             place.future.set_result(message)
 
+    def _say_goodbye(self) -> None:
+        self.post(say.leave())
+
+    def _waiters(self) -> Iterable[asyncio.Future[Message]]:
+        return self._waiting
+
     def _fail_all(self) -> None:
         self._settled.set()
-        error = self.lost.result()
-        for future in self._waiting:
-            if not future.done():
-                future.set_exception(LinkError(str(error)))
-        if not self._greeted.done():
-            self._greeted.set_exception(LinkError(str(error)))
-            self._greeted.exception()       # looked at here: there may be nobody waiting for it
+        super()._fail_all()
 
 
 def _refused(answer: Message) -> bool:
@@ -265,28 +221,7 @@ async def open_session(
     peer: Peer, on_event: OnEvent, clock: Callable[[], float], *, within: float
 ) -> Session:
     """Connect, log in and subscribe, all of it `within` seconds. Raises LinkError naming the peer."""
-    loop = asyncio.get_running_loop()
-    session: Session | None = None
-    try:
-        async with asyncio.timeout(within):
-            _transport, session = await loop.create_connection(
-                lambda: Session(peer, on_event, clock), peer.host, peer.port
-            )
-            await session.login(within=2 * within)
-    except BaseException as problem:
-        if session is not None:
-            session.close("login failed")
-        if isinstance(problem, TimeoutError):
-            raise LinkError(f"{peer}: no login within {within:g} s") from None
-        if isinstance(problem, OSError):
-            raise LinkError(f"{peer}: {problem.strerror or problem}") from None
-        if isinstance(problem, WireError):
-            raise LinkError(f"{peer}: {problem}") from None
-        raise
-    return session
-
-
-async def until_lost(session: Session) -> None:
-    """Raises LinkError, with the reason, when the connection is over."""
-    await asyncio.wait((session.lost,))
-    raise session.lost.result()
+    return await opened(
+        lambda: Session(peer, on_event, clock), peer.host, peer.port,
+        lambda session: session.login(within=2 * within), peer=peer, within=within,
+    )

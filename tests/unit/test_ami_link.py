@@ -25,7 +25,8 @@ from enforcer.domain.call import CallAttempt, CallEvent, Direction, Phase, Sourc
 from enforcer.domain.decision import Decision, Verdict
 from enforcer.errors import LinkError, WireError
 from enforcer.switch.ami import AmiLink, Deadlines
-from enforcer.switch.ami_session import MOST_UNSENT, Peer, Session, open_session
+from enforcer.switch.ami_session import Peer, Session, open_session
+from enforcer.switch.session import MOST_UNSENT
 from enforcer.wire.channel import Identity
 from tests.support.ami_server import SECRET, AmiServer, ami_server, response
 
