@@ -17,7 +17,9 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from dataclasses import replace
+from typing import Any
 
 import structlog
 
@@ -27,8 +29,8 @@ from enforcer.errors import LinkError, WireError
 from enforcer.switch.ami_level import Boots, clock_ahead, forget_brakes, select
 from enforcer.switch.ami_messages import MessageDesk
 from enforcer.switch.ami_session import Peer, Session, open_session
-from enforcer.switch.link import Deadlines, Judge, LinkState, Soon
-from enforcer.switch.session import until_lost
+from enforcer.switch.kept import BATCH, BEAT, KeptLink
+from enforcer.switch.link import Deadlines, Judge, LinkState
 from enforcer.wire.ami import Message
 from enforcer.wire.ami_actions import FAMILY, Command, answer, command_for, heartbeat
 from enforcer.wire.answer import answer_line
@@ -36,18 +38,14 @@ from enforcer.wire.asterisk import CallBook, Question, SwitchNews
 from enforcer.wire.asterisk_messages import is_message
 from enforcer.wire.asterisk_status import STATUS_HEADERS, resync
 from enforcer.wire.channel import Identity
+from enforcer.wire.legs import Legs
 
 __all__ = ["AmiLink", "Deadlines", "Judge", "LinkState", "Peer"]
 
 log = structlog.get_logger("ami")
 
-BEAT = 2.0                  # s between heartbeats; the dialplan takes 6 s without one for death (ENF_STALE)
-ROUNDS_A_BEAT = 10          # as long as there is something to write; questions are answered in between
-BATCH = 200                 # actions written before others get a turn: about 20 KB
-FAREWELL = 1.0              # s that we wait for the switch to do what was left to do when we go
 
-
-class AmiLink:
+class AmiLink(KeptLink[Session]):
     """See the module. `await link.run()` until cancelled; `link.act(...)` at any time.
 
     `messages` is how the contexts of accounts' text messages begin; None where none are asked about.
@@ -66,107 +64,48 @@ class AmiLink:
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
     ) -> None:
+        super().__init__(peer, identity.switch, judge, deadlines, clock, sleep, jitter)
         self.book = CallBook(identity)
         self._peer = peer
-        self._switch = identity.switch
-        self._judge = judge
-        self._deadlines = deadlines or Deadlines()
         self._messages: MessageDesk | None = None
         if messages is not None:
             self._messages = MessageDesk(self._switch, messages, judge, self._deadlines.action)
-        self.hurry = Soon(self._hurried)        # something has to be written before the next round
-        self._clock = clock
-        self._sleep = sleep
-        self._jitter = jitter
-        self._session: Session | None = None
-        self._heard_at: float | None = None     # on an earlier connection, the switch's time
         self._boots = Boots(self._switch)
         self._filtered = False
-        self._level = False
-        self._problem = "not connected yet"
         self._lag = self._offset = 0.0
-        self._connects = self._answers = self._malformed = 0
-        self._past_faults = self._past_refused = self._past_dropped = 0
+        self._answers = 0
 
-    def act(self, actions: Iterable[Action]) -> None:
-        """Do these on the switch now, without waiting. Raises LinkError at once while the link is down:
-        what is late may be wrong by then, and standing orders are pushed anyway on the next connect."""
-        if self._session is None:
-            raise LinkError(f"{self._peer}: {self._problem}")
-        self._do(self._session, actions)
+    @property
+    def _legs(self) -> Legs:
+        return self.book
 
-    def now(self) -> float:
-        """The switch's time, as far as we know its clock. Unix seconds."""
-        return self._clock() + self._offset
+    @property
+    def _ahead(self) -> float:
+        return self._offset
 
     def state(self) -> LinkState:
         """The link in numbers."""
-        session = self._session
-        return LinkState(
-            connected=session is not None,
-            level=self._level,
-            problem=self._problem,
-            lag=self._lag,
-            clock_offset=self._offset,
-            connects=self._connects,
-            restarts=self._boots.restarts,
-            live_calls=self.book.live_calls,
-            answers=self._answers + (self._messages.answers if self._messages else 0),
-            malformed=self._malformed,
-            faults=self._past_faults + (session.faults if session else 0),
-            refused_actions=self._past_refused + (session.refused if session else 0),
-            unwanted_events=self._past_dropped + (session.decoder.events_dropped if session else 0),
-            evicted=self.book.evicted,
+        answers = self._answers + (self._messages.answers if self._messages else 0)
+        return replace(
+            super().state(), lag=self._lag, clock_offset=self._offset, restarts=self._boots.restarts,
+            answers=answers,
         )
 
-    async def run(self) -> None:
-        """Keep the link up until cancelled."""
-        failures = 0
-        while True:
-            try:
-                await self._once()
-            except (LinkError, WireError) as problem:
-                failures = 0 if self._level else failures + 1
-                self._problem = str(problem)
-                log.warning("link down", switch=self._switch, problem=str(problem))
-            self._level = False
-            await self._sleep(self._deadlines.pause(failures, self._jitter()))
+    async def _connect(self) -> Session:
+        session = await open_session(self._peer, self._happened, self._clock, within=self._deadlines.login)
+        self._filtered = False
+        return session
 
-    async def _once(self) -> None:
-        """One connection, from its login to its end. Raises LinkError with the reason."""
-        session = await open_session(
-            self._peer, self._happened, self._clock, within=self._deadlines.login
-        )
-        self._session, self._problem, self._filtered = session, "", False
-        self._connects += 1
-        log.info("link up", switch=self._switch, peer=str(self._peer))
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._serve(session), name=f"ami {self._switch}: serve")
-                tasks.create_task(until_lost(session), name=f"ami {self._switch}: watch")
-                if self._messages is not None:
-                    tasks.create_task(self._messages.run(session), name=f"ami {self._switch}: messages")
-        except ExceptionGroup as group:
-            expected, others = group.split((LinkError, WireError))
-            if others is not None:          # a bug of ours: worth a new connection, not a dead enforcer
-                self._past_faults += 1
-                log.error("the link failed by our own fault", switch=self._switch, exc_info=others)
-            reason = (expected or group).exceptions[0]
-            raise LinkError(str(reason) or repr(reason)) from None
-        except asyncio.CancelledError:
-            # Nobody shall wait for us: without a heartbeat the dialplan asks no more.
-            farewell: list[Command] = [("DBDel", (("Family", FAMILY), ("Key", "hb")))]
-            for command in farewell + (self._messages.leaving() if self._messages else []):
-                self._send(session, command)
-            await session.leave(within=FAREWELL)
-            raise
-        finally:
-            self._session = None
-            self._heard_at = session.heard_at + self._offset
-            self._past_faults += session.faults
-            self._past_refused += session.refused
-            self._past_dropped += session.decoder.events_dropped
-            session.close()
+    def _jobs(self, session: Session) -> dict[str, Coroutine[Any, Any, None]]:
+        jobs = {"serve": self._serve(session)}
+        if self._messages is not None:
+            jobs["messages"] = self._messages.run(session)
+        return jobs
+
+    def _part(self, session: Session) -> None:
+        farewell: list[Command] = [("DBDel", (("Family", FAMILY), ("Key", "hb")))]
+        for command in farewell + (self._messages.leaving() if self._messages else []):
+            self._send(session, command)
 
     async def _serve(self, session: Session) -> None:
         """Level first, then beat. Raises LinkError when the switch falls silent."""
@@ -180,13 +119,8 @@ class AmiLink:
             await self._beat(session)
             if self._messages is not None:
                 self._messages.beat()
-            for _ in range(ROUNDS_A_BEAT):
-                due = self._due(self._judge.round)
-                await self._push(session, due)
-                if not due:
-                    break
-                await asyncio.sleep(0)
-            if session.decoder.events_dropped and not self._filtered:
+            await self._rounds(session)
+            if session.events_dropped and not self._filtered:
                 self._filtered = True
                 select(session, self._switch)
 
@@ -231,15 +165,6 @@ class AmiLink:
         if self._messages is not None:
             self._messages.begin()
 
-    def _due(self, ask: Callable[[str, float], list[Action]]) -> list[Action]:
-        """What is due now. A bug in there must not cost us the link, by which calls are answered."""
-        try:
-            return ask(self._switch, self.now())
-        except Exception:
-            self._past_faults += 1
-            log.exception("a round failed", switch=self._switch)
-            return []
-
     async def _push(self, session: Session, actions: list[Action]) -> None:
         """Many actions, a batch at a time, so that questions are answered in between."""
         for start in range(0, len(actions), BATCH):
@@ -273,10 +198,6 @@ class AmiLink:
                     self._do(session, actions)
             elif fact is SwitchNews.SHUTDOWN:
                 log.warning("the switch is shutting down", switch=self._switch)
-
-    def _hurried(self) -> None:
-        if self._session is not None:
-            self._do(self._session, self._due(self._judge.urgent))
 
     def _do(self, session: Session, actions: Iterable[Action]) -> None:
         for action in actions:

@@ -66,6 +66,11 @@ class Session(Connection, asyncio.Protocol):
         self._writable = asyncio.Event()
         self._writable.set()
 
+    @property
+    def events_dropped(self) -> int:
+        """Events that the switch sent although nobody reads them."""
+        return self.decoder.events_dropped
+
     # --- what we send
 
     def post(self, name: str, headers: Headers = ()) -> None:

@@ -19,7 +19,9 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from dataclasses import replace
+from typing import Any
 
 import structlog
 
@@ -29,26 +31,22 @@ from enforcer.errors import LinkError, WireError
 from enforcer.switch import esl_level
 from enforcer.switch.esl_pulse import Pulse
 from enforcer.switch.esl_session import Peer, Session, open_session
-from enforcer.switch.link import Deadlines, Judge, LinkState, Soon
-from enforcer.switch.session import until_lost
+from enforcer.switch.kept import BATCH, BEAT, KeptLink
+from enforcer.switch.link import Deadlines, Judge, LinkState
 from enforcer.wire import freeswitch_actions as orders
 from enforcer.wire.asterisk import SwitchNews
 from enforcer.wire.channel import Identity
 from enforcer.wire.esl import Message
 from enforcer.wire.freeswitch import CallBook
 from enforcer.wire.freeswitch_status import resync
+from enforcer.wire.legs import Legs
 
 __all__ = ["Deadlines", "EslLink", "Peer"]
 
 log = structlog.get_logger("esl")
 
-BEAT = 2.0                  # s between heartbeats; one counts for 6 s
-ROUNDS_A_BEAT = 10          # as long as there is something to write; events are read in between
-FAREWELL = 1.0              # s that we wait for the switch to do what was left to do when we go
-BATCH = 200                 # commands written before others get a turn: about 15 KB
 
-
-class EslLink:
+class EslLink(KeptLink[Session]):
     """See the module. `await link.run()` until cancelled; `link.act(...)` at any time.
 
     `clock` is Unix seconds; `sleep` and `jitter` (0 to 1) are given so that tests wait for nothing.
@@ -65,31 +63,17 @@ class EslLink:
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
     ) -> None:
+        super().__init__(peer, identity.switch, judge, deadlines, clock, sleep, jitter)
         self.book = CallBook(identity)
         self._peer = peer
-        self._switch = identity.switch
-        self._judge = judge
-        self._deadlines = deadlines or Deadlines()
-        self.hurry = Soon(self._hurried)        # something has to be written before the next round
-        self._clock = clock
         self._pulse = Pulse(identity.switch, clock)
         self._store = esl_level.Store(identity.switch)
-        self._sleep = sleep
-        self._jitter = jitter
-        self._session: Session | None = None
-        self._heard_at: float | None = None     # on an earlier connection, the switch's time
-        self._level = False
-        self._problem = "not connected yet"
+        self._known_before: list[str] = []      # channels that we knew before this connection
         self._nameless: set[str] = set()        # calls in progress whose account is not known yet
-        self._connects = self._malformed = 0
-        self._past_faults = self._past_refused = self._past_dropped = 0
 
-    def act(self, actions: Iterable[Action]) -> None:
-        """Do these on the switch now, without waiting. Raises LinkError at once while the link is down:
-        what is late may be wrong by then, and standing orders are pushed anyway on the next connect."""
-        if self._session is None:
-            raise LinkError(f"{self._peer}: {self._problem}")
-        self._do(self._session, actions)
+    @property
+    def _legs(self) -> Legs:
+        return self.book
 
     def asked(self, attempt: CallAttempt) -> None:
         """A door was asked about this call: if it is ours, that names its account, and perhaps its leader."""
@@ -100,78 +84,38 @@ class EslLink:
             if isinstance(fact, CallEvent):
                 self._judge.observe(fact)
 
-    def now(self) -> float:
-        """The switch's time, as far as we know its clock. Unix seconds."""
-        return self._clock() + self._pulse.offset
+    @property
+    def _ahead(self) -> float:
+        return self._pulse.offset
 
     def state(self) -> LinkState:
         """The link in numbers."""
-        session = self._session
-        return LinkState(
-            connected=session is not None, level=self._level,
-            problem=self._problem or self._store.problem,
-            lag=self._pulse.lag, clock_offset=self._pulse.offset,
-            connects=self._connects,
-            restarts=self._pulse.restarts, live_calls=self.book.live_calls,
-            answers=0,
-            malformed=self._malformed,
-            faults=self._past_faults + (session.faults if session else 0),
-            refused_actions=self._past_refused + (session.refused if session else 0),
-            unwanted_events=self._past_dropped + (session.decoder.events_dropped if session else 0),
-            evicted=self.book.evicted,
+        pulse = self._pulse
+        return replace(
+            super().state(), problem=self._problem or self._store.problem, lag=pulse.lag,
+            clock_offset=pulse.offset, restarts=pulse.restarts,
         )
 
-    async def run(self) -> None:
-        """Keep the link up until cancelled."""
-        failures = 0
-        while True:
-            try:
-                await self._once()
-            except (LinkError, WireError) as problem:
-                # Who is too slow for this switch shall not come back at once, again and again.
-                failures = 0 if self._level and not self._pulse.late else failures + 1
-                self._problem = str(problem)
-                log.warning("link down", switch=self._switch, problem=str(problem))
-            self._level = False
-            await self._sleep(self._deadlines.pause(failures, self._jitter()))
+    def _well(self) -> bool:
+        """Who is too slow for this switch shall not come back at once, again and again."""
+        return self._level and not self._pulse.late
 
-    async def _once(self) -> None:
-        """One connection, from its login to its end. Raises LinkError with the reason."""
+    async def _connect(self) -> Session:
         self._pulse.begin()
         # What began while we connect is told by its event, and need not be listed yet.
-        known_before = self.book.known_legs()
-        session = await open_session(self._peer, self._happened, self._clock, within=self._deadlines.login)
-        self._session, self._problem = session, ""
-        self._connects += 1
-        log.info("link up", switch=self._switch, peer=str(self._peer))
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._serve(session, known_before), name=f"esl {self._switch}: serve")
-                tasks.create_task(until_lost(session), name=f"esl {self._switch}: watch")
-        except ExceptionGroup as group:
-            expected, others = group.split((LinkError, WireError))
-            if others is not None:          # a bug of ours: worth a new connection, not a dead enforcer
-                self._past_faults += 1
-                log.error("the link failed by our own fault", switch=self._switch, exc_info=others)
-            reason = (expected or group).exceptions[0]
-            raise LinkError(str(reason) or repr(reason)) from None
-        except asyncio.CancelledError:
-            # Nobody shall wait for us: without a heartbeat the dialplan asks no more.
-            self._send(session, orders.farewell())
-            await session.leave(within=FAREWELL)
-            raise
-        finally:
-            self._session = None
-            self._heard_at = session.heard_at + self._pulse.offset
-            self._past_faults += session.faults
-            self._past_refused += session.refused
-            self._past_dropped += session.decoder.events_dropped
-            session.close()
+        self._known_before = self.book.known_legs()
+        return await open_session(self._peer, self._happened, self._clock, within=self._deadlines.login)
 
-    async def _serve(self, session: Session, known_before: list[str]) -> None:
+    def _jobs(self, session: Session) -> dict[str, Coroutine[Any, Any, None]]:
+        return {"serve": self._serve(session)}
+
+    def _part(self, session: Session) -> None:
+        self._send(session, orders.farewell())
+
+    async def _serve(self, session: Session) -> None:
         """Level first, then beat. Raises LinkError when the switch falls silent."""
         unheard = await self._beat(session)
-        await self._catch_up(session, known_before, unheard)
+        await self._catch_up(session, self._known_before, unheard)
         self._level = True
         listed: list[str] | None = self.book.known_legs()
         at = self.now()
@@ -183,12 +127,7 @@ class EslLink:
                 # may have been in there still, and nobody will tell us its end.
                 await self._read_calls(session, listed, at)
                 listed = None
-            for _ in range(ROUNDS_A_BEAT):
-                due = self._due(self._judge.round)
-                await self._push(session, due)
-                if not due:
-                    break
-                await asyncio.sleep(0)
+            await self._rounds(session)
 
     async def _beat(self, session: Session) -> int:
         """How many channels began since the last unheard of by us. The heartbeat is in the switch's own
@@ -222,15 +161,6 @@ class EslLink:
         for event in missed:
             self._do(session, self._observed(event))
         return len(missed)
-
-    def _due(self, ask: Callable[[str, float], list[Action]]) -> list[Action]:
-        """What is due now. A bug in there must not cost us the link."""
-        try:
-            return ask(self._switch, self.now())
-        except Exception:
-            self._past_faults += 1
-            log.exception("a round failed", switch=self._switch)
-            return []
 
     async def _push(self, session: Session, actions: list[Action]) -> None:
         """Many actions, a batch at a time: while the switch carries commands out it sends us no events."""
@@ -271,10 +201,6 @@ class EslLink:
             if account:
                 actions = actions + self._judge.named(fact)
         return actions
-
-    def _hurried(self) -> None:
-        if self._session is not None:
-            self._do(self._session, self._due(self._judge.urgent))
 
     def _do(self, session: Session, actions: Iterable[Action]) -> None:
         for action in actions:

@@ -79,6 +79,11 @@ class Session(Connection, asyncio.BufferedProtocol):
         self._settled.set()
         self._waiting: set[asyncio.Future[Message]] = set()
 
+    @property
+    def events_dropped(self) -> int:
+        """Events that the switch sent although nobody reads them."""
+        return self.decoder.events_dropped
+
     # --- what we send
 
     def post(self, data: bytes) -> None:

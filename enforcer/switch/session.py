@@ -54,6 +54,11 @@ class Connection(asyncio.BaseProtocol):
 
     # --- what each protocol does in its own way
 
+    @property
+    def events_dropped(self) -> int:
+        """Events that the switch sent although nobody reads them."""
+        raise NotImplementedError
+
     def _say_goodbye(self) -> None:
         """Post what makes the switch close the connection."""
         raise NotImplementedError
