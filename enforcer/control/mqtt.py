@@ -15,7 +15,7 @@ import asyncio
 import contextlib
 import json
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
 from secrets import token_hex
 from typing import Any
@@ -86,6 +86,9 @@ class Mqtt:
             try:
                 await self._connected()
             except (aiomqtt.MqttError, OSError, TimeoutError) as problem:
+                leaving = asyncio.current_task()
+                if leaving is not None and leaving.cancelling():    # it ended no connection: it let go of one
+                    raise asyncio.CancelledError from None
                 failures = 0 if self._clock() - began > LONGEST_RETRY else failures + 1
                 words = _words(problem)
                 if words != told:           # the same trouble again and again is told once
@@ -98,14 +101,14 @@ class Mqtt:
     async def _connected(self) -> None:
         five = self._settings.protocol == "5"
         topics = self.topics
-        async with aiomqtt.Client(
+        async with _whole(aiomqtt.Client(
             self._broker.host, self._broker.port, username=self._broker.username or None,
             password=self._secret or None, identifier=f"enforcer-{self._site}-{token_hex(3)}",
             protocol=aiomqtt.ProtocolVersion.V5 if five else aiomqtt.ProtocolVersion.V311,
-            will=aiomqtt.Will(topics.status, "offline", 1, True), keepalive=KEEPALIVE, timeout=10,
+            will=aiomqtt.Will(topics.status, "offline", 1, True), keepalive=KEEPALIVE, timeout=5,
             max_queued_incoming_messages=1000, max_queued_outgoing_messages=2000,
             properties=_limits() if five else None, tls_context=self._tls,
-        ) as client:
+        )) as client:
             with self._feed.subscribed() as subscriber:
                 if not self._compared and self._settings.orders:
                     await self._compare(client)
@@ -255,6 +258,24 @@ class Mqtt:
                    said=ack.said)
 
 
+@contextlib.asynccontextmanager
+async def _whole(client: aiomqtt.Client) -> AsyncIterator[aiomqtt.Client]:
+    """The client, connected. One that is cancelled while it connects leaves a reader in the event loop that
+    never rests: so it connects, or fails, in any case."""
+    entering = asyncio.ensure_future(client.__aenter__())
+    try:
+        await asyncio.shield(entering)
+    except asyncio.CancelledError:
+        with contextlib.suppress(aiomqtt.MqttError):
+            await entering
+            await client.__aexit__(None, None, None)
+        raise
+    try:
+        yield client
+    finally:
+        await client.__aexit__(None, None, None)
+
+
 def _tls(settings: MqttSettings) -> ssl.SSLContext | None:
     """Raises BadInput where the file that vouches for the broker cannot be used."""
     if not settings.broker.tls:
@@ -276,6 +297,4 @@ def _limits() -> Properties:
 
 
 def _words(problem: BaseException) -> str:
-    if isinstance(problem, TimeoutError):
-        return "it did not answer in time"
-    return str(problem) or type(problem).__name__
+    return str(problem) or "it did not answer in time"

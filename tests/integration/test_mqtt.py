@@ -17,12 +17,14 @@ from paho.mqtt.properties import Properties
 from prometheus_client import CollectorRegistry
 
 from enforcer import app, settings
+from enforcer.control.requests import MODELS
 from enforcer.domain.call import CallAttempt, Direction
 from enforcer.domain.decision import Verdict
 from enforcer.domain.mode import Mode, ModeSetting
 from enforcer.telemetry import Telemetry
 from lab.process import run_apart
 from lab.provision import LabUnavailable, Provisioned, provision
+from tests.support import asyncapi
 from tests.support.broker import Broker
 from tests.support.house import House
 
@@ -132,6 +134,8 @@ class Ear:
                 assert isinstance(message.payload, bytes)
                 topic, payload = str(message.topic), message.payload.decode()
                 self.heard.append((topic, payload))
+                if not topic.endswith(("/set", "/order")):
+                    assert asyncapi.problems(topic, payload) == []
                 if fits(topic, payload):
                     return payload
                 self.unused.append((topic, payload))
@@ -256,9 +260,9 @@ async def test_the_answer_comes_where_whoever_asks_wants_it(control: Open, ear: 
     async with ear() as someone, control():
         await someone.online()
         properties = Properties(PacketTypes.PUBLISH)
-        properties.ResponseTopic, properties.CorrelationData = "elsewhere/answers", b"7"
+        properties.ResponseTopic, properties.CorrelationData = "enforcer/elsewhere/reply", b"7"
         await someone.client.publish(f"{BASE}/mode/set", "tag", 1, properties=properties)
-        payload = await someone.until(lambda topic, payload: topic == "elsewhere/answers")
+        payload = await someone.until(lambda topic, payload: topic == "enforcer/elsewhere/reply")
         assert json.loads(payload)["accepted"]
         properties.ResponseTopic = f"{BASE}/mode/set"       # never where it would be taken for an order
         await someone.client.publish(f"{BASE}/mode/set", "tag", 1, properties=properties)
@@ -294,7 +298,7 @@ async def test_a_retained_order_is_refused_and_never_carried_out_at_the_next_sta
 async def test_a_mode_that_ends_by_itself_is_told_and_its_topic_emptied(control: Open, ear: Hear) -> None:
     async with ear() as someone, control():
         await someone.online()
-        await someone.order("account/acme/mode/set", {"mode": "block", "for": "1s"})
+        await someone.order("account/acme/mode/set", {"mode": "block", "for": "3s"})
         await someone.on("account/acme/mode", mode="block")
         await someone.until(lambda topic, payload: (topic, payload) == (f"{BASE}/account/acme/mode", ""))
 
@@ -360,3 +364,11 @@ async def test_a_wrong_password_is_one_line_and_tried_again(
         assert "ot authori" in fault["problem"].lower() or "bad user" in fault["problem"].lower()
         assert "wrong" not in json.dumps(list(enforcer.house.room.faults))
 
+
+
+def test_the_document_names_every_order_and_every_key_of_a_mode() -> None:
+    schemas = asyncapi.document()["components"]["schemas"]
+    assert schemas["anyOrder"]["properties"]["do"]["enum"] == list(MODELS)
+    assert asyncapi.problems(f"{BASE}/mode", '{"mode": "tag"}') != []
+    assert asyncapi.problems(f"{BASE}/mode", '"tag"') != []
+    assert asyncapi.problems(f"{BASE}/elsewhere", "{}") == [f"no channel has the topic {BASE}/elsewhere"]

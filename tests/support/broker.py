@@ -23,7 +23,6 @@ topic read #
 user ann
 topic read #
 topic write enforcer/lab/#
-topic write elsewhere/#
 pattern write enforcer/+/by/%u/#
 """
 
