@@ -80,7 +80,7 @@ async def test_a_freeswitch_is_started_on_ports_of_its_own_and_is_gone_with_its_
 
 
 async def test_one_that_ends_at_once_is_told_with_its_last_words(program: Path) -> None:
-    program.write_text("#!/bin/sh\necho 'Cannot open the configuration' >&2; exit 3\n")
+    program.write_text("#!/bin/sh\necho 'Cannot open the configuration' >&2; exit 3\n")  # noqa: ASYNC240
     with pytest.raises(LabFailed, match="ended with 3:\nCannot open the configuration"):
         async with Freeswitch(program):
             pass
