@@ -233,7 +233,7 @@ def _command(binary: Path, directory: Path) -> list[str]:
     where = [word for name in OWN for word in (f"-{name}", str(directory / name))]
     modules = [one for one in (_beside(binary, "lib/freeswitch/mod"), _beside(binary, "mod")) if one]
     given = ["-mod", str(modules[0])] if modules else []
-    return [str(binary), "-nf", "-nc", "-np", "-nonat", "-conf", str(CONFIGURATION), *where, *given]
+    return [str(binary), "-nf", "-nc", "-np", "-nonat", "-nocal", "-conf", str(CONFIGURATION), *where, *given]
 
 
 def _libraries(binary: Path) -> dict[str, str]:
