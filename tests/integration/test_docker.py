@@ -168,7 +168,10 @@ def test_a_name_nobody_gives_stops_the_container_and_is_named(tmp_path: Path) ->
     assert f"@{NAMES[0]}@" in told.stderr
 
 
-@pytest.mark.parametrize("secret", ["", "short", "sixteen letters x", "evil0123456789\nread=all", "$${x}0123456789"])
+REFUSED = ["", "short", "sixteen letters x", "evil0123456789ab\nx", "$${x}0123456789abcd"]
+
+
+@pytest.mark.parametrize("secret", REFUSED)
 def test_a_secret_that_could_spoil_the_event_socket_is_refused(secret: str) -> None:
     told = run("sh", DOCKER / "freeswitch" / "start", ENFORCER_ESL_SECRET=secret, FREESWITCH_BIN="/bin/true")
     assert told.returncode == 2
