@@ -8,6 +8,7 @@ Refuses to know who calls and who enforces, and where a FreeSWITCH comes from: n
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import secrets
 import shutil
@@ -88,7 +89,7 @@ class Freeswitch:
         self._binary = binary
         self.directory = Path(tempfile.mkdtemp(prefix="lab-freeswitch-"))
         self.sip_port, self.trunk_port = _free(BOTH), _free(BOTH)
-        self.esl_port = free_port(socket.SOCK_STREAM)
+        self.esl_port = _free(BOTH[1:])
         self.carrier_port = free_port()
         """Where the trunk's far end is expected: start a `lab.sipp.Callee` there."""
         self.phones_port = free_port()
@@ -215,16 +216,16 @@ class Freeswitch:
 
 
 def _free(kinds: Sequence[socket.SocketKind]) -> int:
-    """A loopback port that is free for each of these kinds: SIP is UDP and TCP on one port."""
+    """A loopback port that is free for each of these kinds: SIP is UDP and TCP on one port.
+
+    Below the kernel's range of ephemeral ports: FreeSWITCH takes it some seconds from now, and gives up for
+    good where a client of somebody's has got it by then (seen on a busy machine).
+    """
     while True:
-        port = free_port(kinds[0])
-        for kind in kinds[1:]:
-            with socket.socket(socket.AF_INET, kind) as probe:
-                try:
-                    probe.bind(("127.0.0.1", port))
-                except OSError:
-                    break
-        else:
+        port = 10_000 + secrets.randbelow(10_000)
+        with contextlib.ExitStack() as held, contextlib.suppress(OSError):
+            for kind in kinds:
+                held.enter_context(socket.socket(socket.AF_INET, kind)).bind(("127.0.0.1", port))
             return port
 
 
