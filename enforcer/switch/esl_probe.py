@@ -86,6 +86,8 @@ async def _checks(
     yield await _heartbeat(subject, session, pulse, within)
     if not switch.listener_only:
         yield await _hook(subject, session, within)
+    if switch.messages:
+        yield await _messages(subject, session, within)
 
 
 async def _locks(subject: str, session: Session, switch: SwitchSettings, within: float) -> Finding:
@@ -138,6 +140,15 @@ async def _hook(subject: str, session: Session, within: float) -> Finding:
         words = f"no context {HOOK} in the dialplan that it shows: does anything ask us?"
         return Finding(subject, Grade.WARNING, words, "dialplan/README.md; then `reloadxml`")
     return Finding(subject, Grade.OK, f"hook present: context {HOOK}")
+
+
+async def _messages(subject: str, session: Session, within: float) -> Finding:
+    """Whether text messages have a chat plan at all."""
+    loaded = (await session.ask(say.api("module_exists", "mod_sms"), within=within)).text
+    if loaded.strip() != "true":
+        return Finding(subject, Grade.FAILED, "mod_sms is not loaded: text messages pass without a chat plan",
+                       "name it in modules.conf.xml; `load mod_sms` loads it now")
+    return Finding(subject, Grade.OK, "text messages have a chat plan: mod_sms is loaded")
 
 
 def _plain(text: str) -> str:

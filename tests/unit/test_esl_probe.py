@@ -146,3 +146,14 @@ async def test_the_password_that_every_freeswitch_has_is_worth_a_look(
     monkeypatch.setenv("ENFORCER_TEST_SECRET", "ClueCon")
     server.password = "ClueCon"
     assert any("every FreeSWITCH has" in word for word in only(await findings(switch), Grade.WARNING))
+
+
+async def test_switch_that_asks_about_messages_needs_a_chat_plan(
+    server: EslServer, switch: SwitchSettings
+) -> None:
+    server.hash["hb"] = str(int(time.time()) + 6)
+    asking = switch.model_copy(update={"messages": True})
+    assert "text messages have a chat plan: mod_sms is loaded" in only(await findings(asking), Grade.OK)
+    says(server, "api module_exists mod_sms", b"false")
+    words = "mod_sms is not loaded: text messages pass without a chat plan"
+    assert only(await findings(asking), Grade.FAILED) == [words]
