@@ -78,6 +78,7 @@ class MessageDesk:
         # Whether people stopped it, and until when it is written.
         self._closed: dict[str, tuple[bool, int]] = {}
         self._late: asyncio.Queue[_Held] = asyncio.Queue()
+        self._behind = 0            # how many of those are not done yet
 
     def happened(self, session: Session, message: Message, now: float) -> list[Action]:
         """An event about a message. Raises WireError where it is not one of ours."""
@@ -102,7 +103,9 @@ class MessageDesk:
             command = tell_sender(message, why_not_sent(fact.attempt.number, answer))
         else:
             command = None
-        if fact.net and now - fact.attempt.at > NET_HOLDS:
+        # While others are looked for, commands may wait for longer than one that comes now can.
+        if fact.net and (self._behind or now - fact.attempt.at > NET_HOLDS):
+            self._behind += 1
             self._late.put_nowait(_Held(fact, command))
             return
         net = take_net(fact.serial) if fact.net else b""
@@ -119,7 +122,10 @@ class MessageDesk:
             batch = [await self._late.get()]
             while len(batch) < AT_ONCE and not self._late.empty():
                 batch.append(self._late.get_nowait())
-            await asyncio.gather(*(self._if_held(session, held) for held in batch))
+            try:
+                await asyncio.gather(*(self._if_held(session, held) for held in batch))
+            finally:
+                self._behind -= len(batch)
 
     async def _if_held(self, session: Session, held: _Held) -> None:
         """Sends it on, or refuses it, unless its net has let it go or nobody knows."""
@@ -146,7 +152,8 @@ class MessageDesk:
             self._send(session, orders.open_messages(order.account))
 
     def beat(self, session: Session, now: float) -> None:
-        """Time to renew what closes accounts."""
+        """Time to say that we are there, and to renew what closes accounts."""
+        self._send(session, orders.hands(now))
         self._renew(session, now)
 
     def catch_up(self, session: Session) -> None:
@@ -158,7 +165,8 @@ class MessageDesk:
     def leaving(self) -> list[bytes]:
         """We go in good order: what is closed by a rule is opened, for nobody will be there to do it when its
         cycle is over. Accounts that people stopped stay closed."""
-        return [orders.open_messages(account) for account, (lasts, _) in self._closed.items() if not lasts]
+        ours = [account for account, (lasts, _) in self._closed.items() if not lasts]
+        return [orders.forget(orders.HANDS), *map(orders.open_messages, ours)]
 
     def _renew(self, session: Session, now: float) -> None:
         for account, (lasts, until) in self._closed.items():

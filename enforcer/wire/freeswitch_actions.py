@@ -13,6 +13,7 @@ seconds of the switch's own clock. Every value begins with its end, which the di
     word.<account>   until:<answer line>
     brake.<account>  until:<concurrent calls>:<calls per second>        0: no limit of that kind
     closed.<account> until: no text message of the account may pass
+    hands            until: text messages without a net may be handed over
     probe            what `enforcer doctor` writes, reads and takes away again
 
 All but `hb` are what an Asterisk finds in its AstDB. The keys have a dot where AstDB's have a slash, because
@@ -40,15 +41,17 @@ from enforcer.wire.answer import parse_answer
 from enforcer.wire.freeswitch_causes import CAUSES
 
 REALM = "enf"
-HEARTBEAT, PROBE = "hb", "probe"
+HEARTBEAT, PROBE, HANDS = "hb", "probe", "hands"
 LEASE, WORD, BRAKE, CLOSED = "lease.", "word.", "brake.", "closed."
 # s after which the last heartbeat is too old: two may be missed. An Asterisk's dialplan knows that by itself.
 STALE = 6
+# s as well, for what is lost with us: one beat may be late, none missed.
+HANDS_STALE = 3
 # The event that the link sends itself once a beat, through the switch's own queue.
 BEAT = "enforcer::beat"
 BEAT_HEADER = "Enforcer-Beat"
 
-_KEY = re.compile(r"hb|probe|(?:lease|word|brake|closed)\.[A-Za-z0-9_.@+-]{1,80}", re.ASCII)
+_KEY = re.compile(r"hb|probe|hands|(?:lease|word|brake|closed)\.[A-Za-z0-9_.@+-]{1,80}", re.ASCII)
 _LIMIT_LEFT = re.compile(rf"D/{REALM}_((?:brake|closed)\.[A-Za-z0-9_.@+-]{{1,80}})/.*", re.ASCII)
 _LATEST = 10**11
 _LONGEST_CALL = 10**9
@@ -66,6 +69,11 @@ _SAME_CODE = {
 def heartbeat(at: float) -> bytes:
     """The switch knows by this that somebody would answer. `at` is the switch's own time."""
     return _put(HEARTBEAT, str(_whole(int(at) + STALE, _LATEST)))
+
+
+def hands(at: float) -> bytes:
+    """The same for text messages that nobody but us has once they are handed over."""
+    return _put(HANDS, str(_whole(int(at) + HANDS_STALE, _LATEST)))
 
 
 def farewell() -> bytes:

@@ -35,8 +35,9 @@ from enforcer.wire.freeswitch_channel import micros
 
 MESSAGE_EVENT = "MESSAGE"
 SEND = b"sendevent CUSTOM\nEvent-Subclass: SMS::SEND_MESSAGE\n"
-# s from its event's own time within which a net is surely there still: it is due after one at the least.
-NET_HOLDS = 0.8
+# s from its event's own time within which a command that takes a net away surely comes in time: the net is
+# due after one at the least, and FreeSWITCH reads commands only between events.
+NET_HOLDS = 0.25
 # What a message is made of for those who send it on (mod_sofia, and other chat protocols).
 CARRIED = frozenset({
     b"proto", b"dest_proto", b"from_proto", b"to_proto", b"from", b"from_user", b"from_host", b"from_full",

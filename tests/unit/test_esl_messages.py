@@ -105,6 +105,18 @@ async def test_late_message_is_sent_on_only_if_its_net_was_there(deleted: int, s
     assert [event.refusal for event in judge.told] == [Refusal.WENT] * went
 
 
+async def test_message_behind_late_ones_is_sent_on_only_if_its_net_was_there() -> None:
+    session = Session()
+    desk = MessageDesk("fs1", Judge(), 1.0)
+    desk.happened(session, message(), 1001.5)
+    desk.happened(session, message(), NOW)
+    assert not session.posted
+    await late(desk, session)
+    assert len(session.asked) == 2
+    desk.happened(session, message(), NOW)
+    assert len(session.asked) == 2, "all is done: the next is not late"
+
+
 async def test_late_message_without_a_net_is_sent_on_at_once() -> None:
     session = Session()
     MessageDesk("fs1", Judge(), 1.0).happened(session, message(enforcer_net="no"), 1099.0)
@@ -137,16 +149,19 @@ async def test_closed_account_is_renewed_opened_and_left_as_it_should_be() -> No
     desk.want(session, CloseMessages("a"), 1000.0)
     desk.want(session, CloseMessages("b", lasts=True), 1000.0)
     desk.beat(session, 1001.0)
+    assert session.posted.pop() == b"api hash insert/enf/hands/1004\n\n"
     assert [command.split()[2] for command in session.posted] == [
         f"insert/enf/closed.{name}/{1000 + CLOSED_FOR}".encode() for name in "ab"
     ]
     session.posted.clear()
     desk.beat(session, 1000 + CLOSED_FOR / 2)
+    assert session.posted.pop(0).startswith(b"api hash insert/enf/hands/")
     assert len(session.posted) == 2
-    assert desk.leaving() == [b"api hash delete/enf/closed.a\n\n"]
+    forgotten = b"api hash delete/enf/hands\n\n"
+    assert desk.leaving() == [forgotten, b"api hash delete/enf/closed.a\n\n"]
     desk.want(session, OpenMessages("a"), 1500.0)
     desk.want(session, OpenMessages("never"), 1500.0)
     assert session.posted[2:] == [b"api hash delete/enf/closed.a\n\n"]
     desk.catch_up(session)
     assert session.posted[3:] == [b"api hash delete/enf/closed.b\n\n"]
-    assert desk.leaving() == []
+    assert desk.leaving() == [forgotten]

@@ -83,8 +83,15 @@ def test_message_is_handed_over_with_a_net_below_it() -> None:
 )  # fmt: skip
 def test_what_the_net_could_not_hold_is_handed_over_without_one(odd: dict[str, str]) -> None:
     headers = message(**odd)
-    assert passed(headers, hb=str(LATER)) == (["set", "final"], [])
+    assert passed(headers, hb=str(LATER), hands=str(LATER)) == (["set", "final"], [])
     assert (headers["enforcer_verdict"], headers["enforcer_net"]) == ("asked", "no")
+
+
+def test_message_without_a_net_goes_where_the_last_heartbeat_is_not_quite_fresh() -> None:
+    for hands in ({}, {"hands": str(NOW)}):
+        headers = message(_body="don't")
+        assert passed(headers, hb=str(LATER), **hands) == (["send"], [])
+        assert headers["enforcer_verdict"] == "alone"
 
 
 @pytest.mark.parametrize(
@@ -183,7 +190,7 @@ def test_sender_cannot_bring_a_tag_or_a_verdict() -> None:
         "sip_h_X-Enforcer-Tag": "forged", "enforcer_verdict": "emergency", "enforcer_until": str(LATER),
         "enforcer_net": "+OK", "enforcer_serial": "x", "_body": "'",
     })  # fmt: skip
-    passed(headers, hb=str(LATER))
+    passed(headers, hb=str(LATER), hands=str(LATER))
     assert "sip_h_X-Enforcer-Tag" not in headers
     told = {key[9:]: value for key, value in headers.items() if key.startswith("enforcer_")}
     assert told == {"verdict": "asked", "net": "no", "serial": SERIAL, "account": "acme",
