@@ -37,7 +37,7 @@ MESSAGE_EVENT = "MESSAGE"
 SEND = b"sendevent CUSTOM\nEvent-Subclass: SMS::SEND_MESSAGE\n"
 # s from its event's own time within which a command that takes a net away surely comes in time: the net is
 # due after one at the least, and FreeSWITCH reads commands only between events.
-NET_HOLDS = 0.25
+NET_HOLDS = 0.5
 # What a message is made of for those who send it on (mod_sofia, and other chat protocols).
 CARRIED = frozenset({
     b"proto", b"dest_proto", b"from_proto", b"to_proto", b"from", b"from_user", b"from_host", b"from_full",
