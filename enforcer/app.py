@@ -88,6 +88,7 @@ def build(
             frozenset(switch.name for switch in settings.switches if switch.listener_only),
             frozenset(switch.name for switch in settings.switches if switch.messages),
             settings.messages.words,
+            frozenset(one.name for one in settings.switches if one.messages and one.kind == "freeswitch"),
         ),
         observers=(telemetry.decision, bureau.decision, lambda decision: room.decision(decision)),
     )
@@ -127,7 +128,9 @@ def _link(switch: SwitchSettings, secret: str, admission: Admission, clock: Call
     )
     if switch.kind == "freeswitch":
         socket = esl_session.Peer(switch.host, switch.port, secret)
-        return EslLink(socket, identity, admission, deadlines=deadlines, clock=clock)
+        return EslLink(
+            socket, identity, admission, deadlines=deadlines, messages=switch.messages, clock=clock
+        )
     peer = ami_session.Peer(switch.host, switch.port, switch.username, secret)
     messages = switch.message_contexts if switch.messages else None
     return AmiLink(peer, identity, admission, deadlines=deadlines, messages=messages, clock=clock)

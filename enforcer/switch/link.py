@@ -26,6 +26,9 @@ class Judge(Protocol):
     def observe(self, event: CallEvent) -> list[Action]:
         """Count what happened; actions, where something must be done about it."""
 
+    def wrote(self, event: CallEvent) -> list[Action]:
+        """Count a message that nobody was asked about."""
+
     def named(self, event: CallEvent) -> list[Action]:
         """An event, observed already, told whose call it is, which its beginning had not."""
 
