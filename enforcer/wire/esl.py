@@ -229,7 +229,7 @@ class Decoder:
     def _event(self, rest: bytearray, at: int, length: int, messages: list[Message]) -> None:
         """Keeps the event, or drops it having read no more than its name."""
         self.events_seen += 1
-        if self._names is not None and rest.startswith(_NAMED, at):
+        if self._names is not None and rest.startswith(_NAMED, at, at + length):
             start = at + len(_NAMED)
             end = rest.find(b"\n", start, at + length)
             if bytes(rest[start : end if end >= 0 else at + length]) not in self._names:
