@@ -19,7 +19,7 @@ from enforcer import history, packs
 from enforcer.admission import Admission, Terms
 from enforcer.closing import Closing, in_a_process
 from enforcer.domain.mode import Modes
-from enforcer.doors import doors_of
+from enforcer.doors import doors_of, make_room
 from enforcer.errors import EnforcerError, LedgerError, LinkError
 from enforcer.headlog import log_head, log_heads
 from enforcer.ledger.port import Ledger
@@ -126,6 +126,7 @@ def _link(switch: SwitchSettings, secret: str, admission: Admission, clock: Call
 async def serve(house: House, stop: asyncio.Event) -> None:
     """Run until `stop` is set. Raises LinkError where a door's address is taken."""
     telemetry = house.telemetry
+    make_room(house.doors, telemetry)
     for door in house.doors:
         await door.start()
     try:

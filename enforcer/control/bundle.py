@@ -99,7 +99,7 @@ def _as_we_pack(path: Path, bundle: zipfile.ZipFile) -> None:
     for entry in entries:
         stored = entry.compress_type == zipfile.ZIP_STORED and entry.compress_size == entry.file_size
         if not stored or entry.flag_bits & _ENCRYPTED:
-            raise BadInput(str(path), f"is no bundle of evidence: {entry.filename} is compressed or encrypted")
+            raise BadInput(str(path), f"is no bundle of evidence: {entry.filename} is not stored plainly")
     if sum(entry.file_size for entry in entries) > path.stat().st_size:
         raise BadInput(str(path), "is no bundle of evidence: it says that it holds more than it does")
 

@@ -12,11 +12,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from enforcer.control.words import shown
 
-# What a spreadsheet may take for the beginning of a formula (OWASP, CSV Injection; some read the wide forms as
-# well). A negative number that is all of its cell stays one: "-1.5" does, "-1+1" does not.
+# What a spreadsheet may take for the beginning of a formula (OWASP, CSV Injection; some read the wide forms
+# as well). A negative number that is all of its cell stays one: "-1.5" does, "-1+1" does not.
 _BEGINS = "=+\\-@\uff1d\uff0b\uff0d\uff20"
-# A cell begins where the cell does, and where a spreadsheet of another country parts cells (quotes do not keep
-# it from that): "x;=1+1". Tabs and line ends, of which the same is true, are spelt out.
+# A cell begins where the cell does, and where a spreadsheet of another country parts cells (quotes do not
+# keep it from that): "x;=1+1". Tabs and line ends, of which the same is true, are spelt out.
 _FORMULA = re.compile(rf"(?:^|(?<=[;|])) *(?=[{_BEGINS}])")
 _NEGATIVE = re.compile(r"-[0-9]+(\.[0-9]+)?", re.ASCII)
 

@@ -162,7 +162,7 @@ class NumberPlan:
             except phonenumbers.NumberParseException:
                 return dialled
             found = phonenumbers.format_number(parsed, PhoneNumberFormat.E164)
-            # "+44 00 20 ...", "+1 1 202 ...": the library takes one prefix too many away at a time, and who is
+            # "+44 00 20 ...", "+1 1 202 ...": the library takes away one prefix too many at a time; who is
             # told this number has to find it by the same. (Prefixes within countries are 0, 1 or 8.)
             prefixed = parsed.italian_leading_zero or str(parsed.national_number)[0] in "018"
             if not prefixed or found == dialled:

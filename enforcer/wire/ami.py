@@ -129,10 +129,10 @@ class Decoder:
             self._check(len(rest) - 3)
             return []
         close = end
-        while rest.endswith(b"\r\n", 0, close):      # empty lines too many: which of them closed it does not
-            close -= 2                              # depend on how the bytes were cut
+        while rest.endswith(b"\r\n", 0, close):      # empty lines too many: the first of them closed it,
+            close -= 2                              # however the bytes were cut
         blocks = bytes(rest[:close]).split(_END)
-        del rest[: end + 4]
+        del rest[: end + 4 - (end - close) % 4]
         self._check(len(rest) - 3)
         return self._messages(blocks)
 

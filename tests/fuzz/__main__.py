@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 import traceback
+from itertools import islice
 from pathlib import Path
 
 from tests.fuzz.corpus import keep, kept, smallest
@@ -30,8 +31,7 @@ def blind(target: Target, many: int, seed: int, folder: Path) -> tuple[int, list
     found = [*target.seeds(), *kept(target.name)]
     failed: list[bytes] = []
     said: set[str] = set()
-    done = 0
-    for done, data in zip(range(1, many + 1), inputs(found, target.words, choice), strict=False):
+    for data in islice(inputs(found, target.words, choice), many):
         try:
             target.run(data)
         except Exception:
@@ -41,7 +41,7 @@ def blind(target: Target, many: int, seed: int, folder: Path) -> tuple[int, list
                 failed.append(data)
                 (folder / f"failed-{len(failed)}").write_bytes(data)
                 print(f"{target.name}: {data[:200]!r}\n{trouble}", file=sys.stderr, flush=True)
-    return done, failed
+    return many, failed
 
 
 def guided(target: Target, many: int, seed: int, folder: Path) -> tuple[int, list[bytes]]:

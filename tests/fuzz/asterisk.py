@@ -146,8 +146,8 @@ MESSAGE = (
 )
 STATUS = (
     b"Event: Status\r\nChannel: PJSIP/acme-00000001\r\nChannelState: 6\r\nCallerIDNum: 100\r\n"
-    b"AccountCode: acme\r\nContext: from-accounts\r\nExten: 1000\r\nUniqueid: pbx-5.1\r\nLinkedid: pbx-5.1\r\n"
-    b"DNID: 1000\r\nVariable: CDR(start,u)=5.5\r\nVariable: CDR(answer,u)=6.5\r\n"
+    b"AccountCode: acme\r\nContext: from-accounts\r\nExten: 1000\r\nUniqueid: pbx-5.1\r\n"
+    b"Linkedid: pbx-5.1\r\nDNID: 1000\r\nVariable: CDR(start,u)=5.5\r\nVariable: CDR(answer,u)=6.5\r\n"
     b"Variable: CDR(dcontext)=from-accounts\r\n\r\n"
 )
 WORDS = (
@@ -197,7 +197,7 @@ TARGETS = (
     Target("asterisk", _book, lambda: [*_recorded(9000), MESSAGE, STATUS], WORDS),
     Target(
         "agi", _agi,
-        lambda: [REQUEST, REQUEST + b"200 result=1\n", REQUEST + b"HANGUP\n", REQUEST + b"520-Invalid\nUsage\n"],
+        lambda: [REQUEST, *(REQUEST + b"%s\n" % end for end in (b"200 result=1", b"HANGUP", b"520-Bad\nUse"))],
         (b"\n", b"\n\n", b"agi_", b"agi_arg_2: ", b"inbound", b"internal", b"HANGUP\n", b"200 result=",
          b"520-", b": ", b"unknown", b"\0", b"\xff"),
     ),

@@ -68,7 +68,9 @@ def reached(run: Callable[[bytes], None], data: bytes) -> frozenset[Edge]:
     return frozenset(edges)
 
 
-def smallest(run: Callable[[bytes], None], found: Iterable[bytes], always: Iterable[bytes] = ()) -> list[bytes]:
+def smallest(
+    run: Callable[[bytes], None], found: Iterable[bytes], always: Iterable[bytes] = ()
+) -> list[bytes]:
     """Few and short inputs that reach all that these reach, and `always` besides."""
     chosen = list(dict.fromkeys(always))
     seen: set[Edge] = set()

@@ -14,9 +14,9 @@ from zoneinfo import ZoneInfo
 from enforcer import packs
 from enforcer.control.accounts_csv import read_accounts
 from enforcer.control.bundle import packed, problems
+from enforcer.control.csv_rows import read_rows
 from enforcer.control.opt_outs import FIELDS as OPT_OUT_FIELDS
 from enforcer.control.opt_outs import telephone
-from enforcer.control.csv_rows import read_rows
 from enforcer.control.subjects import instant
 from enforcer.domain.call import CallEvent
 from enforcer.domain.numbers import NumberPlan
@@ -247,6 +247,7 @@ TARGETS = (
         "Subject: $level of $rule\n\nDear $customer_name,\n\n${clause_text}\n$$ $value\n"),
         (b"$", b"$$", b"${", b"}", b"$account", b"Subject: ", b"\n", b"\r", b"\0", b"\xe2\x80\xa8", b"\xff")),
     Target("bundle_zip", _bundle, lambda: [packed(_bundle_files()), _deflated()],
-           (b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06", b"\0\0", b"\x08\0", b"\xff\xff\xff\xff", b"manifest.json")),
+           (b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06", b"\0\0", b"\x08\0", b"\xff\xff\xff\xff",
+            b"manifest.json")),
     Target("bundle_files", _bundled, lambda: [_as_text(_bundle_files())], _JSON),
 )  # fmt: skip

@@ -1,6 +1,6 @@
 """One target under atheris, which looks at what an input reaches and goes on from there.
 
-`python -m tests.fuzz.guided TARGET FOLDER INPUTS SEED`, by `python -m tests.fuzz`. What was found is in FOLDER.
+`python -m tests.fuzz.guided TARGET FOLDER INPUTS SEED`, by `python -m tests.fuzz`; it leaves all in FOLDER.
 """
 
 from __future__ import annotations

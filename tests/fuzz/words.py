@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -24,7 +25,7 @@ from tests.fuzz.asterisk import one_action, sound
 from tests.fuzz.target import Target, chunkings
 
 QUESTION = {"id": "sms-17", "account": "1001", "to": "+12025550142", "direction": "outbound"}
-REPLY = QUESTION | {"id": "sms-18", "direction": "inbound", "from": "+12025550143", "text": "STOP \ud83d\ude00"}
+REPLY = QUESTION | {"id": "sms-18", "direction": "inbound", "from": "+12025550143", "text": "STOP \u2028"}
 
 
 def _message_line(data: bytes) -> None:
@@ -68,10 +69,8 @@ def _small(data: bytes) -> None:
     started_by_serial(text)
     StopWords.of().wish(text)
     Identity("pbx1").directions()
-    try:
+    with contextlib.suppress(ValueError):
         assert 0 < seconds_of(text) <= LONGEST_SPAN
-    except ValueError:
-        pass
     for period in Period:
         try:
             span = BillingCycle(1, "Europe/Berlin", period).named(text)
@@ -79,10 +78,8 @@ def _small(data: bytes) -> None:
             continue
         assert span.start < span.end
         assert span.label == text
-    try:
+    with contextlib.suppress(ValueError):
         pattern(text)
-    except ValueError:
-        pass
 
 
 PLAN = NumberPlan("US")
@@ -134,7 +131,8 @@ def _written(data: bytes) -> None:
         assert line.count(b'"') == 2
     for command in (
         lambda: esl_commands.auth(text), lambda: esl_commands.api("uuid_kill", text),
-        lambda: esl_commands.execute("multiset", text), lambda: esl_commands.execute("set", "x", channel=text),
+        lambda: esl_commands.execute("multiset", text),
+        lambda: esl_commands.execute("set", "x", channel=text),
         lambda: esl_commands.set_many(text, {"a": "b"}), lambda: esl_commands.set_many("c", {"a": text}),
         lambda: esl_commands.set_many("c", {text: "a"}), lambda: esl_commands.fire(text, {"A": "b"}),
         lambda: esl_commands.fire("x", {"A": text}), lambda: esl_commands.keep_only("A", text),
@@ -163,7 +161,8 @@ TARGETS = (
     Target("answer", _answer, lambda: [b"throttle:0:0.350:0:cps:d1-31", b"default;block:21:0:0:asr+x:d1-2"],
            (b":", b";", b"allow", b"block", b"tag", b"0.", b"999999", b"\n")),
     Target("small", _small, lambda: [b"1d12h", b"2026-10", b"2026-W47", b"2026-11-22", b"PJSIP/a-00000001",
-                                     b"lab1-1795309504.425", b"911", b"1900NXX.", b"STOP", b"9000-12", b"0001-01"],
+                                     b"lab1-1795309504.425", b"911", b"1900NXX.", b"STOP", b"9000-12",
+                                     b"0001-01"],
            (b"-", b"W", b"9", b"0", b"N", b"X", b"Z", b".", b"!", b"[", b"]", b"\xd9\xa1")),
     Target("numbers", _numbers, lambda: [b"12025550142", b"+442079460000", b"911", b"011442079460000", b"*72",
                                          b"(202) 555-0142", b"sip:112@x"],
