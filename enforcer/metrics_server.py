@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from socketserver import ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
@@ -43,7 +43,7 @@ class MetricsServer(ThreadingMixIn, WSGIServer):
         self._lock = threading.Lock()
         self._room = threading.BoundedSemaphore(2 * MOST)
         super().__init__((str(address[0]), int(address[1])), _Visit)
-        self.set_app(make_wsgi_app(registry))
+        self.set_app(_page(registry))
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Somebody is here."""
@@ -74,6 +74,20 @@ class MetricsServer(ThreadingMixIn, WSGIServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Who breaks off, or is made to, is nobody's news either."""
+
+
+def _page(registry: CollectorRegistry) -> Callable[..., Iterable[bytes]]:
+    """Metrics, and to whoever wants to do anything but read a word that quotes nothing of theirs."""
+    metrics = make_wsgi_app(registry)
+
+    def page(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if environ["REQUEST_METHOD"] not in ("GET", "HEAD", "OPTIONS"):
+            start_response("405 Method Not Allowed", [("Content-Type", "text/plain")])
+            return [b"read only\n"]
+        answer: Iterable[bytes] = metrics(environ, start_response)
+        return answer
+
+    return page
 
 
 def _hang_up(connection: socket.socket) -> None:

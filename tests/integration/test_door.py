@@ -216,13 +216,15 @@ async def test_who_asks_nothing_makes_room_for_who_does(scripted: Scripted) -> N
     async with AgiDoor(scripted, "pbx1", clock=lambda: 7.5, port=0, deadline=SOON, most=2) as door:
         idle = [await connect(door) for _ in range(2)]
         idle[1][1].write(REQUEST[:50])
+        askers = []
         for place in range(2):
             reader, writer = await connect(door)
+            askers.append((reader, writer))
             writer.write(REQUEST)
             assert await reader.readline() == ANSWER
             assert await rest(idle[place][0]) == b""
         assert door.counts == {Outcome.CROWDED: 2}
-        for _, writer in idle:
+        for _, writer in (*idle, *askers):
             await leave(writer)
 
 
