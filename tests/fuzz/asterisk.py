@@ -197,7 +197,7 @@ TARGETS = (
     Target("asterisk", _book, lambda: [*_recorded(9000), MESSAGE, STATUS], WORDS),
     Target(
         "agi", _agi,
-        lambda: [REQUEST, *(REQUEST + b"%s\n" % end for end in (b"200 result=1", b"HANGUP", b"520-Bad\nUse"))],
+        lambda: [REQUEST + end for end in (b"", b"200 result=1\n", b"HANGUP\n", b"520-Bad\nUse\n")],
         (b"\n", b"\n\n", b"agi_", b"agi_arg_2: ", b"inbound", b"internal", b"HANGUP\n", b"200 result=",
          b"520-", b": ", b"unknown", b"\0", b"\xff"),
     ),
