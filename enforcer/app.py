@@ -217,6 +217,8 @@ async def _watch(house: House) -> None:
             state = link.state()
             telemetry.up.labels(switch.name).set(state.connected)
             telemetry.lag.labels(switch.name).set(max(0.0, state.lag))
+            for kind in ("failed", "malformed", "faults", "refused_actions", "unwanted_events", "evicted"):
+                telemetry.link.labels(switch.name, kind).set(getattr(state, kind))
         for door in house.doors:
             for outcome, times in door.counts.items():
                 telemetry.door.labels(door.label, outcome).set(times)

@@ -82,6 +82,10 @@ class Telemetry:
             "enforcer_event_lag_seconds", "How far events run behind the switch's clock.",
             ["switch"], registry=registry,
         )
+        self.link = Gauge(
+            "enforcer_link_troubles", "What a switch's link met since the start, by kind.",
+            ["switch", "kind"], registry=registry,
+        )
         self.door = Gauge(
             "enforcer_door_connections", "Connections to a door, by what became of them.",
             ["door", "outcome"], registry=registry,

@@ -74,7 +74,8 @@ def test_who_says_nothing_makes_room_for_who_scrapes(server: MetricsServer, said
     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" * 20, b"\0" * 70_000, b"agi_network: yes\n\n",
     b"\r\n\r\n", b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\n\r\n",
     b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 500 + b"\r\n",
-    b"GET / HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n", b"POST / HTTP/1.1\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n",
+    b"GET / HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n", b"POST / HTTP/1.1\r\n\r\n",
+    b"GET / HTTP/9.9\r\n\r\n",
 ])
 def test_what_is_no_scrape_is_answered_or_closed_and_the_next_one_served(
     server: MetricsServer, garbage: bytes, capfd: pytest.CaptureFixture[str]
