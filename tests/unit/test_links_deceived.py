@@ -61,7 +61,7 @@ IMPOSTORS: dict[str, Serve] = {
     "answers what nobody asked": saying(AUTH + b"Content-Type: command/reply\nReply-Text: +OK\n\n" * 50),
     "huge frame": saying(b"Content-Type: log/data\nContent-Length: 99999999\n\n" + b"x" * 65_536, 20),
     "manager that refuses": saying(BANNER + b"Response: Error\r\nActionID: 1\r\nMessage: no\r\n\r\n"),
-    "rejects us": saying(b"Content-Type: text/rude-rejection\nContent-Length: 24\n\nAccess denied, go away.\n"),
+    "rejects us": saying(b"Content-Type: text/rude-rejection\nContent-Length: 19\n\nAccess denied, go.\n"),
 }  # fmt: skip
 
 
