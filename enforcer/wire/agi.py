@@ -107,9 +107,9 @@ class AgiReader:
         return AgiRequest(_fields(block))
 
     def _reply(self) -> AgiReply | None:
-        end = self._buffer.find(b"\n", 0, LONGEST_REPLY)
+        end = self._buffer.find(b"\n", 0, LONGEST_REPLY + 1)
         if end < 0:
-            if len(self._buffer) >= LONGEST_REPLY:
+            if len(self._buffer) > LONGEST_REPLY:
                 raise WireError("AGI reply without an end")
             return None
         line = bytes(self._buffer[:end])
