@@ -20,7 +20,7 @@ from enforcer import history, packs
 from enforcer.admission import Admission, Terms
 from enforcer.closing import Closing, in_a_process
 from enforcer.domain.mode import Modes
-from enforcer.doors import doors_of
+from enforcer.doors import doors_of, make_room
 from enforcer.errors import EnforcerError, LedgerError, LinkError
 from enforcer.headlog import log_head, log_heads
 from enforcer.ledger.port import Ledger
@@ -139,6 +139,7 @@ def _link(switch: SwitchSettings, secret: str, admission: Admission, clock: Call
 async def serve(house: House, stop: asyncio.Event) -> None:
     """Run until `stop` is set. Raises LinkError where a door's address is taken."""
     telemetry = house.telemetry
+    make_room(house.doors, telemetry)
     for door in house.doors:
         await door.start()
     try:
@@ -234,6 +235,8 @@ async def _watch(house: House) -> None:
             state = link.state()
             telemetry.up.labels(switch.name).set(state.connected)
             telemetry.lag.labels(switch.name).set(max(0.0, state.lag))
+            for kind in ("failed", "malformed", "faults", "refused_actions", "unwanted_events", "evicted"):
+                telemetry.link.labels(switch.name, kind).set(getattr(state, kind))
         for label in {door.label for door in house.doors}:
             counts = sum((door.counts for door in house.doors if door.label == label), Counter[Outcome]())
             for outcome, times in counts.items():

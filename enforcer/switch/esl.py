@@ -33,7 +33,7 @@ from enforcer.switch.esl_messages import MessageDesk
 from enforcer.switch.esl_pulse import Pulse
 from enforcer.switch.esl_session import Peer, Session, open_session
 from enforcer.switch.kept import BATCH, BEAT, KeptLink
-from enforcer.switch.link import Deadlines, Judge, LinkState
+from enforcer.switch.link import Deadlines, Judge, LinkState, worth_a_line
 from enforcer.wire import freeswitch_actions as orders
 from enforcer.wire.asterisk import SwitchNews
 from enforcer.wire.channel import Identity
@@ -199,7 +199,10 @@ class EslLink(KeptLink[Session]):
             facts = self.book.read(message, self.now())
         except WireError as problem:
             self._malformed += 1
-            log.warning("malformed event", switch=self._switch, problem=str(problem))
+            if worth_a_line(self._malformed):
+                log.warning(
+                    "malformed event", switch=self._switch, problem=str(problem), times=self._malformed
+                )
             return
         for fact in facts:
             if isinstance(fact, CallEvent):
