@@ -99,7 +99,7 @@ class SwitchSettings(Table):
     Deadlines are in seconds. With a ping every 2 s, a deadline of 4 s tells a silent switch from a busy
     one before its dialplan takes us for dead, after 6. `listener_only`: its dialplan does not ask.
     `messages`: it asks about text messages too; on an Asterisk those of an account enter a context whose name
-    is `message_contexts` and the account's. `door_port` and `door_allow`: where its calls ask, and who may ask
+    is `message_contexts` and the account's. `door_port`, `door_allow`: where its calls ask, and who may ask
     there, where that is not what the door's table says.
     """
 

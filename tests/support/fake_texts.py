@@ -12,8 +12,8 @@ import uuid
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from lab import fs_dialplan
 from lab.fake_freeswitch import HOOK, FakeFreeswitch
-from tests.support import fs_dialplan
 
 ROUTES = r"""
   <extension name="to-carrier" continue="true"><condition field="to_user" expression="^([0-9+]{1,64})\z">
