@@ -14,7 +14,9 @@ from enforcer.errors import BadInput
 from enforcer.settings import SwitchSettings
 
 _SELF_SIGNED = frozenset({18, 19})      # X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, _SELF_SIGNED_CERT_IN_CHAIN
-_UNKNOWN = frozenset({2, 20, 21})       # X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT, _LOCALLY, _VERIFY_LEAF
+# X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT, _CERT_SIGNATURE_FAILURE (an authority of the same name, another key),
+# _UNABLE_TO_GET_ISSUER_CERT_LOCALLY, _UNABLE_TO_VERIFY_LEAF_SIGNATURE
+_UNKNOWN = frozenset({2, 7, 20, 21})
 _NOT_YET, _EXPIRED = 9, 10              # X509_V_ERR_CERT_NOT_YET_VALID, _HAS_EXPIRED
 _NAME = frozenset({62, 64})             # X509_V_ERR_HOSTNAME_MISMATCH, _IP_ADDRESS_MISMATCH
 
