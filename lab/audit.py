@@ -47,6 +47,17 @@ def shipped(root: str = "enforcer") -> set[str]:
     return found
 
 
+def pins() -> str:
+    """What is installed of it, as constraints for pip."""
+    lines = [
+        "# What the enforcer was tested with: `pip install -c packaging/constraints.txt .` gives the same.",
+        "# Made by: .venv/bin/python -m lab.audit --pins > packaging/constraints.txt",
+    ]
+    here = {normal(one.metadata["Name"]): one.version for one in metadata.distributions()}
+    lines += [f"{name}=={here[name]}" for name in sorted(shipped() - {"enforcer"}) if name in here]
+    return "\n".join(lines)
+
+
 def judged(report: dict[str, Any], ours: Collection[str]) -> tuple[int, list[str]]:
     """The exit code and what to say, of what pip-audit wrote as JSON."""
     looked_at, missed, lines, code = 0, [], [], 0
@@ -71,7 +82,10 @@ def judged(report: dict[str, Any], ours: Collection[str]) -> tuple[int, list[str
 
 
 def main() -> int:
-    """`python -m lab.audit`."""
+    """`python -m lab.audit`; with --pins only the versions of what is shipped."""
+    if sys.argv[1:] == ["--pins"]:
+        print(pins())
+        return 0
     if not Path(sys.executable).parent.joinpath("pip-audit").exists():
         print("audit: skipped: pip-audit is not installed (make setup)")
         return 0

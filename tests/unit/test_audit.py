@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tomllib
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
 
-from lab.audit import judged, shipped
+from lab.audit import judged, pins, shipped
 from lab.provision import ROOT
 
 CLEAN = {"name": "rich", "version": "14.0", "vulns": []}
@@ -45,6 +47,18 @@ def test_what_is_shipped_is_followed_to_its_end() -> None:
     names = shipped()
     assert {"enforcer", "apprise", "requests", "certifi", "pydantic-core"} <= names
     assert not names & {"pytest", "mypy", "pip", "pip-audit"}
+
+
+def test_the_pins_name_all_that_is_shipped_in_versions_that_pyproject_allows() -> None:
+    pinned = dict(
+        line.split("==") for line in (ROOT / "packaging" / "constraints.txt").read_text().splitlines()
+        if not line.startswith("#")
+    )
+    installed = {line.split("==")[0] for line in pins().splitlines() if "==" in line}
+    assert set(pinned) >= installed
+    asked = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    for need in map(Requirement, asked):
+        assert pinned[need.name] in need.specifier
 
 
 def test_without_network_it_says_so_and_fails_nothing() -> None:
