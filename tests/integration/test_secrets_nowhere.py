@@ -10,6 +10,7 @@ import os
 import re
 import signal
 import sys
+import time
 import urllib.request
 import zipfile
 from collections.abc import AsyncIterator, Iterator
@@ -26,7 +27,7 @@ from enforcer.__main__ import _probe
 from enforcer.control.cli import Outside, app
 from enforcer.settings import Settings
 from enforcer.telemetry import set_up_logging
-from tests.support.ami_server import ami_server
+from tests.support.ami_server import ami_server, response
 from tests.support.esl_server import esl_server
 from tests.support.receivers import HttpReceiver, MailReceiver
 
@@ -85,11 +86,16 @@ ACCOUNTS = (
 )
 CALL = """
 Event: UserEvent
+Timestamp: {now:.6f}
+Channel: PJSIP/acme-0000000{number}
+ChannelState: 4
+AccountCode: acme
+Context: enforcer
+Exten: s
+Priority: 3
+Uniqueid: pbx-{now:.0f}.{number}
+Linkedid: pbx-{now:.0f}.{number}
 UserEvent: EnfAsk
-Channel: PJSIP/acme-{number}
-Uniqueid: 1795658251.{number}
-Linkedid: 1795658251.{number}
-Context: from-accounts
 Account: acme
 Direction: outbound
 Number: 12025550142
@@ -209,6 +215,7 @@ async def test_secrets_are_nowhere_in_what_is_written(
         refuse="550 no"
     ) as mail:
         ami.secret, esl.password = SECRETS["ENFORCER_AMI_SECRET"], SECRETS["ENFORCER_ESL_SECRET"]
+        ami.overrides["Ping"] = lambda action: response(action, Ping="Pong", Timestamp=f"{time.time():.6f}")
         ports = {"ami": ami.port, "esl": esl.port, "hook": hook.port, "metrics": unused_tcp_port,
                  "mail": int(mail.url.rpartition(":")[2])}
         place = Place(tmp_path, ports, in_files, form)
@@ -222,7 +229,7 @@ async def test_secrets_are_nowhere_in_what_is_written(
             await ami.received("DBPut", Key="hb")
             await esl.received("api show")
             for number in range(3):
-                ami.say(CALL.format(number=number))
+                ami.say(CALL.format(number=number, now=time.time()))
             ami.say("Event: Hangup\nUniqueid: x\n")          # an event that makes no sense
             await ami.received("Setvar", 3, Variable="ENF_ANSWER")
             proc = Path(f"/proc/{process.pid}")
