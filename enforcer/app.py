@@ -29,6 +29,7 @@ from enforcer.ledger.sqlite import SqliteLedger
 from enforcer.ledger.store import alone
 from enforcer.notices.bureau import Bureau
 from enforcer.orders import LeaseTerms
+from enforcer.room import Room
 from enforcer.settings import Settings, SwitchSettings
 from enforcer.supervisor import NOBODY, Supervisor
 from enforcer.switch import ami_session, esl_session
@@ -60,6 +61,7 @@ class House:
     doors: tuple[Door, ...]
     telemetry: Telemetry
     bureau: Bureau
+    room: Room
 
 
 def build(
@@ -90,7 +92,7 @@ def build(
             frozenset(switch.name for switch in settings.switches if switch.messages),
             settings.messages.words,
         ),
-        observers=(telemetry.decision, bureau.decision),
+        observers=(telemetry.decision, bureau.decision, lambda decision: room.decision(decision)),
     )
     links = tuple(_link(switch, secrets_of[switch.name], admission, clock) for switch in settings.switches)
     for switch, link in zip(settings.switches, links, strict=True):
@@ -103,7 +105,11 @@ def build(
     )
     asked = {link.book.identity.switch: link.asked for link in links if isinstance(link, EslLink)}
     doors = doors_of(settings, admission, telemetry, clock, asked)
-    return House(settings, ledger, admission, links, doors, telemetry, bureau)
+    room = Room(
+        settings, ledger, admission, links, telemetry, clock, lambda: reload(house), lambda: changed(house)
+    )
+    house = House(settings, ledger, admission, links, doors, telemetry, bureau, room)
+    return house
 
 
 def _hurry(links: Iterable[Link]) -> None:
@@ -145,6 +151,7 @@ async def serve(house: House, stop: asyncio.Event, supervisor: Supervisor = NOBO
             running.append(tasks.create_task(log_heads(house.ledger, telemetry), name="log heads"))
             running.append(tasks.create_task(house.bureau.run(), name="notices"))
             running.append(tasks.create_task(supervisor.watched(), name="watchdog"))
+            running.append(tasks.create_task(house.room.run(), name="control room"))
             telemetry.note(
                 "running", site=house.settings.site, switches=[s.name for s in house.settings.switches],
                 policy=house.admission.policy.label, mode=house.settings.policy.mode,
@@ -193,15 +200,19 @@ def _answer(house: House) -> None:
         house.ledger.note(history.answer(request, house.admission.policy.label, problem, time.time()))
 
 
+def changed(house: House) -> None:
+    """Modes, accounts or registers in the ledger are not what they were: in force from the next call on."""
+    house.admission.steer(Modes(house.ledger.modes(), house.settings.policy.default_mode), time.time())
+    house.bureau.look_again()
+
+
 async def _take_over(house: House) -> None:
     """What another process wrote into the ledger: modes and accounts are in force at once."""
     while True:
         await asyncio.sleep(LOOK_SECONDS)
         try:
             if house.ledger.changed_elsewhere():
-                modes = Modes(house.ledger.modes(), house.settings.policy.default_mode)
-                house.admission.steer(modes, time.time())
-                house.bureau.look_again()
+                changed(house)
                 house.telemetry.note("took over changes")
             _answer(house)
         except EnforcerError as problem:
