@@ -9,6 +9,7 @@ import pytest
 from enforcer.control.exposure import exposed, modes
 from enforcer.settings import Settings, load
 from enforcer.settings_secrets import open_to_others
+from tests.support.house import House
 
 SITE = 'site = "lab"\n'
 SWITCH = '[[switch]]\nname = "pbx1"\nsecret_env = "X"\n'
@@ -104,3 +105,12 @@ def test_a_credential_of_the_service_manager_comes_first_and_its_mode_is_not_our
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(handed))
     assert site.switch("pbx1").secret() == "from the manager"
     assert modes(site) == []
+
+
+@pytest.mark.parametrize("command", ["check", "doctor"])
+def test_who_asks_is_told_and_nothing_fails(tmp_path: Path, command: str) -> None:
+    house = House(tmp_path, '[pack]\nname = "p"\nrevision = "1"\n')
+    with house.config.open("a") as file:
+        file.write('[door.agi]\nenabled = true\nhost = "0.0.0.0"\nallow = ["0.0.0.0/0"]\n')
+    assert "door.agi" in (told := house.ok(command))
+    assert "lets in everybody" in told
