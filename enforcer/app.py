@@ -13,6 +13,7 @@ import os
 import secrets
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -34,7 +35,7 @@ from enforcer.settings import Settings, SwitchSettings
 from enforcer.supervisor import NOBODY, Supervisor
 from enforcer.switch import ami_session, esl_session
 from enforcer.switch.ami import AmiLink
-from enforcer.switch.door import Door
+from enforcer.switch.door import Door, Outcome
 from enforcer.switch.esl import EslLink
 from enforcer.switch.link import Deadlines, Link
 from enforcer.switch.tls import context_of
@@ -104,7 +105,10 @@ def build(
         heard.wish, heard.seconds, heard.account.customer, heard.account.id
     )
     asked = {link.book.identity.switch: link.asked for link in links if isinstance(link, EslLink)}
-    doors = doors_of(settings, admission, telemetry, clock, asked)
+    doors = doors_of(
+        settings, admission, telemetry, clock, asked,
+        lambda: {one.book.identity.switch: one.book.core for one in links if isinstance(one, EslLink)},
+    )
     room = Room(
         settings, ledger, admission, links, telemetry, clock, lambda: reload(house), lambda: changed(house)
     )
@@ -235,9 +239,10 @@ async def _watch(house: House) -> None:
             state = link.state()
             telemetry.up.labels(switch.name).set(state.connected)
             telemetry.lag.labels(switch.name).set(max(0.0, state.lag))
-        for door in house.doors:
-            for outcome, times in door.counts.items():
-                telemetry.door.labels(door.label, outcome).set(times)
+        for label in {door.label for door in house.doors}:
+            counts = sum((door.counts for door in house.doors if door.label == label), Counter[Outcome]())
+            for outcome, times in counts.items():
+                telemetry.door.labels(label, outcome).set(times)
         now_degraded = house.ledger.degraded
         telemetry.degraded.set(bool(now_degraded))
         if now_degraded != degraded:

@@ -27,8 +27,9 @@ from enforcer.domain.call import NumberClass
 from enforcer.domain.mode import Mode
 from enforcer.domain.numbers import NumberPlan
 from enforcer.errors import BadInput
-from enforcer.settings_doors import DoorSettings, MessageSettings
-from enforcer.settings_fields import Context, Listen, Name, Port, Seconds, Zone
+from enforcer.settings_doors import DoorSettings, MessageSettings, doorways
+from enforcer.settings_fields import Context, Listen, Name, Network, Port, Seconds, Zone
+from enforcer.settings_mqtt import MqttSettings
 from enforcer.settings_notices import NoticesSettings
 from enforcer.settings_secrets import from_environment, from_file, located
 from enforcer.settings_settle import SettleSettings
@@ -98,8 +99,9 @@ class SwitchSettings(Table):
     Deadlines are in seconds. With a ping every 2 s, a deadline of 4 s tells a silent switch from a busy
     one before its dialplan takes us for dead, after 6. `listener_only`: its dialplan does not ask.
     `messages`: it asks about text messages too; those of an account enter a context whose name is
-    `message_contexts` and the account's. With `tls` its manager has to prove who it is: by a certificate that
-    `tls_ca` (a file; else the system's authorities) vouches for, made out to `tls_name` (else the host).
+    `message_contexts` and the account's. `door_port` and `door_allow`: where its calls ask, and who may ask
+    there, where that is not what the door's table says. With `tls` its manager proves who it is: `tls_ca`
+    (else the system's authorities) vouches for its certificate, made out to `tls_name` (else the host).
     """
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=40)]
@@ -121,6 +123,8 @@ class SwitchSettings(Table):
     listener_only: StrictBool = False
     messages: StrictBool = False
     message_contexts: Context = "messages-"
+    door_port: Annotated[StrictInt, Field(ge=0, le=65535)] = 0
+    door_allow: tuple[Network, ...] = ()
     login_deadline: Seconds = 5.0
     action_deadline: Seconds = 5.0
     ping_deadline: Seconds = 4.0
@@ -231,6 +235,7 @@ class Settings(Table):
     notices: NoticesSettings = Field(default_factory=NoticesSettings)
     log: LogSettings = Field(default_factory=LogSettings)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
+    mqtt: MqttSettings = Field(default_factory=MqttSettings)
 
     _path: Path = PrivateAttr(default=Path("enforcer.toml"))
 
@@ -240,6 +245,11 @@ class Settings(Table):
         for index, name in enumerate(names):
             if name in names[:index]:
                 raise Wrong(f"another switch is called {name!r} already", f"switch.{index}.name")
+        return self
+
+    @model_validator(mode="after")
+    def _a_door_each(self) -> Self:
+        doorways(self.switches, self.door)
         return self
 
     @property
@@ -282,6 +292,7 @@ def load(path: Path) -> Settings:
         raise
     settings._path = path
     settings.notices._base = path.parent
+    settings.mqtt._base = path.parent
     for switch in settings.switches:
         switch._base = path.parent
     return settings

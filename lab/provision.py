@@ -106,6 +106,10 @@ def bundles() -> dict[str, Bundle]:
         "sipp": Bundle(suite="forky", packages=("sip-tester",), programs=("usr/bin/sipp",)),
         # Only where the machine has no systemd of its own: it judges packaging/systemd.
         "systemd": Bundle(suite="forky", packages=("systemd",), programs=("usr/bin/systemd-analyze",)),
+        "mosquitto": Bundle(
+            suite="trixie", packages=("mosquitto", "mosquitto-clients"),
+            programs=("usr/sbin/mosquitto", "usr/bin/mosquitto_passwd", "usr/bin/mosquitto_sub"),
+        ),
         # Only where the machine's Python came without ensurepip (see lab/environment.py).
         "pip": Bundle(suite="forky", packages=("python3-pip-whl",), data=("usr/share/python-wheels",)),
     }
