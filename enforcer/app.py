@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import secrets
 import signal
 import time
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from enforcer import history, packs
 from enforcer.admission import Admission, Terms
 from enforcer.closing import Closing, in_a_process
+from enforcer.control.exposure import modes
 from enforcer.domain.mode import Modes
 from enforcer.doors import doors_of, make_room
 from enforcer.errors import EnforcerError, LedgerError, LinkError
@@ -30,11 +32,13 @@ from enforcer.notices.bureau import Bureau
 from enforcer.orders import LeaseTerms
 from enforcer.room import Room
 from enforcer.settings import Settings, SwitchSettings
+from enforcer.supervisor import NOBODY, Supervisor
 from enforcer.switch import ami_session, esl_session
 from enforcer.switch.ami import AmiLink
 from enforcer.switch.door import Door, Outcome
 from enforcer.switch.esl import EslLink
 from enforcer.switch.link import Deadlines, Link
+from enforcer.switch.tls import context_of
 from enforcer.telemetry import Telemetry
 from enforcer.wire.answer import SIP_CODES
 from enforcer.wire.channel import Identity
@@ -131,12 +135,13 @@ def _link(switch: SwitchSettings, secret: str, admission: Admission, clock: Call
         return EslLink(
             socket, identity, admission, deadlines=deadlines, messages=switch.messages, clock=clock
         )
-    peer = ami_session.Peer(switch.host, switch.port, switch.username, secret)
+    secured = context_of(switch)
+    peer = ami_session.Peer(switch.host, switch.port, switch.username, secret, secured, switch.tls_name)
     messages = switch.message_contexts if switch.messages else None
     return AmiLink(peer, identity, admission, deadlines=deadlines, messages=messages, clock=clock)
 
 
-async def serve(house: House, stop: asyncio.Event) -> None:
+async def serve(house: House, stop: asyncio.Event, supervisor: Supervisor = NOBODY) -> None:
     """Run until `stop` is set. Raises LinkError where a door's address is taken."""
     telemetry = house.telemetry
     make_room(house.doors, telemetry)
@@ -153,12 +158,15 @@ async def serve(house: House, stop: asyncio.Event) -> None:
             running.append(tasks.create_task(_closing(house).run(), name="settle closed cycles"))
             running.append(tasks.create_task(log_heads(house.ledger, telemetry), name="log heads"))
             running.append(tasks.create_task(house.bureau.run(), name="notices"))
+            running.append(tasks.create_task(supervisor.watched(), name="watchdog"))
             running.append(tasks.create_task(house.room.run(), name="control room"))
             telemetry.note(
                 "running", site=house.settings.site, switches=[s.name for s in house.settings.switches],
                 policy=house.admission.policy.label, mode=house.settings.policy.mode,
             )
+            supervisor.ready()
             await stop.wait()
+            supervisor.stopping()
             for door in house.doors:
                 await door.stop()
             for task in running:
@@ -265,6 +273,8 @@ def run(settings: Settings) -> int:
 
 def _run_alone(settings: Settings) -> int:
     telemetry = Telemetry()
+    for finding in modes(settings):
+        telemetry.fault("open to others", problem=finding.words)
     stop_metrics: Callable[[], None] = lambda: None     # noqa: E731
     if settings.metrics.listen:
         host, _, port = settings.metrics.listen.rpartition(":")
@@ -280,7 +290,7 @@ def _run_alone(settings: Settings) -> int:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
         loop.add_signal_handler(signal.SIGHUP, reload, house)
-        await serve(house, stop)
+        await serve(house, stop, Supervisor.of(os.environ))
 
     with contextlib.ExitStack() as after:
         after.callback(stop_metrics)

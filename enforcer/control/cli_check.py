@@ -14,6 +14,7 @@ from enforcer import packs
 from enforcer.checkup import Finding, Grade
 from enforcer.control.cli_terminal import CONFIG, Config, Json, complain, emit, say
 from enforcer.control.doctor import emergency_numbers
+from enforcer.control.exposure import exposed
 from enforcer.control.review import review
 from enforcer.control.site import Site
 from enforcer.domain.account import Account
@@ -41,7 +42,7 @@ def check(
     stationery_of(settings)         # a template that cannot be filled in is found here
     emergency = emergency_numbers(site)
     accounts, trouble = _accounts(site)
-    findings = [*trouble, *review(policy, settings.policy.default_mode, accounts)]
+    findings = [*trouble, *exposed(settings), *review(policy, settings.policy.default_mode, accounts)]
     if as_json:
         emit({
             "site": settings.site, "ledger": str(settings.ledger_path), "mode": settings.policy.mode,
