@@ -34,7 +34,6 @@ display name or a number, except with `account_from = "caller"`, where a person 
 from __future__ import annotations
 
 from dataclasses import replace
-from enum import StrEnum
 from typing import NamedTuple
 
 from enforcer.domain.call import CallAttempt, CallEvent, Direction, Phase
@@ -52,7 +51,7 @@ from enforcer.wire.channel import (
     started_by_serial,
     whole,
 )
-from enforcer.wire.legs import MOST_LEGS_OF_A_CALL, Call, Legs
+from enforcer.wire.legs import MOST_LEGS_OF_A_CALL, Call, Legs, SwitchNews
 
 WANTED_EVENTS = frozenset({"Newchannel", "Newstate", "Hangup", "UserEvent", "FullyBooted", "Shutdown"})
 ASK_EVENT = "EnfAsk"
@@ -65,13 +64,6 @@ class Question(NamedTuple):
 
     attempt: CallAttempt
     channel: str
-
-
-class SwitchNews(StrEnum):
-    """What the switch says about itself."""
-
-    BOOTED = "booted"
-    SHUTDOWN = "shutdown"
 
 
 Fact = CallEvent | Question | SwitchNews

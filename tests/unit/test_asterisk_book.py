@@ -11,7 +11,7 @@ import pytest
 from enforcer.domain.call import CallAttempt, CallEvent, Direction, Phase, Refusal, Source
 from enforcer.errors import WireError
 from enforcer.wire.ami import Decoder, Message
-from enforcer.wire.asterisk import CallBook, Fact, Question, SwitchNews
+from enforcer.wire.asterisk import CallBook, Fact, Question
 from enforcer.wire.asterisk_status import resync
 from enforcer.wire.channel import (
     Identity,
@@ -21,6 +21,7 @@ from enforcer.wire.channel import (
     number_in,
     started_by_serial,
 )
+from enforcer.wire.legs import SwitchNews
 
 RECORDED = Path(__file__).parents[1] / "recorded" / "asterisk"
 IDENTITY = Identity("pbx1", ("from-accounts",), ("from-trunk",), ("from-desks",))
