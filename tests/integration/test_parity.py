@@ -1,0 +1,112 @@
+"""One scenario, played on a real Asterisk and on FreeSWITCH: the same decisions from the same rules, field by field."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from lab.asterisk import Asterisk
+from lab.process import free_port, run_apart
+from lab.provision import Provisioned
+from lab.sipp import Callee
+from tests.support.fake_freeswitch import FakeFreeswitch
+from tests.support.players import OnFakeFreeswitch, on_asterisk
+from tests.support.scenario import Lane, Played, differences, play, read, unexpected
+from tests.support.sites import asterisk_files, freeswitch_contexts
+from tests.support.stage import Stage, raised
+
+SCENARIO = read(Path(__file__).parents[1] / "scenarios" / "both_switches.toml")
+# Cycles begin about two weeks from now, whatever the day: no run straddles two.
+ANCHOR = (datetime.now(UTC).day + 14) % 28 + 1
+SECRET = "ENFORCER_TEST_SECRET"
+FREESWITCH = """
+[door.esl]
+enabled = true
+port = {door}
+[[switch]]
+name = "fs1"
+kind = "freeswitch"
+port = {port}
+secret_env = "ENFORCER_TEST_SECRET"
+outbound_contexts = ["from-accounts"]
+inbound_contexts = ["from-trunk"]
+"""
+ASTERISK = """
+[[switch]]
+name = "pbx1"
+port = {port}
+secret_env = "ENFORCER_TEST_SECRET"
+"""
+
+
+async def _in_order(stage: Stage) -> None:
+    """Whatever was counted is what the records say, and the chain holds."""
+    stage.house.ledger.flush()
+    assert stage.house.ledger.verify() == []
+    assert not stage.house.ledger.prove().broken
+
+
+async def played_on_asterisk(parts: Mapping[str, Provisioned], directory: Path) -> dict[str, Played]:
+    phones_port = free_port()
+    switch = Asterisk(
+        parts["asterisk"], accounts=[a for a in SCENARIO.accounts if a != "acme"],
+        variables={"ENF_MAXWAIT": "5"}, files=asterisk_files(phones_port),
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(SECRET, switch.secret)
+        async with switch, Callee(parts["sipp"], switch.carrier_port, messages=True) as carrier:
+            async with Callee(parts["sipp"], phones_port, messages=True) as phones:
+                async with raised(
+                    directory, SCENARIO.policy, SCENARIO.rows(ANCHOR), ASTERISK.format(port=switch.ami_port)
+                ) as stage, on_asterisk(switch, (carrier, phones)) as player:
+                    played = await play(SCENARIO, stage, player)
+                    await _in_order(stage)
+                    return played
+
+
+async def played_on_freeswitch(directory: Path) -> dict[str, Played]:
+    async with FakeFreeswitch([freeswitch_contexts()]) as switch:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv(SECRET, switch.socket.password)
+            tables = FREESWITCH.format(door=free_port(socket.SOCK_STREAM), port=switch.socket.port)
+            async with raised(directory, SCENARIO.policy, SCENARIO.rows(ANCHOR), tables) as stage:
+                switch.globals["enf_door"] = f"127.0.0.1:{stage.house.doors[0].port}"
+                played = await play(SCENARIO, stage, OnFakeFreeswitch(switch))
+                await _in_order(stage)
+                return played
+
+
+@pytest.fixture(scope="module")
+def on_the_one(
+    lab_parts: Mapping[str, Provisioned], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Played]:
+    return run_apart(played_on_asterisk(lab_parts, tmp_path_factory.mktemp("asterisk")))
+
+
+@pytest.fixture(scope="module")
+def on_the_other(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Played]:
+    return run_apart(played_on_freeswitch(tmp_path_factory.mktemp("freeswitch")))
+
+
+lanes = pytest.mark.parametrize("lane", SCENARIO.lanes, ids=lambda lane: lane.name)
+
+
+@lanes
+def test_asterisk_does_as_the_scenario_says(lane: Lane, on_the_one: dict[str, Played]) -> None:
+    assert unexpected(lane, on_the_one[lane.name]) == []
+
+
+@lanes
+def test_freeswitch_does_as_the_scenario_says(lane: Lane, on_the_other: dict[str, Played]) -> None:
+    assert unexpected(lane, on_the_other[lane.name]) == []
+
+
+@lanes
+def test_both_switches_come_to_the_same(
+    lane: Lane, on_the_one: dict[str, Played], on_the_other: dict[str, Played]
+) -> None:
+    assert differences(on_the_one[lane.name], on_the_other[lane.name]) == []

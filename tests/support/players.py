@@ -1,0 +1,146 @@
+"""The switches that a scenario can be played on: the real Asterisk, the small FreeSWITCH, a real one.
+
+In: a running switch, the far end of its trunk. Out: `scenario.Switch`. Refuses to know what is expected.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from typing import Self
+
+from enforcer.domain.call import Direction
+from lab.ami import Ami
+from lab.asterisk import Asterisk
+from lab.sipp import Callee, SipMessage
+from tests.support.fake_freeswitch import Channel, FakeFreeswitch
+from tests.support.phone import Phone
+from tests.support.sites import OUTSIDER
+
+
+class PhoneCall:
+    """A call on a phone of its own."""
+
+    def __init__(self, phone: Phone) -> None:
+        self._phone = phone
+
+    async def final(self) -> int:
+        return await self._phone.answered(within=30)
+
+    async def rings(self) -> None:
+        await self._phone.rings(within=30)
+
+    async def hang_up(self) -> None:
+        assert await self._phone.hang_up(within=30) == 200
+
+    async def give_up(self) -> int:
+        return await self._phone.cancel(within=30)
+
+
+class Phones:
+    """Phones on both sides of a switch that speaks SIP, and what reached its far ends (SIPp)."""
+
+    def __init__(self, accounts: str, trunk: str, far_ends: Iterable[Callee]) -> None:
+        self._accounts, self._trunk, self._far_ends = accounts, trunk, tuple(far_ends)
+        self._open = contextlib.AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._open.aclose()
+
+    async def place(self, account: str, number: str, direction: Direction) -> PhoneCall:
+        inbound = direction is Direction.INBOUND
+        phone = Phone(OUTSIDER, self._trunk) if inbound else Phone(account, self._accounts)
+        await self._open.enter_async_context(phone)
+        phone.invite(number)
+        return PhoneCall(phone)
+
+    async def tags(self, number: str) -> list[str]:
+        seen: dict[tuple[str | None, str | None], SipMessage] = {}
+        for far_end in self._far_ends:
+            for invite in far_end.invites(number):      # with those that were sent again
+                seen.setdefault((invite.header("Call-ID"), invite.header("Via")), invite)
+        return [invite.header("X-Enforcer-Tag") or "" for invite in seen.values()]
+
+
+class OnAsterisk(Phones):
+    """The real Asterisk of the lab."""
+
+    def __init__(self, switch: Asterisk, far_ends: Iterable[Callee], ami: Ami, name: str = "pbx1") -> None:
+        super().__init__(switch.sip_address, switch.sip_address, far_ends)
+        self.name, self._ami = name, ami
+
+    async def transfer(self, call: str, number: str) -> None:
+        """By the trunk's leg, as the carrier's end would."""
+        legs = await self._ami.listing("Status")
+        [leg] = [one["Channel"] for one in legs if one["Linkedid"] == call and one["Uniqueid"] != call]
+        done = await self._ami.action("BlindTransfer", Channel=leg, Context="from-accounts", Exten=number)
+        assert done["Response"] == "Success", done
+
+    async def leased(self, account: str) -> bool:
+        return "Value" in await self._ami.command(f"database get enforcer lease/{account}")
+
+
+class FakedCall:
+    """A call on the small FreeSWITCH."""
+
+    def __init__(self, switch: FakeFreeswitch, channel: Channel) -> None:
+        self._switch, self._channel = switch, channel
+        self.running = asyncio.ensure_future(switch.follow(channel))
+
+    async def final(self) -> int:
+        while not (self._channel.answered or self.running.done()):     # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.005)
+        return 200 if self._channel.answered else (await self.running).code
+
+    async def rings(self) -> None:
+        while not self._channel.legs:       # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+
+    async def hang_up(self) -> None:
+        self._switch.hang_up(self._channel.uuid, 16)
+        await self.running
+
+    async def give_up(self) -> int:
+        self._switch.hang_up(self._channel.uuid, 487)
+        return (await self.running).code
+
+
+class OnFakeFreeswitch:
+    """The small FreeSWITCH, with our real dialplan."""
+
+    def __init__(self, switch: FakeFreeswitch, name: str = "fs1") -> None:
+        self.name, self._switch = name, switch
+        self._channels: list[Channel] = []
+
+    async def place(self, account: str, number: str, direction: Direction) -> FakedCall:
+        if direction is Direction.INBOUND:
+            channel = self._switch.begin("", number, context="from-trunk", talk=3600)
+            channel.caller = OUTSIDER
+        else:
+            channel = self._switch.begin(account, number, context="from-accounts", talk=3600)
+        self._channels.append(channel)
+        return FakedCall(self._switch, channel)
+
+    async def transfer(self, call: str, number: str) -> None:
+        assert self._switch.api("uuid_transfer", f"{call} {number} XML from-accounts") == "+OK\n"
+
+    async def leased(self, account: str) -> bool:
+        return f"enf_lease.{account}" in self._switch.hash
+
+    async def tags(self, number: str) -> list[str]:
+        legs = [leg for channel in self._channels for leg in channel.legs if leg[""] == number]
+        return [leg.get("X-Enforcer-Tag", "") for leg in legs]
+
+
+@asynccontextmanager
+async def on_asterisk(
+    switch: Asterisk, far_ends: Iterable[Callee], name: str = "pbx1"
+) -> AsyncIterator[OnAsterisk]:
+    """The player, for as long as its phones are there."""
+    async with switch.ami() as ami, OnAsterisk(switch, far_ends, ami, name) as player:
+        yield player
