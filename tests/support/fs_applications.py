@@ -97,7 +97,7 @@ class Applications(Commands):
 
     async def _app_bridge(self, channel: Channel, data: str) -> None:
         kind, _, rest = data.partition("/")
-        if kind == "user":      # its phone is told the number that was dialled; the leg has what its directory says
+        if kind == "user":      # its phone is told the number dialled; the leg has what its directory says
             user = rest.partition("@")[0]
             await self.dial(channel, channel.destination, dialed_user=user, accountcode=user)
         else:

@@ -11,7 +11,6 @@ import re
 import secrets
 from typing import Self
 
-
 _ECHOED = ("via:", "from:", "to:", "call-id:", "cseq:")
 
 

@@ -76,10 +76,17 @@ class OnAsterisk(Phones):
 
     async def transfer(self, call: str, number: str) -> None:
         """By the trunk's leg, as the carrier's end would."""
-        legs = await self._ami.listing("Status")
-        [leg] = [one["Channel"] for one in legs if one["Linkedid"] == call and one["Uniqueid"] != call]
-        done = await self._ami.action("BlindTransfer", Channel=leg, Context="from-accounts", Exten=number)
-        assert done["Response"] == "Success", done
+        async with asyncio.timeout(30):
+            while True:     # until both talk, which is a moment after the answer
+                legs = await self._ami.listing("Status")
+                ours = [one for one in legs if one["Linkedid"] == call]
+                [leg] = [one["Channel"] for one in ours if one["Uniqueid"] != call]
+                done = await self._ami.action(
+                    "BlindTransfer", Channel=leg, Context="from-accounts", Exten=number
+                )
+                if done["Response"] == "Success":
+                    return
+                await asyncio.sleep(0.02)
 
     async def leased(self, account: str) -> bool:
         return "Value" in await self._ami.command(f"database get enforcer lease/{account}")
@@ -119,8 +126,9 @@ class OnFakeFreeswitch:
 
     async def place(self, account: str, number: str, direction: Direction) -> FakedCall:
         if direction is Direction.INBOUND:
-            channel = self._switch.begin("", number, context="from-trunk", talk=3600)
-            channel.caller = OUTSIDER
+            channel = self._switch.begin(
+                OUTSIDER, number, context="from-trunk", talk=3600, accountcode="", sip_gateway=OUTSIDER
+            )
         else:
             channel = self._switch.begin(account, number, context="from-accounts", talk=3600)
         self._channels.append(channel)

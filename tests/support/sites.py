@@ -1,8 +1,8 @@
 """The site that a scenario is played at, once for each switch: who may call whom, and where our hook stands.
 
-In: nothing but ports. Out: configuration of Asterisk and of FreeSWITCH that mean the same. Numbers: 1202555 01NN
-are calls to acme, 1202555 1NNN ... 9NNN to a1 ... a9; 7NNN is an internal call, which rings a second at the most;
-anything else leaves by the carrier.
+In: nothing but ports. Out: configuration of Asterisk and of FreeSWITCH that mean the same. Numbers: 1202555
+01NN are calls to acme, 02NN to globex, 1NNN ... 9NNN to a1 ... a9; 7NNN is an internal call, which rings a
+second at the most; anything else leaves by the carrier.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ def asterisk_files(phones_port: int) -> dict[str, str]:
         " same => n,Gosub(enforcer,s,1(${CHANNEL(accountcode)},inbound,${EXTEN}))\n"
         f" same => n,Dial(PJSIP/${{CHANNEL(accountcode)}}/{phones},60)\n"
         " same => n,Hangup(${HANGUPCAUSE})"
-        for pattern, account in (("_120255501[4-9]X", "acme"), ("_1202555[1-9]XXX", "a${EXTEN:7:1}"))
+        for pattern, account in (
+            ("_120255501[4-9]X", "acme"), ("_12025550[2]XX", "globex"), ("_1202555[1-9]XXX", "a${EXTEN:7:1}"),
+        )
     )
     text = f"""[from-trunk](+)
 {to_account}
@@ -41,6 +43,7 @@ ACCOUNTS = """  <extension name="inside">
       <action application="set" data="hangup_after_bridge=true"/>
       <action application="set" data="call_timeout=1"/>
       <action application="bridge" data="user/${accountcode}@trial.lab"/>
+      <action application="respond" data="480 Temporarily Unavailable"/>
     </condition>
   </extension>
   <extension name="out">
@@ -63,8 +66,12 @@ _TO_ACCOUNT = """  <extension name="to-{name}">
     </condition>
   </extension>
 """  # noqa: E501
-TRUNK = _TO_ACCOUNT.format(name="acme", number="120255501[4-9][0-9]", account="acme") + _TO_ACCOUNT.format(
-    name="a", number="1202555([1-9])[0-9]{3}", account="a$2"
+TRUNK = "".join(
+    _TO_ACCOUNT.format(name=name, number=number, account=account)
+    for name, number, account in (
+        ("acme", "120255501[4-9][0-9]", "acme"), ("globex", "120255502[0-9]{2}", "globex"),
+        ("a", "1202555([1-9])[0-9]{3}", "a$2"),
+    )
 )
 """Extensions of its context from-trunk."""
 

@@ -76,7 +76,7 @@ class Stage:
         ledger.changed_elsewhere = looked                       # type: ignore[method-assign]
         admission._observers = (decided, *admission._observers[1:])
 
-    async def until(self, look: Callable[[], T | None | bool], what: str) -> T:
+    async def until(self, look: Callable[[], T | bool | None], what: str) -> T:
         """What is found, as soon as there is something. Looked for again whenever the house hears something,
         and every 20 ms for what nobody tells it. Raises AssertionError, saying `what` did not come."""
         end = asyncio.get_running_loop().time() + PATIENCE
@@ -113,16 +113,10 @@ class Stage:
         return next((f for f in self.facts if f.phase is phase and f.attempt.call_id == call_id), None)
 
     def calls(self) -> dict[str, tuple[str, str]]:
-        """All calls that were told of or asked about, by id, in that order: account ("" where not said yet) and
-        number. What is said first of a number stays."""
+        """Who called which number first, of all calls that were told of, by id, in that order."""
         found: dict[str, tuple[str, str]] = {}
         for fact in self.facts:
-            one = fact.attempt
-            account, number = found.get(one.call_id, ("", one.number))
-            found[one.call_id] = (account or one.account, number)
-        for decision in self.decisions:
-            account, number = found.get(decision.call_id, ("", decision.number))
-            found[decision.call_id] = (account or decision.account, number)
+            found.setdefault(fact.attempt.call_id, (fact.attempt.caller, fact.attempt.number))
         return found
 
 
@@ -130,10 +124,8 @@ class Stage:
 async def raised(
     directory: Path, policy: str, accounts: str, switches: str, more: str = ""
 ) -> AsyncIterator[Stage]:
-    """A house in `directory`, running. `accounts` are CSV rows, `switches` [[switch]] tables of the configuration.
-
-    The caller waits until its switches are level.
-    """
+    """A house in `directory`, running, and level with its switches. `accounts` are CSV rows, `switches`
+    [[switch]] tables of the configuration, `more` what stands before them."""
     (directory / "pack.toml").write_text(policy)
     (directory / "accounts.csv").write_text(HEADER + accounts)
     config = directory / "enforcer.toml"
@@ -142,7 +134,8 @@ async def raised(
     words = ["account", "import", str(directory / "accounts.csv"), "--config", str(config)]
     imported = CliRunner().invoke(app, words, obj=outside)
     assert imported.exit_code == 0, imported.output
-    house = build(load(config), Telemetry(CollectorRegistry()), asyncio.get_running_loop().call_soon, time.time)
+    later = asyncio.get_running_loop().call_soon
+    house = build(load(config), Telemetry(CollectorRegistry()), later, time.time)
     stage, stop = Stage(house, config), asyncio.Event()
     running = asyncio.create_task(serve(house, stop), name="enforcer")
     try:
