@@ -3,6 +3,7 @@ field, and the same numbers and records in the end."""
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
@@ -18,7 +19,7 @@ from lab.process import free_port, run_apart
 from lab.provision import Provisioned
 from lab.sipp import Callee
 from tests.support.fake_freeswitch import FakeFreeswitch
-from tests.support.players import OnFakeFreeswitch, on_asterisk
+from tests.support.players import OnFakeFreeswitch, OnFreeswitch, on_asterisk
 from tests.support.scenario import Lane, Played, differences, play, read, unexpected
 from tests.support.sites import asterisk_files, freeswitch_contexts
 from tests.support.stage import Stage, raised
@@ -45,6 +46,11 @@ name = "pbx1"
 port = {port}
 secret_env = "ENFORCER_TEST_SECRET"
 """
+
+REAL = dict(pair.split("=") for pair in os.environ.get("ENFORCER_FREESWITCH", "").split())
+"""For those who have a FreeSWITCH to try it on, with the dialplan of `sites`: "sip=5060 trunk=5080 esl=8021
+password=ClueCon far=5090", where `far` is the port at which its trunk and its phones are expected."""
+OTHERS = ["small", *(["real"] if REAL else [])]
 
 
 async def _in_order(stage: Stage) -> None:
@@ -87,6 +93,26 @@ async def played_on_freeswitch(directory: Path) -> dict[str, Played]:
                 return played
 
 
+async def played_on_a_real_freeswitch(
+    parts: Mapping[str, Provisioned], directory: Path, at: Mapping[str, str]
+) -> dict[str, Played]:
+    """`at` says where it stands: see REAL."""
+    door = free_port(socket.SOCK_STREAM)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(SECRET, at["password"])
+        tables = FREESWITCH.format(door=door, port=at["esl"])
+        async with (
+            Callee(parts["sipp"], int(at["far"]), messages=True) as far_end,
+            OnFreeswitch(at, far_end) as player,
+            raised(directory, SCENARIO.policy, SCENARIO.rows(ANCHOR), tables) as stage,
+        ):
+            await player.api(f"global_setvar enf_door=127.0.0.1:{door}")
+            await player.api("global_setvar emergency_gateway=carrier")
+            played = await play(SCENARIO, stage, player)
+            await _in_order(stage)
+            return played
+
+
 @pytest.fixture(scope="module")
 def on_the_one(
     lab_parts: Mapping[str, Provisioned], tmp_path_factory: pytest.TempPathFactory
@@ -94,9 +120,15 @@ def on_the_one(
     return run_apart(played_on_asterisk(lab_parts, tmp_path_factory.mktemp("asterisk")))
 
 
-@pytest.fixture(scope="module")
-def on_the_other(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Played]:
-    return run_apart(played_on_freeswitch(tmp_path_factory.mktemp("freeswitch")))
+@pytest.fixture(scope="module", params=OTHERS)
+def on_the_other(
+    request: pytest.FixtureRequest, lab_parts: Mapping[str, Provisioned],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, Played]:
+    directory = tmp_path_factory.mktemp("freeswitch")
+    if request.param == "real":
+        return run_apart(played_on_a_real_freeswitch(lab_parts, directory, REAL))
+    return run_apart(played_on_freeswitch(directory))
 
 
 lanes = pytest.mark.parametrize("lane", SCENARIO.lanes, ids=lambda lane: lane.name)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Self
 
@@ -152,3 +152,32 @@ async def on_asterisk(
     """The player, for as long as its phones are there."""
     async with switch.ami() as ami, OnAsterisk(switch, far_ends, ami, name) as player:
         yield player
+
+
+class OnFreeswitch(Phones):
+    """A real FreeSWITCH, whose far ends for trunk and phones are one and the same."""
+
+    def __init__(self, at: Mapping[str, str], far_end: Callee, name: str = "fs1") -> None:
+        super().__init__(f"127.0.0.1:{at['sip']}", f"127.0.0.1:{at['trunk']}", [far_end])
+        self.name, self._socket, self._password = name, int(at["esl"]), at["password"]
+
+    async def api(self, command: str) -> str:
+        """What its event socket answers."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._socket)
+        try:
+            writer.write(f"auth {self._password}\n\napi {command}\n\n".encode())
+            for _ in range(2):      # who are you; accepted
+                await reader.readuntil(b"\n\n")
+            head = (await reader.readuntil(b"\n\n")).decode()
+            length = int(head.partition("Content-Length: ")[2].partition("\n")[0])
+            return (await reader.readexactly(length)).decode()
+        finally:
+            writer.close()
+            await writer.wait_closed()
+
+    async def transfer(self, call: str, number: str) -> None:
+        """Of the caller's leg, as the far end's would have it."""
+        assert (await self.api(f"uuid_transfer {call} {number} XML from-accounts")).startswith("+OK")
+
+    async def leased(self, account: str) -> bool:
+        return (await self.api(f"hash select/enf/lease.{account}")).strip().isdigit()
