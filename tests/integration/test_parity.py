@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from lab.asterisk import Asterisk
+from lab.fake_freeswitch import FakeFreeswitch
 from lab.process import free_port, run_apart
 from lab.provision import Provisioned
 from lab.sipp import Callee
-from tests.support.fake_freeswitch import FakeFreeswitch
 from tests.support.players import OnFakeFreeswitch, OnFreeswitch, on_asterisk
 from tests.support.scenario import Lane, Played, differences, play, read, unexpected
 from tests.support.sites import asterisk_files, freeswitch_contexts

@@ -13,10 +13,10 @@ import pytest
 
 from enforcer.domain.call import Direction
 from lab.asterisk import Asterisk
+from lab.fake_freeswitch import FakeFreeswitch
 from lab.process import free_port
 from lab.provision import Provisioned
 from lab.sipp import Callee
-from tests.support.fake_freeswitch import FakeFreeswitch
 from tests.support.players import OnAsterisk, OnFakeFreeswitch, on_asterisk
 from tests.support.scenario import Placed
 from tests.support.sites import freeswitch_contexts
