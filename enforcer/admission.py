@@ -83,6 +83,8 @@ class Admission:
         self.on_wish: Callable[[Heard], None] = lambda heard: None
         # Called after each answer, with what was asked: it may tell more of a call than its first event did.
         self.on_asked: list[Callable[[CallAttempt], None]] = []
+        # Called for a call of an account that holds a lease: nobody will ask about it.
+        self.on_leased: Callable[[str], object] = lambda account: None
         self._look_for_stopped()
 
     def admit(self, attempt: CallAttempt) -> Decision:
@@ -118,6 +120,8 @@ class Admission:
             return []
         if attempt.switch in self._terms.listener_only:
             return self._act_from_events(attempt)
+        if self.orders.leased(attempt.switch, account, attempt.at):
+            self.on_leased(account)
         return self.orders.called(attempt.switch, account, attempt.at)
 
     def heard(self, attempt: CallAttempt, words: str, at: float) -> None:

@@ -21,6 +21,7 @@ from enforcer.closing import Closing, in_a_process
 from enforcer.domain.mode import Modes
 from enforcer.doors import doors_of
 from enforcer.errors import EnforcerError, LedgerError, LinkError
+from enforcer.guard import Guard
 from enforcer.headlog import log_head, log_heads
 from enforcer.ledger.port import Ledger
 from enforcer.ledger.sqlite import SqliteLedger
@@ -56,6 +57,7 @@ class House:
     doors: tuple[Door, ...]
     telemetry: Telemetry
     bureau: Bureau
+    guard: Guard
 
 
 def build(
@@ -77,6 +79,7 @@ def build(
     for entry in news:
         ledger.note(entry)
     bureau = Bureau(settings, ledger, telemetry, lambda: admission, clock)
+    guard = Guard(settings, ledger, telemetry, lambda: admission, clock)
     admission = Admission(
         ledger, plan, policy, Modes(ledger.modes(), settings.policy.default_mode),
         prefix=secrets.token_hex(3), later=later,
@@ -86,8 +89,10 @@ def build(
             frozenset(switch.name for switch in settings.switches if switch.messages),
             settings.messages.words,
         ),
-        observers=(telemetry.decision, bureau.decision),
+        observers=(telemetry.decision, bureau.decision, guard.decision),
     )
+    guard.began()
+    admission.on_leased = guard.leased
     links = tuple(_link(switch, secrets_of[switch.name], admission, clock) for switch in settings.switches)
     for switch, link in zip(settings.switches, links, strict=True):
         for record in ledger.live(switch.name):     # calls that were going on when we were last here
@@ -99,7 +104,7 @@ def build(
     )
     asked = {link.book.identity.switch: link.asked for link in links if isinstance(link, EslLink)}
     doors = doors_of(settings, admission, telemetry, clock, asked)
-    return House(settings, ledger, admission, links, doors, telemetry, bureau)
+    return House(settings, ledger, admission, links, doors, telemetry, bureau, guard)
 
 
 def _hurry(links: Iterable[Link]) -> None:
@@ -139,6 +144,7 @@ async def serve(house: House, stop: asyncio.Event) -> None:
             running.append(tasks.create_task(_closing(house).run(), name="settle closed cycles"))
             running.append(tasks.create_task(log_heads(house.ledger, telemetry), name="log heads"))
             running.append(tasks.create_task(house.bureau.run(), name="notices"))
+            running.append(tasks.create_task(house.guard.run(), name="breaker"))
             telemetry.note(
                 "running", site=house.settings.site, switches=[s.name for s in house.settings.switches],
                 policy=house.admission.policy.label, mode=house.settings.policy.mode,
@@ -173,6 +179,7 @@ def reload(house: House) -> str:
     for entry in news:
         house.ledger.note(entry)
     house.bureau.look_again()
+    house.guard.reloaded()
     house.telemetry.note("policy reloaded", policy=house.admission.policy.label)
     return ""
 

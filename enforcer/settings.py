@@ -28,6 +28,7 @@ from enforcer.domain.call import NumberClass
 from enforcer.domain.mode import Mode
 from enforcer.domain.numbers import NumberPlan
 from enforcer.errors import BadInput
+from enforcer.settings_breaker import BreakerSettings, EmergencySettings
 from enforcer.settings_doors import DoorSettings, MessageSettings
 from enforcer.settings_fields import Context, Listen, Name, Port, Seconds, Zone
 from enforcer.settings_notices import NoticesSettings
@@ -223,6 +224,8 @@ class Settings(Table):
     messages: MessageSettings = Field(default_factory=MessageSettings)
     settle: SettleSettings = Field(default_factory=SettleSettings)
     notices: NoticesSettings = Field(default_factory=NoticesSettings)
+    breaker: BreakerSettings = Field(default_factory=BreakerSettings)
+    emergency: EmergencySettings = Field(default_factory=EmergencySettings)
     log: LogSettings = Field(default_factory=LogSettings)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
 
