@@ -21,6 +21,7 @@ from enforcer.closing import Closing, in_a_process
 from enforcer.domain.mode import Modes
 from enforcer.doors import doors_of
 from enforcer.errors import EnforcerError, LedgerError, LinkError
+from enforcer.exempting import EmergencyTerms
 from enforcer.guard import Guard
 from enforcer.headlog import log_head, log_heads
 from enforcer.ledger.port import Ledger
@@ -88,6 +89,7 @@ def build(
             frozenset(switch.name for switch in settings.switches if switch.listener_only),
             frozenset(switch.name for switch in settings.switches if switch.messages),
             settings.messages.words,
+            EmergencyTerms(settings.emergency.window, frozenset(settings.emergency.tests)),
         ),
         observers=(telemetry.decision, bureau.decision, guard.decision),
     )

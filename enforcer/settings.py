@@ -74,6 +74,8 @@ class NumberSettings(Table):
 
     @model_validator(mode="after")
     def _sensible(self) -> Self:
+        if NumberClass.CALLBACK in self.classes:
+            raise Wrong("is told by an emergency call before it, not by a number", "classes.callback")
         if NumberClass.EMERGENCY in self.classes:
             raise Wrong("belongs under numbers.emergency", "classes.emergency")
         try:
