@@ -121,6 +121,7 @@ class CallEvent(NamedTuple):
     refusal: Refusal = Refusal.NONE     # what the switch did in our name (its own brake, or our word)
     source: Source = Source.EVENT
     legs: str = ""                      # names of the legs dialled so far, see `CallRecord`
+    callback: bool = False              # the switch let it through as a call back after an emergency call
 
 
 class CallRecord(NamedTuple):

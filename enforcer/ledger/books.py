@@ -200,9 +200,7 @@ class Books:
         if known is None and self._calls.forgotten(event.attempt.at):
             known = self._recall(call_id)
         record = self.told(known, event)
-        if record == known:
-            return None
-        return self._change(known, record)
+        return None if record == known else self._change(known, record)
 
     def refuse(self, call_id: str, refusal: Refusal) -> CallRecord | None:
         """The call was kept from being set up by us; the changed record, None where nothing changed. One that
@@ -224,10 +222,7 @@ class Books:
         unless they remember it themselves. Whether anything changed."""
         if (mine := self.known(record.call_id)) is not None:
             counted, record = mine, joined(mine, record)
-        if record == counted:
-            return False
-        self._change(counted, record)
-        return True
+        return record != counted and self._change(counted, record) is not None
 
     def told(self, known: CallRecord | None, event: CallEvent) -> CallRecord:
         """The record of a call after an event; what follows from account and number filled in."""
@@ -246,6 +241,8 @@ class Books:
         record = merged(known, event)
         if record.account and not record.customer:
             record = record._replace(customer=self.account(record.account).customer)
+        if event.callback and record.number_class is not NumberClass.EMERGENCY:
+            return record._replace(number_class=NumberClass.CALLBACK)
         if record.number != known.number and record.number_class is not NumberClass.CALLBACK:   # it was ""
             record = record._replace(number_class=self._classify(record.number))
         return record
