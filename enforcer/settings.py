@@ -100,6 +100,7 @@ class SwitchSettings(Table):
 
     Deadlines are in seconds. With a ping every 2 s, a deadline of 4 s tells a silent switch from a busy
     one before its dialplan takes us for dead, after 6. `listener_only`: its dialplan does not ask.
+    `dialplan` are files of it that `enforcer check` reads, for where emergency numbers go.
     `messages`: it asks about text messages too; those of an account enter a context whose name is
     `message_contexts` and the account's.
     """
@@ -118,6 +119,7 @@ class SwitchSettings(Table):
     timezone: Zone = "UTC"
     channels: Annotated[StrictInt, Field(ge=0, le=1_000_000)] = 0
     listener_only: StrictBool = False
+    dialplan: tuple[Name, ...] = ()
     messages: StrictBool = False
     message_contexts: Context = "messages-"
     login_deadline: Seconds = 5.0
@@ -166,6 +168,11 @@ class SwitchSettings(Table):
                 if seen.setdefault(context, key) != key:
                     raise Wrong(f"context {context!r} is among the {seen[context]} already", key)
         return self
+
+    @property
+    def dialplan_paths(self) -> list[Path]:
+        """The files of its dialplan that a check may read."""
+        return [self._base / name for name in self.dialplan]
 
     @property
     def secret_path(self) -> Path | None:

@@ -62,7 +62,7 @@ exten => _X.,1,Set(CALLERID(num)=${URIDECODE(1%0D%0AAccount: acme)})
 
 [psap]
 exten => _X.,1,Set(CALLERID(num)=+13035550189)
- same => n,Gosub(enforcer,s,1(globex,inbound,${EXTEN}))
+ same => n,Gosub(enforcer,s,1(helped,inbound,${EXTEN}))
  same => n,Dial(PJSIP/${EXTEN}@carrier,60)
  same => n,Hangup(${HANGUPCAUSE})
 
@@ -81,6 +81,8 @@ accountcode = verdict
 [careless](account)
 context = careless
 accountcode = careless
+[helped](account)
+accountcode = helped
 [psap](account)
 context = psap
 accountcode = psap
@@ -736,27 +738,27 @@ async def test_who_called_for_help_is_called_back_though_everything_else_is_refu
     until = int(time.time()) + 600
     await hook.heartbeat(age=3600)
     await hook.settings(ENF_FAIL="closed", ENF_EMERGENCY_WINDOW="")
-    await hook.order("word/globex", f"{until}:block:21:0:0:standing:")
-    await hook.order("brake/globex", f"{until}:1:1")
+    await hook.order("word/helped", f"{until}:block:21:0:0:standing:")
+    await hook.order("brake/helped", f"{until}:1:1")
     back = "13035550189"
     try:
         assert await hook.codes(Call("psap", "12025550186")) == [403]
-        assert await hook.codes(Call("globex", "933"), Call("psap", "12025550187")) == [200, 403]
-        assert await hook.codes(Call("globex", "112")) == [200]
+        assert await hook.codes(Call("helped", "933"), Call("psap", "12025550187")) == [200, 403]
+        assert await hook.codes(Call("helped", "112")) == [200]
         # Whoever calls it; it calls back who called it last, however that is written; and nobody else.
         placed = await hook.call(*[Call("psap", "12025550188")] * 3)
         assert placed.codes == {200: 3}
         assert (await hook.cdr("12025550188"))[17] == "emergency;allow:0:0:0::"
-        assert await hook.codes(Call("globex", back), Call("globex", f"+{back}"), Call("globex", "911")) == [
+        assert await hook.codes(Call("helped", back), Call("helped", f"+{back}"), Call("helped", "911")) == [
             200, 200, 200
         ]
-        assert await hook.codes(Call("globex", "14045550188")) == [403]
+        assert await hook.codes(Call("helped", "14045550188")) == [403]
         await hook.settings(ENF_EMERGENCY_WINDOW="0")
-        assert await hook.codes(Call("psap", "12025550185"), Call("globex", f"1{back}")) == [403, 403]
+        assert await hook.codes(Call("psap", "12025550185"), Call("helped", f"1{back}")) == [403, 403]
     finally:
         await hook.settings(ENF_EMERGENCY_WINDOW="")
         for kind in ("word", "brake"):
-            await hook.ami.action("DBDelTree", Family="enforcer", Key=f"{kind}/globex")
+            await hook.ami.action("DBDelTree", Family="enforcer", Key=f"{kind}/helped")
 
 
 async def test_an_odd_account_name_never_stands_in_the_way_of_an_emergency_call(hook: Hook) -> None:
