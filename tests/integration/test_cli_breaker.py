@@ -89,4 +89,5 @@ def test_check_says_whom_the_packs_would_refuse_now(house: House) -> None:
     assert house.json("check", "--against-ledger")["ahead"] == {
         "accounts": 2, "refused": 1, "rules": {"calls": 1}, "trips": False,
     }
-    assert "would refuse 1 of 2 accounts by their next call (calls 1)" in house.ok("check", "--against-ledger")
+    told = house.ok("check", "--against-ledger")
+    assert "would refuse 1 of 2 accounts by their next call (calls 1)" in told

@@ -39,7 +39,7 @@ def looked(path: Path, contexts: tuple[str, ...], *numbers: str) -> str:
     ("text", "wrong"),
     [
         (INCLUDED, ""),
-        (INCLUDED + "exten => _X.,1,Gosub(enforcer,s,1(a,outbound,${EXTEN}))\n", "comes to the enforcer's hook"),
+        (INCLUDED + "exten => _X.,1,Gosub(enforcer,s,1(a,outbound,${EXTEN}))\n", "comes to the enforcer"),
         ("[from-accounts]\ninclude => accounts-out\ninclude => emergency\n", "comes to the enforcer's hook"),
         ("[from-accounts]\ninclude => emergency\nexten => _NXX,1,Dial(PJSIP/${EXTEN}@carrier)\n", ""),
         ("[from-accounts]\nexten => _X.,1,Goto(accounts-out,${EXTEN},1)\n", "comes to the enforcer's hook"),
