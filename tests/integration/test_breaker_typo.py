@@ -1,4 +1,4 @@
-"""A pack with a typo of one digit on a real Asterisk: the breaker trips, every call goes, a person arms it."""
+"""A pack with a typo of one digit on a real Asterisk: the breaker trips, calls go, a person arms it."""
 
 from __future__ import annotations
 
