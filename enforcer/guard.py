@@ -29,7 +29,7 @@ from enforcer.settings import Settings
 from enforcer.telemetry import Telemetry
 
 BEAT_SECONDS = 1.0
-REFUSED_AT_ONCE = 16        # so many refusals are not waited on until the next beat
+REFUSED_AT_ONCE = 16        # so many refusals are not waited on until the next beat; then twice as many
 LOOKED_AT = 2_000           # accounts that a new policy is tried on; some 100 ms
 SHOWN_WINDOW = 300
 
@@ -51,6 +51,7 @@ class Guard:
         past = known(ledger.journal({Kind.BREAKER}), clock()) if terms.enabled else ()
         self._breaker = Breaker(terms.band, past)
         self._fresh = 0                             # refusals since the last look
+        self._enough = REFUSED_AT_ONCE              # for the next look between two beats
         self._held: ModeSetting | None = None       # the ceiling that we know to hold
         self._unwritten: ModeSetting | None = None  # and that the ledger has not taken yet
         self._next_hour = _next_hour(clock())
@@ -64,7 +65,8 @@ class Guard:
         """Hear of a decision, after its answer."""
         if self._enabled and self._breaker.decided(decision, self._clock()):
             self._fresh += 1
-            if self._fresh >= REFUSED_AT_ONCE:
+            if self._fresh >= self._enough:
+                self._enough *= 2       # a look costs some ms: where much is rightly refused, a few a second
                 self.look()
 
     def leased(self, account: str) -> None:
@@ -119,6 +121,7 @@ class Guard:
     def beat(self) -> None:
         """What is due once a second."""
         self.look()
+        self._enough = REFUSED_AT_ONCE
         at = self._clock()
         shown = self._breaker.figures(at, SHOWN_WINDOW)
         for of in ("calls", "accounts"):
