@@ -29,6 +29,7 @@ from enforcer.ledger.sqlite import SqliteLedger
 from enforcer.ledger.store import alone
 from enforcer.notices.bureau import Bureau
 from enforcer.orders import LeaseTerms
+from enforcer.room import Room
 from enforcer.settings import Settings, SwitchSettings
 from enforcer.switch import ami_session, esl_session
 from enforcer.switch.ami import AmiLink
@@ -59,6 +60,7 @@ class House:
     telemetry: Telemetry
     bureau: Bureau
     guard: Guard
+    room: Room
 
 
 def build(
@@ -91,7 +93,9 @@ def build(
             settings.messages.words,
             EmergencyTerms(settings.emergency.window, frozenset(settings.emergency.tests)),
         ),
-        observers=(telemetry.decision, bureau.decision, guard.decision),
+        observers=(
+            telemetry.decision, bureau.decision, guard.decision, lambda decision: room.decision(decision),
+        ),
     )
     guard.began()
     admission.on_leased = guard.leased
@@ -106,7 +110,11 @@ def build(
     )
     asked = {link.book.identity.switch: link.asked for link in links if isinstance(link, EslLink)}
     doors = doors_of(settings, admission, telemetry, clock, asked)
-    return House(settings, ledger, admission, links, doors, telemetry, bureau, guard)
+    room = Room(
+        settings, ledger, admission, links, telemetry, clock, lambda: reload(house), lambda: changed(house)
+    )
+    house = House(settings, ledger, admission, links, doors, telemetry, bureau, guard, room)
+    return house
 
 
 def _hurry(links: Iterable[Link]) -> None:
@@ -147,6 +155,7 @@ async def serve(house: House, stop: asyncio.Event) -> None:
             running.append(tasks.create_task(log_heads(house.ledger, telemetry), name="log heads"))
             running.append(tasks.create_task(house.bureau.run(), name="notices"))
             running.append(tasks.create_task(house.guard.run(), name="breaker"))
+            running.append(tasks.create_task(house.room.run(), name="control room"))
             telemetry.note(
                 "running", site=house.settings.site, switches=[s.name for s in house.settings.switches],
                 policy=house.admission.policy.label, mode=house.settings.policy.mode,
@@ -194,15 +203,19 @@ def _answer(house: House) -> None:
         house.ledger.note(history.answer(request, house.admission.policy.label, problem, time.time()))
 
 
+def changed(house: House) -> None:
+    """Modes, accounts or registers in the ledger are not what they were: in force from the next call on."""
+    house.admission.steer(Modes(house.ledger.modes(), house.settings.policy.default_mode), time.time())
+    house.bureau.look_again()
+
+
 async def _take_over(house: House) -> None:
     """What another process wrote into the ledger: modes and accounts are in force at once."""
     while True:
         await asyncio.sleep(LOOK_SECONDS)
         try:
             if house.ledger.changed_elsewhere():
-                modes = Modes(house.ledger.modes(), house.settings.policy.default_mode)
-                house.admission.steer(modes, time.time())
-                house.bureau.look_again()
+                changed(house)
                 house.telemetry.note("took over changes")
             _answer(house)
         except EnforcerError as problem:
