@@ -31,7 +31,7 @@ def looked(path: Path, contexts: tuple[str, ...], *numbers: str) -> str:
     try:
         refuse_unless_safe([path], contexts, numbers or ("112", "911"))
     except BadInput as problem:
-        return problem.what
+        return str(problem).partition(": ")[2]
     return ""
 
 
