@@ -29,7 +29,7 @@ class Contexts:
         self._contexts: dict[str, list[Element]] = {}
         for path in paths:
             root = Element("include")
-            root.extend(_read(path, 0))
+            root.extend(list(_read(path, 0)))
             for context in root.iter("context"):
                 self._contexts.setdefault(context.get("name", ""), []).extend(context.iter("extension"))
 

@@ -49,11 +49,14 @@ class Figures(NamedTuple):
     rules: Mapping[str, int]
 
     def share(self, of: str) -> Fraction:
-        """Of "calls" or "accounts", or of the accounts by a rule's name."""
+        """Of "calls" or of "accounts"."""
         if of == "calls":
             return _share(self.refused_calls, self.calls)
-        refused = self.refused_accounts if of == "accounts" else self.rules.get(of, 0)
-        return _share(refused, self.accounts)
+        return _share(self.refused_accounts, self.accounts)
+
+    def part(self, rule: str) -> Fraction:
+        """The share of accounts that one rule would have refused."""
+        return _share(self.rules.get(rule, 0), self.accounts)
 
 
 class Hour(NamedTuple):
@@ -94,7 +97,7 @@ usually 0.4 %); all rules together 61 % of accounts, at most 20 % may be, and 56
         accounts = f"{percent(found.share('accounts'))} of accounts{least if self.of == 'accounts' else ''}"
         calls = f", and {percent(found.share('calls'))} of calls{least if self.of == 'calls' else ''}"
         return (
-            f"rule {self.rule} of pack {self.pack or '-'} would block {percent(found.share(self.rule))} of "
+            f"rule {self.rule} of pack {self.pack or '-'} would block {percent(found.part(self.rule))} of "
             f"accounts ({mine} of {found.accounts} {when}{usual}); all rules together "
             f"{accounts}{calls if self.window else ''}"
         )

@@ -15,7 +15,7 @@ accounts is hit too: else one caller who redials what was refused would free him
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import takewhile
 from statistics import median
@@ -129,17 +129,21 @@ class Breaker:
             if found.share(of) > limit:
                 rule = max(found.rules, key=lambda name: (found.rules[name], name))
                 return Trip(
-                    of, window, found, limit, usual, rule, self._packs.get(rule, ""), self.usual(rule, at)
+                    of, window, found, limit, usual, rule, self._packs.get(rule, ""),
+                    self._median(lambda one: one.part(rule), at),
                 )
         return None
 
     def usual(self, of: str, at: float) -> Fraction | None:
         """The median share of the last days: at this time of day, or else at any; None where too little is
-        known. Of "calls", "accounts", or the accounts by a rule's name."""
+        known. Of "calls" or of "accounts"."""
+        return self._median(lambda one: one.share(of), at)
+
+    def _median(self, share: Callable[[Figures], Fraction], at: float) -> Fraction | None:
         known = [h for h in self._past if not h.tripped and at - DAYS * 86_400 <= h.at <= at]
         same = [h for h in known if _of_day(h.at - HOUR) == _of_day(at)]
         enough = same if len(same) >= LEAST_SAME else known if len(known) >= LEAST_ANY else []
-        return median(hour.figures.share(of) for hour in enough) if enough else None
+        return median(share(hour.figures) for hour in enough) if enough else None
 
     def hour(self, at: float, tripped: bool) -> Hour:
         """The hour that ends now, remembered as one of the past."""

@@ -493,7 +493,7 @@ async def test_who_called_for_help_is_called_back_with_nobody_alive() -> None:
     """Blocked by a word, braked, and the switch fails closed."""
     async with FakeFreeswitch([OUT, IN], second=SECOND) as switch:
         left(switch, "word.acme", ":block:21:0:0:standing:")
-        left(switch, "brake.acme", ":1:1")
+        left(switch, "brake.acme", ":9:9")
         switch.globals["enf_fail"] = "closed"
 
         async def codes(*numbers: str) -> list[int]:

@@ -157,7 +157,7 @@ WRONG = [
     (
         SITE + '[numbers.classes]\npremum = ["1900."]\n',
         3,
-        "numbers.classes.premum must be emergency, "
+        "numbers.classes.premum must be callback, emergency, "
         "directory_assistance, toll_free, premium, international, internal, high_risk or ordinary; "
         "did you mean 'premium'?",
     ),
