@@ -130,7 +130,7 @@ class Breaker:
                 rule = max(found.rules, key=lambda name: (found.rules[name], name))
                 return Trip(
                     of, window, found, limit, usual, rule, self._packs.get(rule, ""),
-                    self._median(lambda one: one.part(rule), at),
+                    self._usual_part(rule, at),
                 )
         return None
 
@@ -138,6 +138,9 @@ class Breaker:
         """The median share of the last days: at this time of day, or else at any; None where too little is
         known. Of "calls" or of "accounts"."""
         return self._median(lambda one: one.share(of), at)
+
+    def _usual_part(self, rule: str, at: float) -> Fraction | None:
+        return self._median(lambda one: one.part(rule), at)
 
     def _median(self, share: Callable[[Figures], Fraction], at: float) -> Fraction | None:
         known = [h for h in self._past if not h.tripped and at - DAYS * 86_400 <= h.at <= at]
