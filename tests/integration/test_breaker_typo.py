@@ -47,7 +47,6 @@ async def _proven(house: Enforcer, parts: Mapping[str, Provisioned], switch: Ast
         return line.get("event") == "policy reloaded"
 
     assert await calls(each=5) == {200: 50}
-    assert (await house.json("breaker"))["state"] == "armed"
     # The typo. It is found out before it refuses anybody.
     (house.directory / "policy.toml").write_text(PACK.format(at="4", revision="2"))
     await house.command("reload")
@@ -57,7 +56,6 @@ async def _proven(house: Enforcer, parts: Mapping[str, Provisioned], switch: Ast
     assert line["why"].startswith(
         "rule calls of pack 247voip@2 would block 100 % of accounts (10 of 10 by their next call)"
     )
-    assert await calls() == {200: 10}
     assert await calls("112") == {200: 10}
     told = await house.line(lambda one: one.get("event") == "notice to ops")
     assert "every call goes" in told["subject"]
