@@ -61,5 +61,5 @@ def ahead_of(site: Site) -> Ahead:
         [rule.spec.id for rule in policy.rules if rule.spec.kind in PEOPLE],
     )
     trip = breaker.ahead(refused, len(callers), now)
-    rules = Counter(rule for some in refused.values() for rule in some)
-    return Ahead(len(callers), len(refused), dict(rules), trip)
+    by_rule = Counter(rule for some in refused.values() for rule in some)
+    return Ahead(len(callers), len(refused), dict(by_rule), trip)
