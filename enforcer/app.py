@@ -12,6 +12,7 @@ import contextlib
 import secrets
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -33,7 +34,7 @@ from enforcer.room import Room
 from enforcer.settings import Settings, SwitchSettings
 from enforcer.switch import ami_session, esl_session
 from enforcer.switch.ami import AmiLink
-from enforcer.switch.door import Door
+from enforcer.switch.door import Door, Outcome
 from enforcer.switch.esl import EslLink
 from enforcer.switch.link import Deadlines, Link
 from enforcer.telemetry import Telemetry
@@ -109,7 +110,10 @@ def build(
         heard.wish, heard.seconds, heard.account.customer, heard.account.id
     )
     asked = {link.book.identity.switch: link.asked for link in links if isinstance(link, EslLink)}
-    doors = doors_of(settings, admission, telemetry, clock, asked)
+    doors = doors_of(
+        settings, admission, telemetry, clock, asked,
+        lambda: {one.book.identity.switch: one.book.core for one in links if isinstance(one, EslLink)},
+    )
     room = Room(
         settings, ledger, admission, links, telemetry, clock, lambda: reload(house), lambda: changed(house)
     )
@@ -238,9 +242,10 @@ async def _watch(house: House) -> None:
             state = link.state()
             telemetry.up.labels(switch.name).set(state.connected)
             telemetry.lag.labels(switch.name).set(max(0.0, state.lag))
-        for door in house.doors:
-            for outcome, times in door.counts.items():
-                telemetry.door.labels(door.label, outcome).set(times)
+        for label in {door.label for door in house.doors}:
+            counts = sum((door.counts for door in house.doors if door.label == label), Counter[Outcome]())
+            for outcome, times in counts.items():
+                telemetry.door.labels(label, outcome).set(times)
         now_degraded = house.ledger.degraded
         telemetry.degraded.set(bool(now_degraded))
         if now_degraded != degraded:

@@ -29,8 +29,9 @@ from enforcer.domain.mode import Mode
 from enforcer.domain.numbers import NumberPlan
 from enforcer.errors import BadInput
 from enforcer.settings_breaker import BreakerSettings, EmergencySettings
-from enforcer.settings_doors import DoorSettings, MessageSettings
-from enforcer.settings_fields import Context, Listen, Name, Port, Seconds, Zone
+from enforcer.settings_doors import DoorSettings, MessageSettings, doorways
+from enforcer.settings_fields import Context, Listen, Name, Network, Port, Seconds, Zone
+from enforcer.settings_mqtt import MqttSettings
 from enforcer.settings_notices import NoticesSettings
 from enforcer.settings_settle import SettleSettings
 from enforcer.toml_lines import read
@@ -102,7 +103,8 @@ class SwitchSettings(Table):
     one before its dialplan takes us for dead, after 6. `listener_only`: its dialplan does not ask.
     `dialplan` are files of it that `enforcer check` reads, for where emergency numbers go.
     `messages`: it asks about text messages too; those of an account enter a context whose name is
-    `message_contexts` and the account's.
+    `message_contexts` and the account's. `door_port` and `door_allow`: where its calls ask, and who may ask
+    there, where that is not what the door's table says.
     """
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=40)]
@@ -122,6 +124,8 @@ class SwitchSettings(Table):
     dialplan: tuple[Name, ...] = ()
     messages: StrictBool = False
     message_contexts: Context = "messages-"
+    door_port: Annotated[StrictInt, Field(ge=0, le=65535)] = 0
+    door_allow: tuple[Network, ...] = ()
     login_deadline: Seconds = 5.0
     action_deadline: Seconds = 5.0
     ping_deadline: Seconds = 4.0
@@ -168,11 +172,6 @@ class SwitchSettings(Table):
                 if seen.setdefault(context, key) != key:
                     raise Wrong(f"context {context!r} is among the {seen[context]} already", key)
         return self
-
-    @property
-    def dialplan_paths(self) -> list[Path]:
-        """The files of its dialplan that a check may read."""
-        return [self._base / name for name in self.dialplan]
 
     @property
     def secret_path(self) -> Path | None:
@@ -237,6 +236,7 @@ class Settings(Table):
     emergency: EmergencySettings = Field(default_factory=EmergencySettings)
     log: LogSettings = Field(default_factory=LogSettings)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
+    mqtt: MqttSettings = Field(default_factory=MqttSettings)
 
     _path: Path = PrivateAttr(default=Path("enforcer.toml"))
 
@@ -246,6 +246,11 @@ class Settings(Table):
         for index, name in enumerate(names):
             if name in names[:index]:
                 raise Wrong(f"another switch is called {name!r} already", f"switch.{index}.name")
+        return self
+
+    @model_validator(mode="after")
+    def _a_door_each(self) -> Self:
+        doorways(self.switches, self.door)
         return self
 
     @property
@@ -288,6 +293,7 @@ def load(path: Path) -> Settings:
         raise
     settings._path = path
     settings.notices._base = path.parent
+    settings.mqtt._base = path.parent
     for switch in settings.switches:
         switch._base = path.parent
     return settings

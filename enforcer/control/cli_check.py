@@ -99,7 +99,8 @@ def _dialplans(site: Site, paths: list[Path], emergency: list[str]) -> Iterator[
             yield refuse_unless_safe(some, contexts or ["from-accounts", "default"], emergency)
     for switch in switches:
         if switch.dialplan:
-            yield refuse_unless_safe(switch.dialplan_paths, switch.outbound_contexts, emergency)
+            files = [site.settings.path.parent / name for name in switch.dialplan]
+            yield refuse_unless_safe(files, switch.outbound_contexts, emergency)
 
 
 def _say(findings: list[Finding]) -> None:

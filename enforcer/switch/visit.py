@@ -142,7 +142,7 @@ class Asking(Visit):
             data = encode(answer_line(door.admission.admit(attempt)))
         except Exception as fault:
             self.end(Outcome.FAULT)
-            self._at_fault(fault)
+            self.at_fault(fault)
             return
         self.outcome = Outcome.UNHEARD              # until the switch says otherwise
         self.transport.write(data)
@@ -150,9 +150,10 @@ class Asking(Visit):
             try:
                 door.asked(attempt)
             except Exception as fault:              # the call has its answer all the same
-                self._at_fault(fault)
+                self.at_fault(fault)
 
-    def _at_fault(self, fault: Exception) -> None:
+    def at_fault(self, fault: Exception) -> None:
+        """Tell of it, now that the connection is looked after."""
         if self._calls.on_fault is not None:
             self._calls.on_fault(fault)
 

@@ -13,8 +13,8 @@ import pytest
 from enforcer.domain.call import CallAttempt
 from enforcer.domain.decision import Decision, Verdict
 from enforcer.switch.esl_door import EslDoor, Outcome
+from lab.fake_esl import goodbye, reply
 from tests.support.esl import RECORDED, event_bytes
-from tests.support.fake_esl import goodbye, reply
 
 SOON = 5.0
 ASKS = event_bytes({

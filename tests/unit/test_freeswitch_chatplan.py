@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import fs_dialplan
+from lab import fs_dialplan
 
 CHATPLAN = Path(__file__).parents[2] / "dialplan" / "freeswitch" / "chatplan.xml"
 SITE = """<extension name="out"><condition field="to_user" expression=".">

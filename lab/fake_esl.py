@@ -10,13 +10,24 @@ import asyncio
 import contextlib
 import secrets
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol, Self
-
-from tests.support.esl import event_bytes, frame
+from urllib.parse import quote
 
 GOODBYE = b"Disconnected, goodbye.\nSee you at ClueCon! http://www.cluecon.com/\n"
 AUTH = b"Content-Type: auth/request\n\n"
+
+
+def event_bytes(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> bytes:
+    """An event's lines, values encoded as FreeSWITCH does."""
+    pairs = headers.items() if isinstance(headers, Mapping) else headers
+    lines = [f"{name}: {quote(value, safe='/,.!()$?', errors='surrogatepass')}" for name, value in pairs]
+    return "\n".join(lines).encode() + b"\n\n"
+
+
+def frame(body: bytes, kind: str = "text/event-plain") -> bytes:
+    """The body as the event socket sends it."""
+    return f"Content-Length: {len(body)}\nContent-Type: {kind}\n\n".encode() + body
 
 
 def reply(text: str, **more: str) -> bytes:
