@@ -45,6 +45,7 @@ class Terms:
     messages: frozenset[str] = frozenset()          # switches that ask about text messages as well
     words: StopWords = field(default_factory=StopWords.of)
     emergency: EmergencyTerms = field(default_factory=EmergencyTerms)
+    message_leases: frozenset[str] = frozenset()    # of those, where a leased account's messages pass unasked
 
 
 class Admission:
@@ -113,6 +114,15 @@ class Admission:
                 self._exempting.told(event, record)
             return []
         return self._unasked(event.attempt, record.account)
+
+    def wrote(self, event: CallEvent) -> list[Action]:
+        """A message went its way, or was stopped, by what its switch knew."""
+        record = self._ledger.apply(event)
+        if record is None or not record.account:
+            return []
+        if self._exempting.sort(event.attempt, record.account) in UNTOUCHED:
+            return []
+        return self.orders.called(event.attempt.switch, record.account, event.attempt.at)
 
     def named(self, event: CallEvent) -> list[Action]:
         """An event, observed already, told whose call it is, which its beginning had not: what would have
@@ -217,6 +227,8 @@ class Admission:
         if not decision.account:
             return
         self.orders.reconsider((decision.account,), decision.at)
+        if decision.switch in self._terms.message_leases:
+            self.orders.seen(decision.switch, decision.account, decision.at)
         if decision.verdict is Verdict.BLOCK and self._terms.messages:
             self.messages.refused(decision.account)
             self.hurry()

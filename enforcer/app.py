@@ -20,7 +20,7 @@ from enforcer import history, packs
 from enforcer.admission import Admission, Terms
 from enforcer.closing import Closing, in_a_process
 from enforcer.domain.mode import Modes
-from enforcer.doors import doors_of
+from enforcer.doors import doors_of, make_room
 from enforcer.errors import EnforcerError, LedgerError, LinkError
 from enforcer.exempting import EmergencyTerms
 from enforcer.guard import Guard
@@ -93,6 +93,7 @@ def build(
             frozenset(switch.name for switch in settings.switches if switch.messages),
             settings.messages.words,
             EmergencyTerms(settings.emergency.window, frozenset(settings.emergency.tests)),
+            frozenset(one.name for one in settings.switches if one.messages and one.kind == "freeswitch"),
         ),
         observers=(
             telemetry.decision, bureau.decision, guard.decision, lambda decision: room.decision(decision),
@@ -136,7 +137,9 @@ def _link(switch: SwitchSettings, secret: str, admission: Admission, clock: Call
     )
     if switch.kind == "freeswitch":
         socket = esl_session.Peer(switch.host, switch.port, secret)
-        return EslLink(socket, identity, admission, deadlines=deadlines, clock=clock)
+        return EslLink(
+            socket, identity, admission, deadlines=deadlines, messages=switch.messages, clock=clock
+        )
     peer = ami_session.Peer(switch.host, switch.port, switch.username, secret)
     messages = switch.message_contexts if switch.messages else None
     return AmiLink(peer, identity, admission, deadlines=deadlines, messages=messages, clock=clock)
@@ -145,6 +148,7 @@ def _link(switch: SwitchSettings, secret: str, admission: Admission, clock: Call
 async def serve(house: House, stop: asyncio.Event) -> None:
     """Run until `stop` is set. Raises LinkError where a door's address is taken."""
     telemetry = house.telemetry
+    make_room(house.doors, telemetry)
     for door in house.doors:
         await door.start()
     try:
@@ -242,6 +246,8 @@ async def _watch(house: House) -> None:
             state = link.state()
             telemetry.up.labels(switch.name).set(state.connected)
             telemetry.lag.labels(switch.name).set(max(0.0, state.lag))
+            for kind in ("failed", "malformed", "faults", "refused_actions", "unwanted_events", "evicted"):
+                telemetry.link.labels(switch.name, kind).set(getattr(state, kind))
         for label in {door.label for door in house.doors}:
             counts = sum((door.counts for door in house.doors if door.label == label), Counter[Outcome]())
             for outcome, times in counts.items():

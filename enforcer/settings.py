@@ -102,8 +102,8 @@ class SwitchSettings(Table):
     Deadlines are in seconds. With a ping every 2 s, a deadline of 4 s tells a silent switch from a busy
     one before its dialplan takes us for dead, after 6. `listener_only`: its dialplan does not ask.
     `dialplan` are files of it that `enforcer check` reads, for where emergency numbers go.
-    `messages`: it asks about text messages too; those of an account enter a context whose name is
-    `message_contexts` and the account's. `door_port` and `door_allow`: where its calls ask, and who may ask
+    `messages`: it asks about text messages too; on an Asterisk those of an account enter a context whose name
+    is `message_contexts` and the account's. `door_port`, `door_allow`: where its calls ask, and who may ask
     there, where that is not what the door's table says.
     """
 
@@ -163,9 +163,6 @@ class SwitchSettings(Table):
             raise Wrong("give either secret_env or secret_file, not both", "secret_file")
         if not self.secret_env and not self.secret_file and self.kind == "asterisk":
             raise Wrong('no secret: name an environment variable, secret_env = "ENFORCER_AMI_SECRET"')
-        if self.messages and self.kind != "asterisk":
-            raise Wrong("only an Asterisk asks about text messages; others ask at [door.messages]",
-                        "messages")
         seen: dict[str, str] = {}
         for key in ("outbound_contexts", "inbound_contexts", "internal_contexts"):
             for context in getattr(self, key):

@@ -142,6 +142,9 @@ class FakeFreeswitch(Applications):
         self.socket.fire({"Event-Name": "SHUTDOWN"})
         await self.socket.stop()
 
+    def sent(self, headers: Mapping[str, str], body: bytes) -> None:
+        """A client's own event: nobody in here listens."""
+
     # --- a call
 
     async def call(
