@@ -95,9 +95,7 @@ def build(
             EmergencyTerms(settings.emergency.window, frozenset(settings.emergency.tests)),
             frozenset(one.name for one in settings.switches if one.messages and one.kind == "freeswitch"),
         ),
-        observers=(
-            telemetry.decision, bureau.decision, guard.decision, lambda decision: room.decision(decision),
-        ),
+        observers=(telemetry.decision, bureau.decision, guard.decision, lambda one: room.decision(one)),
     )
     guard.began()
     admission.on_leased = guard.leased
