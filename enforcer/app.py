@@ -24,6 +24,8 @@ from enforcer.control.exposure import modes
 from enforcer.domain.mode import Modes
 from enforcer.doors import doors_of, make_room
 from enforcer.errors import EnforcerError, LedgerError, LinkError
+from enforcer.exempting import EmergencyTerms
+from enforcer.guard import Guard
 from enforcer.headlog import log_head, log_heads
 from enforcer.ledger.port import Ledger
 from enforcer.ledger.sqlite import SqliteLedger
@@ -62,6 +64,7 @@ class House:
     doors: tuple[Door, ...]
     telemetry: Telemetry
     bureau: Bureau
+    guard: Guard
     room: Room
 
 
@@ -84,6 +87,7 @@ def build(
     for entry in news:
         ledger.note(entry)
     bureau = Bureau(settings, ledger, telemetry, lambda: admission, clock)
+    guard = Guard(settings, ledger, telemetry, lambda: admission, clock)
     admission = Admission(
         ledger, plan, policy, Modes(ledger.modes(), settings.policy.default_mode),
         prefix=secrets.token_hex(3), later=later,
@@ -92,10 +96,13 @@ def build(
             frozenset(switch.name for switch in settings.switches if switch.listener_only),
             frozenset(switch.name for switch in settings.switches if switch.messages),
             settings.messages.words,
+            EmergencyTerms(settings.emergency.window, frozenset(settings.emergency.tests)),
             frozenset(one.name for one in settings.switches if one.messages and one.kind == "freeswitch"),
         ),
-        observers=(telemetry.decision, bureau.decision, lambda decision: room.decision(decision)),
+        observers=(telemetry.decision, bureau.decision, guard.decision, lambda one: room.decision(one)),
     )
+    guard.began()
+    admission.on_leased = guard.leased
     links = tuple(_link(switch, secrets_of[switch.name], admission, clock) for switch in settings.switches)
     for switch, link in zip(settings.switches, links, strict=True):
         for record in ledger.live(switch.name):     # calls that were going on when we were last here
@@ -113,7 +120,7 @@ def build(
     room = Room(
         settings, ledger, admission, links, telemetry, clock, lambda: reload(house), lambda: changed(house)
     )
-    house = House(settings, ledger, admission, links, doors, telemetry, bureau, room)
+    house = House(settings, ledger, admission, links, doors, telemetry, bureau, guard, room)
     return house
 
 
@@ -159,6 +166,7 @@ async def serve(house: House, stop: asyncio.Event, supervisor: Supervisor = NOBO
             running.append(tasks.create_task(log_heads(house.ledger, telemetry), name="log heads"))
             running.append(tasks.create_task(house.bureau.run(), name="notices"))
             running.append(tasks.create_task(supervisor.watched(), name="watchdog"))
+            running.append(tasks.create_task(house.guard.run(), name="breaker"))
             running.append(tasks.create_task(house.room.run(), name="control room"))
             telemetry.note(
                 "running", site=house.settings.site, switches=[s.name for s in house.settings.switches],
@@ -196,6 +204,7 @@ def reload(house: House) -> str:
     for entry in news:
         house.ledger.note(entry)
     house.bureau.look_again()
+    house.guard.reloaded()
     house.telemetry.note("policy reloaded", policy=house.admission.policy.label)
     return ""
 

@@ -27,6 +27,7 @@ from enforcer.domain.call import NumberClass
 from enforcer.domain.mode import Mode
 from enforcer.domain.numbers import NumberPlan
 from enforcer.errors import BadInput
+from enforcer.settings_breaker import BreakerSettings, EmergencySettings
 from enforcer.settings_doors import DoorSettings, MessageSettings, doorways
 from enforcer.settings_fields import Context, Listen, Name, Network, Port, Seconds, Zone
 from enforcer.settings_mqtt import MqttSettings
@@ -74,6 +75,8 @@ class NumberSettings(Table):
 
     @model_validator(mode="after")
     def _sensible(self) -> Self:
+        if NumberClass.CALLBACK in self.classes:
+            raise Wrong("is told by an emergency call before it, not by a number", "classes.callback")
         if NumberClass.EMERGENCY in self.classes:
             raise Wrong("belongs under numbers.emergency", "classes.emergency")
         try:
@@ -98,6 +101,7 @@ class SwitchSettings(Table):
 
     Deadlines are in seconds. With a ping every 2 s, a deadline of 4 s tells a silent switch from a busy
     one before its dialplan takes us for dead, after 6. `listener_only`: its dialplan does not ask.
+    `dialplan` are files of it that `enforcer check` reads, for where emergency numbers go.
     `messages`: it asks about text messages too; on an Asterisk those of an account enter a context whose name
     is `message_contexts` and the account's. `door_port`, `door_allow`: where its calls ask, and who may ask
     there, where that is not what the door's table says. With `tls` its manager proves who it is: `tls_ca`
@@ -121,6 +125,7 @@ class SwitchSettings(Table):
     timezone: Zone = "UTC"
     channels: Annotated[StrictInt, Field(ge=0, le=1_000_000)] = 0
     listener_only: StrictBool = False
+    dialplan: tuple[Name, ...] = ()
     messages: StrictBool = False
     message_contexts: Context = "messages-"
     door_port: Annotated[StrictInt, Field(ge=0, le=65535)] = 0
@@ -230,6 +235,8 @@ class Settings(Table):
     messages: MessageSettings = Field(default_factory=MessageSettings)
     settle: SettleSettings = Field(default_factory=SettleSettings)
     notices: NoticesSettings = Field(default_factory=NoticesSettings)
+    breaker: BreakerSettings = Field(default_factory=BreakerSettings)
+    emergency: EmergencySettings = Field(default_factory=EmergencySettings)
     log: LogSettings = Field(default_factory=LogSettings)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
     mqtt: MqttSettings = Field(default_factory=MqttSettings)

@@ -38,7 +38,8 @@ class Applications(Commands):
     # --- running a dialplan
 
     def _hunt(self, channel: Channel, context: str, destination: str) -> list[Application] | None:
-        fields = {"destination_number": destination, "context": context, "dialplan": "XML"}
+        fields = {"destination_number": destination, "context": context, "dialplan": "XML",
+                  "caller_id_number": channel.caller}
         channel.hunting.append((destination, context))
         try:
             return self.plan.hunt(

@@ -100,6 +100,11 @@ def parse_answer(line: str) -> Answer:
     return Answer(_VERDICT[verb], int(cause), float(hold), int(cap), tag, decision_id)
 
 
+def let_through(userfield: str) -> bool:
+    """Whether CDR(userfield) says that the call came back after an emergency call, and nobody was asked."""
+    return userfield.startswith("emergency;")
+
+
 def parse_userfield(userfield: str) -> Answer | None:
     """The answer kept in CDR(userfield) as "<source>;<answer line>"; None where it holds none."""
     _source, separator, line = userfield.partition(";")
