@@ -40,8 +40,13 @@ secret_env = "{secret}"
 class Switch(Protocol):
     """What an enforcer has to know of its switch."""
 
-    ami_port: int           # where it listens; of a FreeSWITCH, its event socket
-    secret: str
+    @property
+    def ami_port(self) -> int:
+        """Where it listens; of a FreeSWITCH, its event socket."""
+
+    @property
+    def secret(self) -> str:
+        """The password there."""
 
 
 class Enforcer:

@@ -23,11 +23,12 @@ from typing import Self
 from lab.process import Child, LabFailed, free_port
 from lab.provision import ROOT
 
-HOOK = ROOT / "dialplan" / "freeswitch" / "enforcer.xml"
+DIALPLAN = ROOT / "dialplan" / "freeswitch"
+HOOKS = ("enforcer.xml", "emergency.xml")
 PROGRAM = "ENFORCER_FREESWITCH"
 MODULES = (
     "mod_event_socket", "mod_commands", "mod_dptools", "mod_hash", "mod_dialplan_xml", "mod_cdr_csv",
-    "mod_loopback", "mod_sofia", "mod_logfile",
+    "mod_loopback", "mod_conference", "mod_sofia", "mod_logfile",
 )
 SETTINGS = {
     "switch": "max-sessions=5000 sessions-per-second=2000 loglevel=warning rtp-start-port=20000 "
@@ -64,12 +65,11 @@ DOCUMENT = """\
     <extension name="who" continue="true">
       <condition field="${{sip_from_user}}" expression="^([a-z]{{1,32}})$">
         <action application="set_user" data="$1@lab" inline="true"/></condition></extension>
-    <extension name="emergency"><condition field="destination_number" expression="^(112|911|933|999)$">
-      <action application="bridge" data="sofia/gateway/carrier/$1"/></condition></extension>
-    <extension name="out"><condition field="destination_number" expression="^([0-9+*#]{{1,64}})$">
+    <X-PRE-PROCESS cmd="include" data="{directory}/emergency.xml"/>
+    {extensions}<extension name="out"><condition field="destination_number" expression="^([0-9+*#]{{1,64}})$">
       {asking}<action application="bridge" data="sofia/gateway/carrier/$1"/></condition></extension>
   </context>
-  <X-PRE-PROCESS cmd="include" data="{hook}"/>
+  <X-PRE-PROCESS cmd="include" data="{directory}/enforcer.xml"/>
   </section>
   <section name="directory"><domain name="lab">
     <groups><group name="all"><users>{users}</users></group></groups></domain></section>
@@ -88,9 +88,10 @@ class OwnFreeswitch:
 
     hook  False: the dialplan bridges at once and asks nobody (the yardstick)
     door  where it asks, a port on the loopback
+    extensions  further ones, behind the emergency numbers; @ASK@ in them is the hook's two lines
     """
 
-    def __init__(self, *, hook: bool = True, door: int = 8084) -> None:
+    def __init__(self, *, hook: bool = True, door: int = 8084, extensions: str = "") -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="lab-freeswitch-"))
         self.sip_port, self.carrier_port, trunk = (_free_port() for _ in range(3))
         self.ami_port = free_port(socket.SOCK_STREAM)      # of the event socket, as `Enforcer` calls it
@@ -98,7 +99,8 @@ class OwnFreeswitch:
         self._child: Child | None = None
         for name in ("log", "conf", "run", "db"):
             (self.directory / name).mkdir()
-        shutil.copy(HOOK, self.directory / "conf")
+        for file in HOOKS:
+            shutil.copy(DIALPLAN / file, self.directory / "conf")
         names = {"esl": self.ami_port, "secret": self.secret}
         settings = "".join(
             f'<configuration name="{name}.conf"><settings>{_params(pairs.format(**names))}</settings>'
@@ -108,11 +110,15 @@ class OwnFreeswitch:
         document = DOCUMENT.format(
             modules="".join(f'<load module="{name}"/>' for name in MODULES), settings=settings,
             sip=self.sip_port, trunk=trunk, far=self.carrier_port, profile=_params(PROFILE),
-            asking=ASKING if hook else "", hook=self.directory / "conf" / HOOK.name,
+            asking=ASKING if hook else "", extensions=extensions.replace("@ASK@", ASKING),
+            directory=self.directory / "conf",
             users="".join(USER.format(name) for name in ("acme", "globex")),
         )
-        door_is = f'<X-PRE-PROCESS cmd="set" data="enf_door=127.0.0.1:{door}"/>\n'
-        (self.directory / "conf" / "freeswitch.xml").write_text(door_is + document)
+        named = "".join(
+            f'<X-PRE-PROCESS cmd="set" data="{name}={value}"/>\n'
+            for name, value in {"enf_door": f"127.0.0.1:{door}", "emergency_gateway": "carrier"}.items()
+        )
+        (self.directory / "conf" / "freeswitch.xml").write_text(named + document)
 
     @property
     def sip_address(self) -> str:
@@ -204,6 +210,6 @@ def _params(pairs: str) -> str:
 
 def _template() -> str:
     """The columns of our CDRs, as in the file that users copy."""
-    text = (HOOK.parent / "cdr_csv.conf.xml.example").read_text()
+    text = (DIALPLAN / "cdr_csv.conf.xml.example").read_text()
     start = text.index("<templates>")
     return text[start : text.index("</templates>") + len("</templates>")]
