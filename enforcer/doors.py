@@ -15,6 +15,7 @@ from enforcer.settings_doors import AgiDoorSettings
 from enforcer.switch.agi import AgiDoor
 from enforcer.switch.door import Door
 from enforcer.switch.esl_door import EslDoor
+from enforcer.switch.http_door import HttpDoor
 from enforcer.switch.message_door import MessageDoor
 from enforcer.switch.visit import CallDoor
 from enforcer.telemetry import Telemetry
@@ -38,6 +39,7 @@ def doors_of(
     doors: list[Door] = []
     kinds: tuple[tuple[str, AgiDoorSettings, type[CallDoor]], ...] = (
         ("asterisk", settings.door.agi, AgiDoor), ("freeswitch", settings.door.esl, EslDoor),
+        ("freeswitch", settings.door.http, HttpDoor),
     )
     for kind, door, opened in kinds:
         if door.enabled:

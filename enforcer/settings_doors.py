@@ -42,6 +42,12 @@ class EslDoorSettings(AgiDoorSettings):
     port: Port = 8084
 
 
+class HttpDoorSettings(AgiDoorSettings):
+    """The HTTP door: the same, for FreeSWITCH's mod_curl."""
+
+    port: Port = 8085
+
+
 class MessageDoorSettings(AgiDoorSettings):
     """The door for other sources of text messages. A connection stays open, silent for `read_deadline`
     seconds at the most."""
@@ -56,6 +62,7 @@ class DoorSettings(Table):
 
     agi: AgiDoorSettings = Field(default_factory=AgiDoorSettings)
     esl: EslDoorSettings = Field(default_factory=EslDoorSettings)
+    http: HttpDoorSettings = Field(default_factory=HttpDoorSettings)
     messages: MessageDoorSettings = Field(default_factory=MessageDoorSettings)
 
 

@@ -32,6 +32,7 @@ class Variant:
     name: str
     hook: bool = True
     policy: str = ""            # "" no enforcer at all
+    http: bool = False          # how it asks
 
 
 PLAIN = Variant("plain", hook=False)
@@ -40,9 +41,15 @@ VARIANTS = (
     Variant("listener attached", hook=False, policy=LEASED),
     Variant("leased", policy=LEASED),
     Variant("asked at the door", policy=ASKED),
+    Variant("asked over HTTP", policy=ASKED, http=True),
 )
-GOALS = {"listener attached": 0.95, "leased": 0.95, "asked at the door": 0.75}
-LIMITS = {"leased": 0.5, "asked at the door": 30.0}
+GOALS = {"listener attached": 0.95, "leased": 0.95, "asked at the door": 0.75, "asked over HTTP": 0.75}
+LIMITS = {"leased": 0.5, "asked at the door": 30.0, "asked over HTTP": 3.0}
+
+
+def variant_door(variant: Variant) -> str:
+    """The door that it asks at, as the settings call it."""
+    return "http" if variant.http else "esl"
 
 
 class Rig:
@@ -53,7 +60,8 @@ class Rig:
         self.variant = variant
         self.disturbed = False
         self._door = free_port(socket.SOCK_STREAM)
-        self.switch = OwnFreeswitch(hook=variant.hook, door=self._door)
+        ask = f"http://127.0.0.1:{self._door}" if variant.http else "door"
+        self.switch = OwnFreeswitch(hook=variant.hook, door=self._door, ask=ask)
         self.enforcer: Enforcer | None = None
         self._stack = AsyncExitStack()
 
@@ -65,7 +73,7 @@ class Rig:
             self.enforcer = Enforcer(
                 directory, self.switch, self.variant.policy, accounts="acme,acme,pbx,,,,\n",
                 more=f'kind = "freeswitch"\noutbound_contexts = ["from-accounts"]\n'
-                     f"[door.esl]\nenabled = true\nport = {self._door}\n",
+                     f"[door.{variant_door(self.variant)}]\nenabled = true\nport = {self._door}\n",
             )
             await self._stack.enter_async_context(self.enforcer)
         await self.calls(5, 5)

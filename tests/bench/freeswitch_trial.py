@@ -2,10 +2,10 @@
 
     python -m tests.bench.freeswitch_trial [PART ...]
 
-In: a FreeSWITCH of your own (`ENFORCER_FREESWITCH`, or `freeswitch` in PATH). Out: a line for everything that
-was tried, with what was seen; exit code 1 where one is not as promised. Refuses to know how any of it is done.
+In: a FreeSWITCH of your own (`ENFORCER_FREESWITCH`, or `freeswitch` in PATH). Out: a line for everything
+that was tried, with what was seen; exit code 1 where one is not as promised. Refuses to know how it is done.
 
-    shapes      forks, transfers, conferences: one attempt a call, counters equal to the CDRs
+    shapes      forks, transfers, conferences: one attempt a call; counters equal to the CDRs
     forged      what a caller writes into SIP headers names nobody, and tags nothing
     emergency   112 and 911 whatever state the rest is in
     load        the enforcer frozen, thawed, killed and started again under calls
@@ -166,7 +166,8 @@ class Trial:
             ours = dict(db.execute("SELECT call_id, outcome FROM call").fetchall())
         mine = {call_id.partition("/")[2] for call_id in ours}
         seen = f"{len(mine)} of {len(cdrs)}, {len(mine - set(cdrs))} too many"
-        check(f"{what}: counted without the CDRs", mine <= set(cdrs) and (deaf or len(mine) == len(cdrs)), seen)
+        all_there = mine <= set(cdrs) and (deaf or len(mine) == len(cdrs))
+        check(f"{what}: counted without the CDRs", all_there, seen)
         live = sum(outcome in ("ringing", "talking") for outcome in ours.values())
         told = await self.enforcer.json("cdr", "import", str(self.switch.cdr_path), "--switch", "pbx1")
         await asyncio.sleep(1)

@@ -28,7 +28,8 @@ HOOKS = ("enforcer.xml", "emergency.xml")
 PROGRAM = "ENFORCER_FREESWITCH"
 MODULES = (
     "mod_event_socket", "mod_commands", "mod_dptools", "mod_hash", "mod_dialplan_xml", "mod_cdr_csv",
-    "mod_loopback", "mod_conference", "mod_sofia", "mod_logfile",
+    "mod_loopback", "mod_conference", "mod_curl", "mod_sofia",
+    "mod_logfile",
 )
 SETTINGS = {
     "switch": "max-sessions=5000 sessions-per-second=2000 loglevel=warning rtp-start-port=20000 "
@@ -88,10 +89,13 @@ class OwnFreeswitch:
 
     hook  False: the dialplan bridges at once and asks nobody (the yardstick)
     door  where it asks, a port on the loopback
+    ask   how, see the head of enforcer.xml
     extensions  further ones, behind the emergency numbers; @ASK@ in them is the hook's two lines
     """
 
-    def __init__(self, *, hook: bool = True, door: int = 8084, extensions: str = "") -> None:
+    def __init__(
+        self, *, hook: bool = True, door: int = 8084, ask: str = "door", extensions: str = ""
+    ) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="lab-freeswitch-"))
         self.sip_port, self.carrier_port, trunk = (_free_port() for _ in range(3))
         self.ami_port = free_port(socket.SOCK_STREAM)      # of the event socket, as `Enforcer` calls it
@@ -114,9 +118,10 @@ class OwnFreeswitch:
             directory=self.directory / "conf",
             users="".join(USER.format(name) for name in ("acme", "globex")),
         )
+        globals_ = {"enf_ask": ask, "enf_door": f"127.0.0.1:{door}", "emergency_gateway": "carrier"}
         named = "".join(
             f'<X-PRE-PROCESS cmd="set" data="{name}={value}"/>\n'
-            for name, value in {"enf_door": f"127.0.0.1:{door}", "emergency_gateway": "carrier"}.items()
+            for name, value in globals_.items()
         )
         (self.directory / "conf" / "freeswitch.xml").write_text(named + document)
 
