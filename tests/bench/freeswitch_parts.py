@@ -170,7 +170,7 @@ async def load() -> None:
         await beside("killed -9 under load", 10, killed, 3000)
         await beside("started again under load", 12, started, 3000)
         await trial.quiet()
-        sources = [row["userfield"].partition(";")[0] for row in trial.cdrs().values()]
+        sources = [noted.partition(";")[0] for _, _, noted in trial.cdrs().values()]
         check("who answered", True, {one: sources.count(one) for one in sorted(set(sources))})
         told = await trial.enforcer.json("cdr", "import", str(trial.switch.cdr_path), "--switch", "pbx1")
         check("calls of the time without an enforcer come from the CDRs", told["new"] > 0, told)

@@ -37,7 +37,10 @@ class Applications(Commands):
     # --- running a dialplan
 
     def _hunt(self, channel: Channel, context: str, destination: str) -> list[Application] | None:
-        fields = {"destination_number": destination, "context": context, "dialplan": "XML"}
+        fields = {
+            "destination_number": destination, "context": context, "dialplan": "XML",
+            "caller_id_number": channel.caller,
+        }  # fmt: skip
         channel.hunting.append((destination, context))
         try:
             return self.plan.hunt(
