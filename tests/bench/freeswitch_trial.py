@@ -8,7 +8,7 @@ that was tried, with what was seen; exit code 1 where one is not as promised. Re
     shapes      forks, transfers, conferences: one attempt a call; counters equal to the CDRs
     forged      what a caller writes into SIP headers names nobody, and tags nothing
     emergency   112 and 911 whatever state the rest is in
-    load        the enforcer frozen, thawed, killed and started again under calls
+    load        the enforcer frozen, thawed, killed and started again under calls; load_http: asked over HTTP
     queue       an enforcer that cannot keep up lets go of the switch's events
 """
 
@@ -95,10 +95,14 @@ PACK = '[pack]\nname = "trial"\nrevision = "1"\n'
 class Trial:
     """A switch, a far end and an enforcer beside each other; what was tried, and what was seen."""
 
-    def __init__(self, rules: str, behind: Callable[[OwnFreeswitch], Switch] = lambda switch: switch) -> None:
+    def __init__(
+        self, rules: str, behind: Callable[[OwnFreeswitch], Switch] = lambda switch: switch, *,
+        http: bool = False,
+    ) -> None:
         self.sipp = provision(["sipp"])["sipp"]
         self.door = free_port(socket.SOCK_STREAM)
-        self.switch = OwnFreeswitch(door=self.door, extensions=EXTENSIONS)
+        ask = f"http://127.0.0.1:{self.door}" if http else "door"
+        self.switch = OwnFreeswitch(door=self.door, ask=ask, extensions=EXTENSIONS)
         self.far_end = Callee(self.sipp, self.switch.carrier_port, messages=True)
         self.stack = AsyncExitStack()
         self.directory = Path(self.stack.enter_context(tempfile.TemporaryDirectory()))
@@ -106,7 +110,7 @@ class Trial:
             self.directory, behind(self.switch), PACK + rules,
             accounts="acme,acme,pbx,,,,\nglobex,globex,pbx,,,,\n",
             more=f'kind = "freeswitch"\noutbound_contexts = ["from-accounts"]\n[lease]\nseconds = 20\n'
-                 f"[door.esl]\nenabled = true\nport = {self.door}\n",
+                 f"[door.{'http' if http else 'esl'}]\nenabled = true\nport = {self.door}\n",
         )
 
     async def __aenter__(self) -> Trial:
