@@ -200,9 +200,8 @@ async def queue() -> None:
         check("thin line: we let go", any("late" in problem for problem in downs), downs)
         check("thin line: connections", True, thin.connections)
         thin.bytes_a_second = 0
-        await trial.enforcer.line(lambda line: line.get("event") == "level with the switch", within=30)
-        await asyncio.sleep(20)
-        await trial.agrees("thin line")
+        await asyncio.sleep(20)         # the longest pause between two tries is 15 s
+        await trial.agrees("thin line", deaf=True)
 
 
 PARTS: dict[str, Callable[[], Awaitable[None]]] = {

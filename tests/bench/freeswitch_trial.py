@@ -180,6 +180,7 @@ class Trial:
         all_there = mine <= set(cdrs) and (deaf or len(mine) == len(cdrs))
         check(f"{what}: counted without the CDRs", all_there, seen)
         live = sum(outcome in ("ringing", "talking") for outcome in ours.values())
+        check(f"{what}: none of them is in progress any more", live == 0, live)
         told = await self.enforcer.json("cdr", "import", str(self.switch.cdr_path), "--switch", "pbx1")
         await asyncio.sleep(1)
         with closing(sqlite3.connect(self.directory / "enforcer.db")) as db:
