@@ -29,6 +29,7 @@ class Kind(StrEnum):
     CHARGE = "charge"           # an entry in the book of charges; ref: rule and cycle
     SETTLEMENT = "settlement"   # a closed cycle was settled for the first time; ref: the cycle
     REQUEST = "request"         # somebody asked a running enforcer to do something; ref: the request
+    COMMAND = "command"         # an order with a name was carried out; ref: that name
 
 
 class JournalEntry(NamedTuple):
