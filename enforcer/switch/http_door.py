@@ -23,7 +23,7 @@ class HttpDoor(CallDoor):
 
     name = "HTTP"
     label = "http"
-    default_port = 8085
+    default_port = 8090
 
     def visitor(self, loop: asyncio.AbstractEventLoop) -> asyncio.BaseProtocol:
         """One question, one answer."""

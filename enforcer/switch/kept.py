@@ -49,7 +49,7 @@ class KeptLink(ABC, Generic[S]):
         self._heard_at: float | None = None     # on an earlier connection, the switch's time
         self._level = False
         self._problem = "not connected yet"
-        self._connects = self._malformed = 0
+        self._connects = self._malformed = self._failed = 0
         self._past_faults = self._past_refused = self._past_dropped = 0
 
     # --- what each switch does in its own way
@@ -112,16 +112,25 @@ class KeptLink(ABC, Generic[S]):
             refused_actions=self._past_refused + (session.refused if session else 0),
             unwanted_events=self._past_dropped + (session.events_dropped if session else 0),
             evicted=book.evicted,
+            failed=self._failed,
         )
 
     async def run(self) -> None:
         """Keep the link up until cancelled."""
-        failures = 0
+        failures = drops = 0
         while True:
+            began = self._clock()
             try:
                 await self._once()
             except (LinkError, WireError) as problem:
-                failures = 0 if self._well() else failures + 1
+                self._failed += 1
+                # Who lets us in and drops us again and again is no better than who never does.
+                if not self._well():
+                    failures += 1
+                elif self._clock() - began >= self._deadlines.longest_retry:
+                    failures = drops = 0
+                else:
+                    failures, drops = drops, drops + 1
                 self._problem = str(problem)
                 log.warning("link down", switch=self._switch, problem=str(problem))
             self._level = False

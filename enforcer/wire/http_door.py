@@ -4,7 +4,7 @@ In: bytes from the switch, cut anywhere. Out: the `CallAttempt` asked about; the
 Refuses to know: sockets, deadlines, and what is decided.
 
     > POST / HTTP/1.1
-    > Host: 127.0.0.1:8085
+    > Host: 127.0.0.1:8090
     > Content-Length: 68
     >
     > outbound;acme;12025550142;9c1f4cfe-...;9c1f4cfe-...;carrier;12025550101

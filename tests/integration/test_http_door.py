@@ -16,7 +16,7 @@ from enforcer.errors import WireError
 from enforcer.switch.http_door import HttpDoor, Outcome
 from enforcer.wire.answer import answer_line
 from enforcer.wire.http_door import attempt_of
-from tests.support.fake_freeswitch import FakeFreeswitch
+from lab.fake_freeswitch import FakeFreeswitch
 
 NUMBER = "12025550142"
 QUESTION = f"outbound;acme;{NUMBER};c-1;;carrier;12025550101"
@@ -28,7 +28,7 @@ TAG = {"verdict": Verdict.TAG, "tags": ("asr.warning",)}
 def asked(question: str = QUESTION) -> bytes:
     """As mod_curl puts it."""
     return (
-        "POST / HTTP/1.1\r\nHost: 127.0.0.1:8085\r\nUser-Agent: freeswitch-curl/1.0\r\nAccept: */*\r\n"
+        "POST / HTTP/1.1\r\nHost: 127.0.0.1:8090\r\nUser-Agent: freeswitch-curl/1.0\r\nAccept: */*\r\n"
         f"Content-Type: text/plain\r\nContent-Length: {len(question)}\r\n\r\n{question}"
     ).encode()
 
@@ -71,7 +71,7 @@ async def door(scripted: Scripted) -> AsyncIterator[HttpDoor]:
 @pytest.fixture
 async def switch(scripted: Scripted) -> AsyncIterator[FakeFreeswitch]:
     async with FakeFreeswitch(second=0.05) as switch:
-        switch.globals["enf_ask"] = "http://127.0.0.1:8085"
+        switch.globals["enf_ask"] = "http://127.0.0.1:8090"
         switch.curl = scripted.curl
         left(switch, "hb")
         yield switch
