@@ -14,7 +14,7 @@ from enforcer.wire.http_door import LARGEST_BODY, LARGEST_HEAD, QuestionReader, 
 
 UUID = "242155ea-3286-4a2d-9760-01c743ea9b20"
 QUESTION = f"outbound;acme;12025550142;{UUID};;carrier;12025550101"
-# As a mod_curl of FreeSWITCH 1.11.3 wrote it.
+# As mod_curl puts it, by the source of FreeSWITCH 1.11.3.
 HEAD = (
     "POST / HTTP/1.1\r\nHost: 127.0.0.1:8090\r\nUser-Agent: freeswitch-curl/1.0\r\nAccept: */*\r\n"
     "Content-Type: text/plain\r\nContent-Length: {}\r\n\r\n"
