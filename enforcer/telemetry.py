@@ -94,6 +94,13 @@ class Telemetry:
         self.degraded = Gauge(
             "enforcer_ledger_degraded", "1 while the ledger cannot write.", registry=registry,
         )
+        self.breaker_tripped = Gauge(
+            "enforcer_breaker_tripped", "1 while the breaker holds the site at monitor.", registry=registry,
+        )
+        self.breaker_share = Gauge(
+            "enforcer_breaker_refused_share", "Share of the last 5 minutes that block mode would refuse.",
+            ["of"], registry=registry,
+        )
         self.faults = Counter(
             "enforcer_faults_total", "Things that went wrong, by kind.", ["kind"], registry=registry,
         )
@@ -129,6 +136,11 @@ class Telemetry:
         self._log.warning(kind, **about)
         for tell in self.on_fault:
             tell(kind, about)
+
+    def alarm(self, kind: str, **about: object) -> None:
+        """Something that people should come for."""
+        self.faults.labels(kind).inc()
+        self._log.error(kind, **about)
 
     def note(self, what: str, **about: object) -> None:
         """Something happened that people may want to read."""
