@@ -90,12 +90,6 @@ class Phone:
         self._request("REFER", self._new_branch(), f"{target}Referred-By: {self._from.partition(';')[0]}\r\n")
         return await self._final("REFER", within)
 
-    async def hang_up(self, within: float = 10.0) -> int:
-        """End the call; the status of the BYE."""
-        self._cseq += 1
-        self._request("BYE", self._new_branch())
-        return await self._final("BYE", within)
-
     @property
     def _dialogue(self) -> str:
         tags = {name: text.partition("tag=")[2] for name, text in (("from", self._from), ("to", self._to))}
