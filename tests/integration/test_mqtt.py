@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -370,7 +371,7 @@ async def test_a_broker_that_proves_who_it_is_is_believed(broker: Broker, contro
 
 
 # paho leaves the socket of a refused handshake to the garbage collector, which says so.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 async def test_a_broker_that_nobody_vouches_for_is_told_nothing(broker: Broker, control: Open) -> None:
     url = f"mqtts://enforcer@127.0.0.1:{broker.tls_port}"
     async with control(url=url, ca_file="other.pem") as enforcer:
@@ -378,6 +379,7 @@ async def test_a_broker_that_nobody_vouches_for_is_told_nothing(broker: Broker, 
         (fault,) = enforcer.house.room.faults
         assert "certificate" in fault["problem"].lower()
         assert enforcer.metric("enforcer_mqtt_up") == 0
+    gc.collect()
 
 
 async def test_a_wrong_password_is_one_line_and_tried_again(
