@@ -34,6 +34,7 @@ from enforcer.switch.door import Door
 from enforcer.switch.esl import EslLink
 from enforcer.switch.link import Deadlines, Link
 from enforcer.telemetry import Telemetry
+from enforcer.watching import Watching
 from enforcer.wire.answer import SIP_CODES
 from enforcer.wire.channel import Identity
 
@@ -56,6 +57,7 @@ class House:
     doors: tuple[Door, ...]
     telemetry: Telemetry
     bureau: Bureau
+    watching: Watching
 
 
 def build(
@@ -68,9 +70,12 @@ def build(
     policy = packs.load(settings.pack_paths, SIP_CODES)
     secrets_of = {switch.name: switch.secret() for switch in settings.switches}
     plan = settings.numbers.plan()
-    ledger = SqliteLedger(
-        settings.ledger_path, plan.classify, clock, LEDGER_PATIENCE, plan.canonical, settings.channels
-    )
+
+    def opened(patience: float = 5.0) -> SqliteLedger:
+        path = settings.ledger_path
+        return SqliteLedger(path, plan.classify, clock, patience, plan.canonical, settings.channels)
+
+    ledger = opened(LEDGER_PATIENCE)
     news = history.news(ledger, policy, clock(), settings.pack_paths)
     news += history.unrecorded(ledger, clock())
     ledger.use(policy)
@@ -99,7 +104,9 @@ def build(
     )
     asked = {link.book.identity.switch: link.asked for link in links if isinstance(link, EslLink)}
     doors = doors_of(settings, admission, telemetry, clock, asked)
-    return House(settings, ledger, admission, links, doors, telemetry, bureau)
+    by_name = {switch.name: link for switch, link in zip(settings.switches, links, strict=True)}
+    watching = Watching(by_name, settings.switches, ledger, opened, telemetry, clock)
+    return House(settings, ledger, admission, links, doors, telemetry, bureau, watching)
 
 
 def _hurry(links: Iterable[Link]) -> None:
@@ -136,6 +143,7 @@ async def serve(house: House, stop: asyncio.Event) -> None:
             ]
             running.append(tasks.create_task(_take_over(house), name="take over changes"))
             running.append(tasks.create_task(_watch(house), name="watch"))
+            running.append(tasks.create_task(house.watching.run(), name="follow CDR files"))
             running.append(tasks.create_task(_closing(house).run(), name="settle closed cycles"))
             running.append(tasks.create_task(log_heads(house.ledger, telemetry), name="log heads"))
             running.append(tasks.create_task(house.bureau.run(), name="notices"))
@@ -144,6 +152,8 @@ async def serve(house: House, stop: asyncio.Event) -> None:
                 policy=house.admission.policy.label, mode=house.settings.policy.mode,
             )
             await stop.wait()
+            with contextlib.suppress(LedgerError):      # which closing it will tell
+                house.watching.keep()
             for door in house.doors:
                 await door.stop()
             for task in running:
@@ -228,6 +238,7 @@ async def _watch(house: House) -> None:
             else:
                 telemetry.note("ledger is well again")
         house.ledger.tidy()
+        house.watching.measure()
         if house.admission.deaf > deaf:
             telemetry.fault("telemetry failed", decisions=house.admission.deaf - deaf)
             deaf = house.admission.deaf

@@ -119,8 +119,8 @@ class CallRecord(NamedTuple):
     """The one row that a call leaves behind; every number in the ledger is derived from these.
 
     Each time says who told it (`*_by`). `told_msec` is the billsec of a CDR, in milliseconds;
-    it is used where events did not tell us both answer and end (see `billmsec`). `legs` are the names of the legs
-    that were dialled for it (forks, failover, redirects), a blank between them, in order.
+    it is used where events did not tell us both answer and end (see `billmsec`). `legs` are the names of the
+    legs that were dialled for it (forks, failover, redirects), a blank between them, in order.
     """
 
     call_id: str

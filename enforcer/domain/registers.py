@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from enforcer.domain.gap import Gaps
 from enforcer.domain.journal import JournalEntry, Kind
 from enforcer.domain.notice import About, Audience, Gate, Notice, after
 
@@ -224,6 +225,7 @@ class Registers:
         self.strikes = Strikes()
         self.notices = Notices()
         self.requests = Requests()
+        self.gaps = Gaps()
 
     def fold(self, entries: Iterable[JournalEntry]) -> None:
         """Learn what these entries say."""
@@ -250,8 +252,12 @@ class Registers:
                     self.notices.take(entry)
                 case Kind.REQUEST:
                     self.requests.take(entry)
+                case Kind.GAP:
+                    self.gaps.take(entry)
                 case _:
                     pass            # on record, and nothing that a call would have to know
 
 
-FOLDED = frozenset({Kind.OPT_OUT, Kind.OPT_IN, Kind.STRIKE, Kind.PARDON, Kind.NOTICE, Kind.REQUEST})
+FOLDED = frozenset({
+    Kind.OPT_OUT, Kind.OPT_IN, Kind.STRIKE, Kind.PARDON, Kind.NOTICE, Kind.REQUEST, Kind.GAP,
+})

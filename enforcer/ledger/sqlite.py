@@ -31,8 +31,9 @@ from enforcer.ledger.books import Books
 from enforcer.ledger.call_rows import find, write
 from enforcer.ledger.foreign import Foreign
 from enforcer.ledger.past import Past
-from enforcer.ledger.port import Absorbed, Mismatch
+from enforcer.ledger.port import Absorbed, Mismatch, Place
 from enforcer.ledger.record import Record
+from enforcer.ledger.sight_rows import Sights, put_place
 from enforcer.ledger.store import Store, statement
 from enforcer.ledger.tables import record_of_row
 from enforcer.ledger.verifying import differences
@@ -72,6 +73,8 @@ class SqliteLedger:
         self.live = self._books.live
         self.seats = self._books.seats
         self.tidy = self._books.tidy
+        sights = Sights(self._store)
+        self.sights, self.keep_sight, self.places = sights.sights, sights.keep_sight, sights.places
         past = Past(self._settled, clock)
         self.calls, self.call = past.calls, past.call
         self.decisions, self.decisions_in, self.decision = past.decisions, past.decisions_in, past.decision
@@ -90,7 +93,7 @@ class SqliteLedger:
 
     @property
     def degraded(self) -> str:
-        """What is wrong just now, in words; "" nothing."""
+        """What is wrong just now; "" nothing."""
         return self._writer.degraded or self._trouble
 
     @property
@@ -170,7 +173,7 @@ class SqliteLedger:
 
     # Archive -------------------------------------------------------------------------------------
 
-    def absorb(self, events: Sequence[CallEvent]) -> Absorbed:
+    def absorb(self, events: Sequence[CallEvent], place: Place | None = None) -> Absorbed:
         """Take in many events at once, straight to the store. Raises LedgerError; then none was taken."""
         books = self._books
         self.flush()
@@ -187,6 +190,8 @@ class SqliteLedger:
                 unchanged += record == known
                 records[call_id] = record
             written = write(connection, list(records.values()), self._lot, self._clock(), there)
+            if place is not None:
+                put_place(connection, place)
         for one in written:
             if self._in_use or books.known(one.now.call_id) is not None:
                 books.take(one.now, one.before)

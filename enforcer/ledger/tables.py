@@ -64,6 +64,11 @@ CHARGE = _table(
     number=sa.BigInteger, amount=sa.Text, currency=sa.Text, at=sa.Double, clause=sa.Text, words=sa.Text,
     reverses=sa.BigInteger, change=sa.BigInteger,
 )
+SIGHT = _table("sight", switch=sa.Text, heard_at=sa.Double, serial=sa.BigInteger, boot=sa.Text)
+CDR_PLACE = _table(
+    "cdr_place", switch=sa.Text, device=sa.BigInteger, inode=sa.BigInteger, position=sa.BigInteger,
+    line=sa.BigInteger, digest=sa.Text, since=sa.Double, read_at=sa.Double,
+)
 
 RECORD_FIELDS = CallRecord._fields
 _values = attrgetter(*RECORD_FIELDS)

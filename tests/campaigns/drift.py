@@ -2,10 +2,10 @@
 
     python -m tests.campaigns.drift --seconds 3600 --seed 1
 
-By turns: histories of the hypothesis machine (tests/properties/test_noise_machine.py), each of a new ledger; and
-one ledger with one book that live through the whole time, told thousands of calls as badly, reconciled every
-few seconds. Prints a line at each sixteenth of the time: calls, what differed, resident memory. Exit 1 where
-anything differed.
+By turns: histories of the hypothesis machine (tests/properties/test_noise_machine.py), each of a new ledger;
+and one ledger with one book that live through the whole time, told thousands of calls as badly, reconciled
+every few seconds. Prints a line at each sixteenth of the time: calls, what differed, resident memory. Exit 1
+where anything differed.
 """
 
 from __future__ import annotations
@@ -64,7 +64,9 @@ def resident() -> float:
 
 def main() -> int:
     """Run for the time asked for."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
     asked = parser.parse_args()
@@ -87,8 +89,9 @@ def main() -> int:
                 told += 1
                 gc.collect()
                 print(
-                    f"{gone:7.0f} s: {noise.checked} calls of one ledger, {histories} histories of a new one, "
-                    f"{wrong} differences, {resident():.1f} MB", flush=True,
+                    f"{gone:7.0f} s: {noise.checked} calls of one ledger, "
+                    f"{histories} histories of a new one, {wrong} differences, {resident():.1f} MB",
+                    flush=True,
                 )
         wrong += len(noise.ledger.verify())
         noise.ledger.close()

@@ -1,5 +1,6 @@
-"""A switch whose calls are known, told badly: its events are shuffled, repeated, delayed and dropped, the link is
-lost, the enforcer restarts; its CDRs come in any order, more than once. What a ledger has to make of it.
+"""A switch whose calls are known, told badly: its events are shuffled, repeated, delayed and dropped, the
+link is lost, the enforcer restarts; its CDRs come in any order, more than once. What a ledger has to make of
+it.
 
 In: what shall go wrong next. Out: a book and a ledger that heard it; `wrong()` says where they differ from
 the CDRs. Refuses to know: who chooses what goes wrong (hypothesis, or a random number).
@@ -60,9 +61,10 @@ class Told(NamedTuple):
         """Its row in Master.csv."""
         answer = "" if self.answer is None else _local(self.answer)
         fields = (
-            self.account, self.account, "12125550100", "from-accounts", "x", f"PJSIP/{self.account}-00000001", "",
-            "Dial", "", _local(self.start), answer, _local(self.end), str((self.end - self.start) // 1000),
-            str(self.billsec), "NO ANSWER" if self.answer is None else "ANSWERED", "DOCUMENTATION", self.id, "",
+            self.account, self.account, "12125550100", "from-accounts", "x",
+            f"PJSIP/{self.account}-00000001", "", "Dial", "", _local(self.start), answer, _local(self.end),
+            str((self.end - self.start) // 1000), str(self.billsec),
+            "NO ANSWER" if self.answer is None else "ANSWERED", "DOCUMENTATION", self.id, "",
         )
         return ",".join(f'"{field}"' for field in fields)
 
