@@ -29,6 +29,7 @@ from enforcer.switch.link import Lapse, Link
 from enforcer.telemetry import Telemetry
 
 REMEMBER_SECONDS = 2.0      # what a crash may cost of what we know to have heard
+NOTICE_SECONDS = 0.1        # and after a start, until anything is remembered at all
 LOOK_SECONDS = 5.0          # between two looks at a CDR file
 TAKEN_OVER_IN = 0.5         # seconds in which the main thread has noticed what the files told, and then some
 
@@ -123,8 +124,11 @@ class Watching:
     async def _remember(self, threads: ThreadPoolExecutor) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(REMEMBER_SECONDS)
+            await asyncio.sleep(NOTICE_SECONDS)
             for sight in self._news():
+                known = self._kept.get(sight.switch)
+                if known is not None and sight.heard_at - known.heard_at < REMEMBER_SECONDS:
+                    continue
                 try:
                     await loop.run_in_executor(threads, self._ledger.keep_sight, sight)
                 except LedgerError:
