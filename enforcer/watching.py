@@ -65,6 +65,7 @@ class Watching:
 
     async def run(self) -> None:
         """Until cancelled."""
+        self._stop.clear()
         threads = ThreadPoolExecutor(2, "cdr files")
         try:
             async with asyncio.TaskGroup() as tasks:

@@ -88,8 +88,9 @@ class Follower:
         try:
             file = self.path.open("rb")
         except FileNotFoundError:
-            if place is None:       # nothing was written yet: from here on nothing is missed
-                place = Place(self.switch.name, 0, 0, 0, 0, "", self.clock(), self.clock())
+            if place is None:       # with no older file beside it, nothing was ever written
+                since = self.clock() if any(self._named()) else 0.0
+                place = Place(self.switch.name, 0, 0, 0, 0, "", since, self.clock())
                 ledger.absorb([], place)
                 return place
             if (old := self._old(place)) is not None:       # renamed just now, and not begun anew
@@ -143,8 +144,10 @@ class Follower:
         return None
 
     def _beside(self) -> list[Path]:
-        named = self.path.parent.glob(f"{self.path.name}[.-]*")
-        return [path for path in named if path.suffix not in PACKED and path.is_file()]
+        return [path for path in self._named() if path.suffix not in PACKED and path.is_file()]
+
+    def _named(self) -> Iterator[Path]:
+        return self.path.parent.glob(f"{self.path.name}[.-]*")
 
     def _to_end(self, ledger: Ledger, file: BinaryIO, place: Place, over: bool = False) -> Place:
         """Read whole lines from the place to the end; `over`: nobody writes there any more."""
