@@ -207,8 +207,9 @@ def main() -> int:
     for line in report.wrong:
         print(line)
     print(
-        f"{report.kills} kills in {time.monotonic() - begun:.0f} s, {report.calls} calls, {report.gaps} gaps, "
-        f"all closed; {len(report.wrong)} differences; {report.rounded} s rounded away by CDRs"
+        f"{report.kills} kills in {time.monotonic() - begun:.0f} s, {report.calls} calls, "
+        f"{report.gaps} gaps, all closed; {len(report.wrong)} differences; "
+        f"{report.rounded} s rounded away by CDRs"
     )
     return bool(report.wrong)
 

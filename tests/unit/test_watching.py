@@ -1,4 +1,4 @@
-"""A switch that was not heard: put on record with its bounds, counted by the switch's own numbers, closed by CDRs."""
+"""A switch that was not heard: on record with its bounds, counted by its own numbers, closed by CDRs."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ async def _run(house: House, until: Callable[[], object]) -> None:
     running = asyncio.create_task(house.watching.run())
     try:
         async with asyncio.timeout(10):
-            while not until():      # noqa: ASYNC110 - another thread does it
+            while not until():
                 await asyncio.sleep(0.01)
                 if running.done():
                     running.result()
