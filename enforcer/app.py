@@ -27,6 +27,7 @@ from enforcer.ledger.sqlite import SqliteLedger
 from enforcer.ledger.store import alone
 from enforcer.notices.bureau import Bureau
 from enforcer.orders import LeaseTerms
+from enforcer.room import Room
 from enforcer.settings import Settings, SwitchSettings
 from enforcer.switch import ami_session, esl_session
 from enforcer.switch.ami import AmiLink
@@ -58,6 +59,7 @@ class House:
     telemetry: Telemetry
     bureau: Bureau
     watching: Watching
+    room: Room
 
 
 def build(
@@ -91,7 +93,7 @@ def build(
             frozenset(switch.name for switch in settings.switches if switch.messages),
             settings.messages.words,
         ),
-        observers=(telemetry.decision, bureau.decision),
+        observers=(telemetry.decision, bureau.decision, lambda decision: room.decision(decision)),
     )
     links = tuple(_link(switch, secrets_of[switch.name], admission, clock) for switch in settings.switches)
     for switch, link in zip(settings.switches, links, strict=True):
@@ -106,7 +108,11 @@ def build(
     doors = doors_of(settings, admission, telemetry, clock, asked)
     by_name = {switch.name: link for switch, link in zip(settings.switches, links, strict=True)}
     watching = Watching(by_name, settings.switches, ledger, opened, telemetry, clock)
-    return House(settings, ledger, admission, links, doors, telemetry, bureau, watching)
+    room = Room(
+        settings, ledger, admission, links, telemetry, clock, lambda: reload(house), lambda: changed(house)
+    )
+    house = House(settings, ledger, admission, links, doors, telemetry, bureau, watching, room)
+    return house
 
 
 def _hurry(links: Iterable[Link]) -> None:
@@ -147,6 +153,7 @@ async def serve(house: House, stop: asyncio.Event) -> None:
             running.append(tasks.create_task(_closing(house).run(), name="settle closed cycles"))
             running.append(tasks.create_task(log_heads(house.ledger, telemetry), name="log heads"))
             running.append(tasks.create_task(house.bureau.run(), name="notices"))
+            running.append(tasks.create_task(house.room.run(), name="control room"))
             telemetry.note(
                 "running", site=house.settings.site, switches=[s.name for s in house.settings.switches],
                 policy=house.admission.policy.label, mode=house.settings.policy.mode,
@@ -195,15 +202,19 @@ def _answer(house: House) -> None:
         house.ledger.note(history.answer(request, house.admission.policy.label, problem, time.time()))
 
 
+def changed(house: House) -> None:
+    """Modes, accounts or registers in the ledger are not what they were: in force from the next call on."""
+    house.admission.steer(Modes(house.ledger.modes(), house.settings.policy.default_mode), time.time())
+    house.bureau.look_again()
+
+
 async def _take_over(house: House) -> None:
     """What another process wrote into the ledger: modes and accounts are in force at once."""
     while True:
         await asyncio.sleep(LOOK_SECONDS)
         try:
             if house.ledger.changed_elsewhere():
-                modes = Modes(house.ledger.modes(), house.settings.policy.default_mode)
-                house.admission.steer(modes, time.time())
-                house.bureau.look_again()
+                changed(house)
                 house.telemetry.note("took over changes")
             _answer(house)
         except EnforcerError as problem:

@@ -55,6 +55,7 @@ class Telemetry:
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
         self.registry = registry
         self._log = structlog.get_logger()
+        self.on_fault: list[Callable[[str, dict[str, object]], None]] = []      # who has to hear of faults
         self.decisions = Counter(
             "enforcer_decisions_total", "Decisions by verdict in force, verdict of block mode, and rule.",
             ["switch", "verdict", "would_be", "rule"], registry=registry,
@@ -122,6 +123,8 @@ class Telemetry:
         """Something went wrong that people should hear of."""
         self.faults.labels(kind).inc()
         self._log.warning(kind, **about)
+        for tell in self.on_fault:
+            tell(kind, about)
 
     def note(self, what: str, **about: object) -> None:
         """Something happened that people may want to read."""

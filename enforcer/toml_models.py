@@ -8,7 +8,7 @@ Refuses to know: what the keys do.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from typing import Any, TypeVar, get_args
 
@@ -69,7 +69,17 @@ def validated(document: Document, model: type[M]) -> M:
     except ValidationError as error:
         problems = error.errors(include_url=False)
         first = min(problems, key=lambda problem: (problem["type"] == "missing", _line(document, problem)))
-        raise _problem(document, model, first) from None
+        raise _problem(document.where, model, first) from None
+
+
+def told(facts: Any, model: type[M]) -> M:
+    """What a program said (JSON, decoded) as a model. Raises BadInput that names the first wrong key."""
+    try:
+        return model.model_validate(facts)
+    except ValidationError as error:
+        problems = error.errors(include_url=False)
+        first = min(problems, key=lambda problem: problem["type"] == "missing")
+        raise _problem(lambda place: "", model, first) from None
 
 
 def meant(word: str, known: Iterable[str]) -> str:
@@ -88,33 +98,33 @@ def _line(document: Document, details: ErrorDetails) -> int:
     return int(document.where(details["loc"]).rpartition(":")[2])
 
 
-def _problem(document: Document, model: type[Table], details: ErrorDetails) -> BadInput:
+def _problem(where: Callable[[Place], str], model: type[Table], details: ErrorDetails) -> BadInput:
     place = tuple(part for part in details["loc"] if part != "[key]")      # pydantic's mark of a bad key
     kind = details["type"]
     context = details.get("ctx", {})
     name = dotted(place)
     if kind == "extra_forbidden":
         known = _keys(model, place[:-1])
-        return BadInput(document.where(place), f"unknown key {name!r}{meant(str(place[-1]), known)}")
+        return BadInput(where(place), f"unknown key {name!r}{meant(str(place[-1]), known)}")
     if kind == "missing":
-        return BadInput(document.where(place[:-1]), f"key {name!r} is missing")
+        return BadInput(where(place[:-1]), f"key {name!r} is missing")
     if kind == "value_error":
         wrong = context["error"]
         if isinstance(wrong, Wrong) and wrong.key:
             place = (*place, *(int(part) if part.isdecimal() else part for part in wrong.key.split(".")))
-        return BadInput(document.where(place), f"{dotted(place)}: {wrong}" if place else str(wrong))
+        return BadInput(where(place), f"{dotted(place)}: {wrong}" if place else str(wrong))
     if kind in ("literal_error", "enum"):
         choices = [part.strip("'") for part in re.findall(r"'[^']*'", str(context["expected"]))]
-        told = details["input"]
-        hint = meant(told, choices) if isinstance(told, str) else ""
-        return BadInput(document.where(place), f"{name} must be {one_of(choices)}{hint}")
+        given = details["input"]
+        hint = meant(given, choices) if isinstance(given, str) else ""
+        return BadInput(where(place), f"{name} must be {one_of(choices)}{hint}")
     if kind == "tuple_type" and isinstance(details["input"], dict):
-        return BadInput(document.where(place), f"[{name}] must be written [[{name}]]: there may be several")
+        return BadInput(where(place), f"[{name}] must be written [[{name}]]: there may be several")
     if kind in _BOUNDS:
         bound, words = _BOUNDS[kind]
-        return BadInput(document.where(place), f"{name} {words} {context[bound]}")
+        return BadInput(where(place), f"{name} {words} {context[bound]}")
     said = _SAID.get(kind, details["msg"][:1].lower() + details["msg"][1:])
-    return BadInput(document.where(place), f"{name} {said}")
+    return BadInput(where(place), f"{name} {said}")
 
 
 def dotted(place: Place) -> str:

@@ -14,16 +14,15 @@ from typing import Annotated, Any
 
 import typer
 
+from enforcer.control.acknowledging import acknowledge, known_notice, zone_of
 from enforcer.control.cli_terminal import CONFIG, FOUND, Config, Json, OneLine, emit, say, table, who
 from enforcer.control.site import Site
 from enforcer.control.words import iso, local
 from enforcer.domain.journal import JournalEntry, Kind
-from enforcer.domain.notice import Notice, Stage, step
+from enforcer.domain.notice import Notice
 from enforcer.errors import BadInput
-from enforcer.ledger.port import Ledger
 from enforcer.notices.carrier import carrier_of, shown
 from enforcer.notices.text import stationery_of
-from enforcer.toml_models import meant
 
 app = typer.Typer(
     cls=OneLine, help="Notices to customers and to ops, and proof of their delivery.", no_args_is_help=True,
@@ -43,7 +42,7 @@ def list_notices(
     """List the notices, oldest first."""
     with Site(config).ledger() as ledger:
         notices = [n for n in ledger.registers.notices.all(customer) if n.pending or not pending]
-        zones = {notice.id: _zone(ledger, notice) for notice in notices}
+        zones = {notice.id: zone_of(ledger, notice) for notice in notices}
     if as_json:
         emit([notice_facts(notice, zones[notice.id]) for notice in notices])
         return
@@ -67,8 +66,8 @@ def list_notices(
 def show(notice: Id, config: Config = CONFIG, as_json: Json = False) -> None:
     """Show a notice: its text, and every step from its creation on."""
     with Site(config).ledger() as ledger:
-        found = _known(ledger, notice)
-        zone = _zone(ledger, found)
+        found = known_notice(ledger, notice)
+        zone = zone_of(ledger, found)
         steps = list(ledger.journal([Kind.NOTICE], ref=found.id))
     if as_json:
         emit(notice_facts(found, zone) | {
@@ -89,23 +88,16 @@ def show(notice: Id, config: Config = CONFIG, as_json: Json = False) -> None:
 
 
 @app.command("ack")
-def acknowledge(
+def ack(
     notice: Id,
     by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who told them, or heard from them.")] = "",
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="How: kept on record.")] = "",
     config: Config = CONFIG,
 ) -> None:
     """Put on record that somebody knows of it: told by telephone or letter, which is delivery as well."""
-    now = time.time()
     with Site(config).ledger() as ledger:
-        found = _known(ledger, notice)
-        if found.stage in (Stage.ACKNOWLEDGED, Stage.CLOSED):
-            raise BadInput("", f"notice {found.id} is {found.stage.value} already")
-        ledger.put([step(found, Stage.ACKNOWLEDGED, now, by=by or who(), how=reason)])
-        after = _known(ledger, notice)
-        zone = _zone(ledger, found)
-    grace = f"; time of grace until {local(after.acts_from, zone)}" if after.grace else ""
-    say(f"notice {found.id} acknowledged by {after.acknowledged_by}{grace}")
+        said = acknowledge(ledger, notice, time.time(), by or who(), reason)
+    say(said)
 
 
 @app.command("send-test")
@@ -166,20 +158,3 @@ def _step_facts(entry: JournalEntry, zone: str) -> dict[str, Any]:
         "at": iso(entry.at, zone), "stage": entry.body["stage"], "by": entry.body.get("by"),
         "how": entry.body.get("how"), "problem": entry.body.get("problem"), "link": entry.link,
     }
-
-
-def _known(ledger: Ledger, notice_id: str) -> Notice:
-    """The notice of that id. Raises BadInput."""
-    notices = ledger.registers.notices
-    found = notices.get(notice_id)
-    if found is None:
-        hint = meant(notice_id, [one.id for one in notices.all()]) or "; see `enforcer notice list`"
-        raise BadInput("", f"no such notice: {notice_id!r}{hint}")
-    return found
-
-
-def _zone(ledger: Ledger, notice: Notice) -> str:
-    """The zone of the account that a notice is about, or of its customer's first."""
-    if notice.account:
-        return ledger.account(notice.account).timezone
-    return next((account.timezone for account in ledger.accounts(notice.customer)), "UTC")

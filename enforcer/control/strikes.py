@@ -71,13 +71,17 @@ class StrikeStanding(NamedTuple):
 
 
 def add(
-    ledger: Ledger, whose: Subject, kind: str, at: float, now: float, who: str, why: str = ""
+    ledger: Ledger, whose: Subject, kind: str, at: float, now: float, who: str, why: str = "", name: str = ""
 ) -> Strike:
-    """Put a strike on record. Raises BadInput for a kind that is no word."""
+    """Put a strike on record; `name` is its id where one is given: the same one twice is one strike. Raises
+    BadInput for a kind that is no word."""
     if not kind.strip() or not kind.isprintable():
         raise BadInput("--kind", "must be a word or a few, such as copyright")
+    known = ledger.registers.strikes.get(name) if name else None
+    if known is not None:
+        return known
     strike = Strike(
-        f"s{secrets.token_hex(4)}", kind.strip(), at, whose.customer, whose.account, "", who, why, now
+        name or f"s{secrets.token_hex(4)}", kind.strip(), at, whose.customer, whose.account, "", who, why, now
     )
     body = {"kind": strike.kind, "at": at, "who": who, "why": why}
     ledger.put([JournalEntry(

@@ -30,6 +30,7 @@ class Kind(StrEnum):
     SETTLEMENT = "settlement"   # a closed cycle was settled for the first time; ref: the cycle
     GAP = "gap"                 # a switch was not heard for a while, or that was repaired; ref: the gap
     REQUEST = "request"         # somebody asked a running enforcer to do something; ref: the request
+    COMMAND = "command"         # an order with a name was carried out; ref: that name
 
 
 class JournalEntry(NamedTuple):

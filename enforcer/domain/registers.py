@@ -217,6 +217,25 @@ class Requests:
         return list(self._open.values())
 
 
+class Commands:
+    """Orders that had a name and were carried out, so that each is carried out once; the latest of them."""
+
+    MOST = 10_000
+
+    def __init__(self) -> None:
+        self._by_name: dict[str, JournalEntry] = {}
+
+    def take(self, entry: JournalEntry) -> None:
+        """An order was carried out."""
+        self._by_name.setdefault(entry.ref, entry)
+        if len(self._by_name) > self.MOST:
+            del self._by_name[next(iter(self._by_name))]
+
+    def get(self, name: str) -> JournalEntry | None:
+        """The order of that name."""
+        return self._by_name.get(name)
+
+
 class Registers:
     """Everything that follows from the journal. Entries come in order, each once."""
 
@@ -226,6 +245,7 @@ class Registers:
         self.notices = Notices()
         self.requests = Requests()
         self.gaps = Gaps()
+        self.commands = Commands()
 
     def fold(self, entries: Iterable[JournalEntry]) -> None:
         """Learn what these entries say."""
@@ -254,10 +274,13 @@ class Registers:
                     self.requests.take(entry)
                 case Kind.GAP:
                     self.gaps.take(entry)
+                case Kind.COMMAND:
+                    self.commands.take(entry)
                 case _:
                     pass            # on record, and nothing that a call would have to know
 
 
 FOLDED = frozenset({
-    Kind.OPT_OUT, Kind.OPT_IN, Kind.STRIKE, Kind.PARDON, Kind.NOTICE, Kind.REQUEST, Kind.GAP,
+    Kind.OPT_OUT, Kind.OPT_IN, Kind.STRIKE, Kind.PARDON, Kind.NOTICE, Kind.REQUEST, Kind.COMMAND,
+    Kind.GAP,
 })

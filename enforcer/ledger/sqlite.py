@@ -136,10 +136,8 @@ class SqliteLedger:
 
     def accounts(self, customer: str = "") -> list[Account]:
         """All registered accounts, by id."""
-        return sorted(
-            (a for a in self._books.accounts.values() if not customer or a.customer == customer),
-            key=lambda account: account.id,
-        )
+        chosen = [a for a in self._books.accounts.values() if not customer or a.customer == customer]
+        return sorted(chosen, key=lambda account: account.id)
 
     def put_accounts(self, accounts: Iterable[Account]) -> None:
         """Register or change accounts, all or none. Raises LedgerError."""

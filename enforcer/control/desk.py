@@ -1,0 +1,102 @@
+"""The desk of a running enforcer: what MQTT, HTTP and the live page order is taken here, and answered.
+
+In: a request as JSON, who gives it, and at which door. Out: an answer, always: accepted and what was done, or
+refused and why; whoever follows orders hears of every answer.
+Refuses to know: protocols. It never raises: a door has nobody to raise to.
+
+A request with an `id` that was carried out before is answered as it was then, and nothing is done: whoever is
+not sure that an order arrived may give it again, also after a restart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from enforcer.control.acts import AddStrike, Office, carry_out
+from enforcer.control.requests import Request, decoded, request_of
+from enforcer.control.words import iso
+from enforcer.domain.journal import JournalEntry, Kind
+from enforcer.errors import BadInput, EnforcerError
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """The answer to a request. `said` is one line: what was done, or why nothing was."""
+
+    accepted: bool
+    said: str
+    do: str = ""
+    id: str = ""
+    who: str = ""
+    door: str = ""
+    at: float = 0.0
+    repeated: bool = False
+    ours: bool = False          # True where it was refused for a fault of ours and may be tried again
+
+    def facts(self) -> dict[str, Any]:
+        """For programs: the keys of the answer topic, and of HTTP's answers."""
+        return {
+            "accepted": self.accepted, "said": self.said, "do": self.do or None, "id": self.id or None,
+            "who": self.who or None, "door": self.door or None, "at": iso(self.at), "repeated": self.repeated,
+        }
+
+
+class Desk:
+    """See the module. `changed` is called after each order that was carried out: what it changed is in force
+    when that returns."""
+
+    def __init__(self, office: Office, clock: Callable[[], float], changed: Callable[[], None]) -> None:
+        self._office = office
+        self._clock = clock
+        self._changed = changed
+        self.on_ack: list[Callable[[Ack], None]] = []
+
+    def take(self, told: bytes | str | Mapping[str, Any], who: str, door: str, sure: bool = False) -> Ack:
+        """Take a request. `who` is what the door knows of who asks; where it is `sure`, the request cannot
+        say otherwise."""
+        at = self._clock()
+        do, name = "", ""
+        try:
+            facts = told if isinstance(told, Mapping) else decoded(told)
+            do, name = _word(facts.get("do")), _word(facts.get("id"))
+            request = request_of(facts, who, sure)
+            ack = self._answered(request, door, at) or self._done(request, door, at)
+        except BadInput as problem:
+            ack = Ack(False, str(problem), do, name, who, door, at)
+        except EnforcerError as problem:
+            ack = Ack(False, str(problem), do, name, who, door, at, ours=True)
+        for tell in self.on_ack:
+            tell(ack)
+        return ack
+
+    def _done(self, request: Request, door: str, at: float) -> Ack:
+        order = request.order
+        if isinstance(order, AddStrike) and request.id:
+            order = replace(order, name=f"s-{request.id}")
+        said = carry_out(order, self._office, at)
+        ack = Ack(True, said, request.do, request.id, request.who, door, at)
+        self._changed()
+        if request.id:
+            self._office.ledger.put([JournalEntry(
+                Kind.COMMAND, at, request.id,
+                body={"do": request.do, "who": request.who, "door": door, "said": said},
+            )])
+        return ack
+
+    def _answered(self, request: Request, door: str, at: float) -> Ack | None:
+        """The answer given before to a request of this name. Raises BadInput where that was another order."""
+        if not request.id:
+            return None
+        before = self._office.ledger.registers.commands.get(request.id)
+        if before is None:
+            return None
+        if before.body["do"] != request.do:
+            raise BadInput("id", f"{request.id!r} was the name of another order, {before.body['do']}")
+        return Ack(True, before.body["said"], request.do, request.id, request.who, door, at, repeated=True)
+
+
+def _word(value: object) -> str:
+    """A word to answer with, as far as it is one."""
+    return value[:80] if isinstance(value, str) and value.isprintable() else ""

@@ -1,0 +1,110 @@
+"""The control room: what is decided, ordered and goes wrong is told once, in order, and shown at a glance."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from enforcer import app, settings
+from enforcer.control.series import MINUTES, Series
+from enforcer.domain.call import CallAttempt, Direction
+from enforcer.domain.decision import Verdict
+from enforcer.telemetry import Telemetry
+from tests.support.house import ACCOUNTS, House
+
+NOW = 1_795_309_510.0
+PACK = """
+[pack]
+name = "small"
+revision = "1"
+[[rule]]
+id = "calls"
+kind = "attempts"
+clause = "1"
+critical = { at = 1, verdict = "block" }
+"""
+SWITCH = """
+[[switch]]
+name = "pbx1"
+secret_env = "TEST_AMI_SECRET"
+"""
+
+
+@pytest.fixture
+async def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[app.House]:
+    monkeypatch.setenv("TEST_AMI_SECRET", "s3cret-of-the-test")
+    site = House(tmp_path, PACK)
+    site.config.write_text(site.config.read_text() + SWITCH)
+    built = app.build(
+        settings.load(site.config), Telemetry(CollectorRegistry()), lambda do: do(), lambda: NOW
+    )
+    yield built
+    built.ledger.close()
+
+
+def attempt(number: int, account: str = "acme") -> CallAttempt:
+    return CallAttempt(
+        call_id=f"pbx1/{number}", account=account, number="2125550123", caller="", at=NOW,
+        direction=Direction.OUTBOUND, switch="pbx1",
+    )
+
+
+async def test_a_mode_ordered_at_the_desk_holds_for_the_next_call(house: app.House) -> None:
+    assert ACCOUNTS.count("acme") == 1
+    house.admission.admit(attempt(1))
+    assert house.admission.admit(attempt(2)).verdict is Verdict.ALLOW
+    ack = house.room.desk.take({"do": "mode.set", "mode": "block", "account": "acme"}, "ann", "mqtt")
+    assert ack.accepted
+    decision = house.admission.admit(attempt(3))
+    assert (decision.verdict, decision.sip_code) == (Verdict.BLOCK, 403)
+
+
+async def test_the_feed_tells_what_was_ordered_what_was_refused_and_what_went_wrong(house: app.House) -> None:
+    for number in range(2):
+        house.admission.admit(attempt(number))
+    house.room.desk.take({"do": "mode.ceiling", "mode": "tag", "reason": "drill"}, "ann", "http")
+    house.room.desk.take(b"nonsense", "ann", "mqtt")
+    house.telemetry.fault("disk", problem="full")
+    told = [(one.kind, one.facts) for one in house.room.feed.since(0)]
+    assert [kind for kind, _ in told] == ["decision", "order", "order", "fault"]
+    assert (told[0][1]["verdict"], told[0][1]["would_be"]) == ("allow", "block")
+    assert [told[n][1]["accepted"] for n in (1, 2)] == [True, False]
+    assert told[3][1] | {"at": ""} == {"fault": "disk", "problem": "full", "at": ""}
+
+
+async def test_the_overview_is_this_moment(house: app.House) -> None:
+    for number in range(3):
+        house.admission.admit(attempt(number))
+    house.room.desk.take({"do": "mode.ceiling", "mode": "monitor", "reason": "drill"}, "ann", "http")
+    seen = house.room.overview()
+    assert (seen["site"], seen["policy"], seen["mode"]) == ("lab", "small@1", "monitor")
+    ceiling = seen["ceiling"]
+    assert (ceiling["mode"], ceiling["who"], ceiling["why"]) == ("monitor", "ann", "drill")
+    (switch,) = seen["switches"]
+    assert (switch["switch"], switch["connected"], switch["problem"]) == ("pbx1", False, "not connected yet")
+    assert seen["decisions"][-1]["allow"] == 3
+    assert len(seen["decisions"]) == 60
+
+
+async def test_minutes_without_a_call_are_in_the_series_and_old_ones_leave_it(house: app.House) -> None:
+    decision = house.admission.admit(attempt(1))
+    series = Series()
+    series.decision(decision._replace(at=NOW - 120))
+    series.decision(decision)
+    counts = [minute["allow"] for minute in series.last(NOW, 3)]
+    assert counts == [1, 0, 1]
+    for number in range(2 * MINUTES):
+        series.decision(decision._replace(at=NOW + 60 * number))
+    assert len(series._minutes) == MINUTES
+
+
+async def test_the_rate_is_that_of_the_last_ten_seconds(house: app.House) -> None:
+    decision = house.admission.admit(attempt(1))
+    series = Series()
+    for number in range(40):
+        series.decision(decision._replace(at=NOW + number / 4))
+    assert series.rate(NOW + 10) == 4.0
+    assert series.rate(NOW + 60) == 0.0
