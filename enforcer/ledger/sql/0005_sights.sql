@@ -20,3 +20,11 @@ CREATE TABLE cdr_place (
     since DOUBLE PRECISION NOT NULL,
     read_at DOUBLE PRECISION NOT NULL
 );
+
+-- A call whose end nobody saw, and that had not been answered by then, has a word of its own from here on.
+UPDATE call SET outcome = 'unheard' WHERE outcome = 'unanswered' AND ended_by = 0;
+-- Where only a CDR told the answer of a call whose end was heard, its seconds are those of the CDR: from a whole
+-- second to an exact time is up to one too long. Of calls before this what the CDR said is not known; those of less
+-- than two seconds may have lasted none.
+UPDATE call SET billed_msec = 0
+WHERE ended_by = 2 AND answered_by = 1 AND told_msec = 0 AND billed_msec < 2000 AND ended_at IS NOT NULL;
