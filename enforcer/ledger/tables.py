@@ -87,8 +87,8 @@ def outcome(record: CallRecord) -> str:
     """What a call came to, in the word that usage is added up by.
 
     "lost" was answered, and nobody saw it end: it is never short (see `contribute`). "unheard" was not
-    answered when it was last heard of, and nobody saw it end either. Messages have words of their own, so that
-    the word alone tells them from calls.
+    answered when it was last heard of, and nobody saw it end either. Messages have words of their own, so
+    that the word alone tells them from calls.
     """
     if record.refused:
         return REFUSED[record.medium, record.refusal]

@@ -50,7 +50,7 @@ kind = "attempts"
 clause = "1"
 critical = { at = 100000, verdict = "block" }
 """
-BURST, RATE = 16, 12.0      # calls a burst, and a second
+BURST, RATE = 14, 16.0      # calls a burst, and a second
 ALWAYS = Span(0.0, 1e11, "all of it")
 ENDINGS = ("142", "143", "144", "486", "404")
 
@@ -138,13 +138,13 @@ async def campaign(
         while report.kills < kills and not report.wrong:
             turn += 1
             batch = [
-                Call(chance.choice(ACCOUNTS), f"12025550{chance.choice(ENDINGS)}", chance.uniform(0.0, 1.6))
+                Call(chance.choice(ACCOUNTS), f"12025550{chance.choice(ENDINGS)}", chance.uniform(0.0, 1.1))
                 for _ in range(BURST)
             ]
             burst = asyncio.create_task(place(
                 parts["sipp"], switch.sip_address, batch, rate=RATE, within=90.0,
             ))
-            moment = chance.uniform(0.0, BURST / RATE + 0.8)
+            moment = chance.uniform(0.0, BURST / RATE + 0.6)
             await asyncio.sleep(moment)
             enforcer.kill()
             report.kills += 1
