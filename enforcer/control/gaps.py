@@ -6,14 +6,16 @@ Refuses to know: how gaps come about, and files.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+from enforcer.checkup import Finding, Grade
 from enforcer.control.words import iso, local
 from enforcer.domain.gap import WRITTEN_WITHIN, Gap, Room, room
 from enforcer.domain.journal import JournalEntry
 from enforcer.domain.usage import Usage
 from enforcer.ledger.port import Ledger, Place
+from enforcer.settings import SwitchSettings
 
 
 def filled(ledger: Ledger, switch: str, since: float, until: float, by: str, at: float) -> list[JournalEntry]:
@@ -52,6 +54,25 @@ def gap_facts(gap: Gap, account: str = "") -> dict[str, Any]:
         "seconds": round(gap.seconds, 3), "cause": gap.cause, "calls": gap.calls,
     }
     return facts | ({"possible": gap.room(account).facts} if account else {})
+
+
+def cdr_findings(switch: SwitchSettings, gaps: Iterable[Gap]) -> Iterator[Finding]:
+    """Whether a switch's CDR file can be followed, and which gaps wait for it."""
+    subject, path = f"switch {switch.name}", switch.cdr_path
+    if path is not None:
+        try:
+            path.open("rb").close()
+            yield Finding(subject, Grade.OK, f"CDR file {path} can be read")
+        except FileNotFoundError:
+            yield Finding(subject, Grade.WARNING, f"CDR file {path} is not there (yet)",
+                          "it is, once a call has ended; else see cdr_file and the switch's own settings")
+        except OSError as problem:
+            yield Finding(subject, Grade.FAILED, f"CDR file {path} cannot be read: {problem.strerror}",
+                          "let the enforcer's user read it, and its directory")
+    for line in gap_lines(gaps, "UTC"):
+        advice = "wait for the running enforcer, or `enforcer reconcile`"
+        yield Finding(subject, Grade.WARNING, line, advice if path is not None else (
+            f"enforcer cdr import FILE --switch {switch.name}"))
 
 
 def bounds_words(usages: Iterable[Usage], gaps: list[Gap], account: str) -> str:

@@ -107,3 +107,14 @@ def test_import_that_reaches_over_the_gap_closes_it(house: House) -> None:
 def test_bad_row_exits_1_and_the_rest_is_read(house: House) -> None:
     house.file("Master.csv", row("acme", time.time() - 700, 5) + '"x"\n')
     assert "1 new calls, 0 completed, 0 known already; 1 bad rows" in house.found("reconcile", "-s", "pbx1")
+
+
+def test_doctor_tells_of_the_file_and_of_gaps(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("X", "secret")
+    assert "Master.csv is not there (yet)" in house.ok("doctor")
+    house.file("Master.csv", "")
+    now = time.time()
+    opened(house, now - 600, now - 540, switch="pbx2")
+    told = house.ok("doctor")
+    assert "Master.csv can be read" in told
+    assert "up to 4 calls may be missing -> enforcer cdr import FILE --switch pbx2" in told

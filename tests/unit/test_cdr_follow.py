@@ -15,6 +15,7 @@ from enforcer.errors import BadInput
 from enforcer.ledger.port import Ledger
 from enforcer.ledger.sqlite import SqliteLedger
 from enforcer.settings import SwitchSettings
+from tests.support import freeswitch_cdr
 from tests.support.cdr_rows import row
 from tests.support.ledgers import PATIENCE, Clock, classify
 from tests.support.rules import NOON
@@ -204,3 +205,48 @@ def test_long_file_is_read_in_bites_and_goes_on_where_it_was_stopped(site: Site)
     swept = site.look()
     assert (swept.new, swept.unchanged) == (2 * BITE + 7, 0)
     assert site.calls() == 3 * BITE + 7
+
+
+class Freeswitch(Site):
+    """The same for a FreeSWITCH, whose calls have a row for each leg."""
+
+    def look(self, **more: object) -> Swept:
+        self.clock.now += 60
+        settings = SwitchSettings.model_validate({"name": "fs1", "kind": "freeswitch"})
+        follower = self.follower = getattr(self, "follower", None) or Follower(
+            settings, self.file, self.opened, self.complaints.append, self.clock, **more,   # type: ignore[arg-type]
+        )
+        return follower.sweep()
+
+    def rows(self, *rows: str) -> None:
+        with self.file.open("a") as file:
+            file.writelines(f"{row}\n" for row in rows)
+
+
+def test_rows_of_the_legs_of_a_freeswitch_are_one_call(tmp_path: Path) -> None:
+    site = Freeswitch(tmp_path)
+    site.rows(freeswitch_cdr.row(**freeswitch_cdr.leg()), freeswitch_cdr.row(**freeswitch_cdr.channel()))
+    assert site.look().rows == 2
+    assert site.calls() == 1
+    site.rows(freeswitch_cdr.row(**freeswitch_cdr.channel(freeswitch_cdr.D)))
+    assert site.look().new == 1
+
+
+def test_running_enforcer_reads_a_freeswitch_one_look_late_so_that_legs_come_together(tmp_path: Path) -> None:
+    site = Freeswitch(tmp_path)
+    assert site.look(pause=0.0001).trouble == ""
+    site.rows(freeswitch_cdr.row(**freeswitch_cdr.leg()))
+    first = site.look()
+    assert first.rows == 0
+    site.rows(freeswitch_cdr.row(**freeswitch_cdr.channel()))
+    second = site.look()
+    assert (second.rows, second.place.read_at) == (1, site.clock.now - 60)      # type: ignore[union-attr]
+    assert site.look().rows == 1
+    assert site.calls() == 1
+
+
+def test_missing_file_with_an_older_one_beside_it_is_followed_from_now(site: Site) -> None:
+    site.write(1, to=site.file.with_name("Master.csv.1"))
+    nothing = site.look()
+    assert nothing.place is not None
+    assert nothing.place.since == site.clock.now
