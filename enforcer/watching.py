@@ -151,6 +151,9 @@ class Watching:
                 except LedgerError as problem:
                     self._trouble(name, str(problem))
                     continue
+                except Exception as problem:        # a bug in there must not cost us the calls
+                    self._trouble(name, f"our own fault: {problem!r}")
+                    continue
                 # The counters must have what was read before a gap is called filled by it.
                 await asyncio.sleep(TAKEN_OVER_IN + swept.rows / CALLS_AT_ONCE * 0.1)
                 self._swept(name, swept)
