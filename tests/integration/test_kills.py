@@ -16,6 +16,6 @@ async def test_usage_equals_the_cdrs_to_the_call_after_every_kill(
 ) -> None:
     seed = random.SystemRandom().randrange(1 << 32)
     print(f"seed {seed}")
-    report = await campaign(lab_parts, tmp_path, int(os.environ.get("ENFORCER_KILLS", "8")), seed)
+    report = await campaign(lab_parts, tmp_path, int(os.environ.get("ENFORCER_KILLS", "6")), seed)
     assert report.wrong == []
     assert report.gaps > 0      # and all of them were closed
