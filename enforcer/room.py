@@ -15,18 +15,24 @@ from enforcer.admission import Admission
 from enforcer.control.acts import Office
 from enforcer.control.desk import Ack, Desk
 from enforcer.control.facts import decision_facts, mode_facts
-from enforcer.control.feed import Feed
+from enforcer.control.feed import Feed, Happening
 from enforcer.control.gaps import gap_facts
+from enforcer.control.mqtt import Mqtt
+from enforcer.control.mqtt_topics import Topics
 from enforcer.control.series import Series
 from enforcer.control.words import iso
 from enforcer.domain.decision import Decision, Verdict
+from enforcer.domain.journal import JournalEntry, Kind
+from enforcer.domain.mode import Modes, ModeSetting, Place
+from enforcer.domain.notice import About, Audience, Stage
 from enforcer.ledger.port import Ledger
 from enforcer.notices.text import stationery_of
 from enforcer.settings import Settings
 from enforcer.switch.link import Link, LinkState
 from enforcer.telemetry import Telemetry
 
-LOOK_SECONDS = 0.5
+LOOK_SECONDS = 0.25
+DEFAULT: Place = (False, "", "", "")
 FAULTS = 50             # kept for whoever looks
 
 
@@ -54,6 +60,9 @@ class Room:
         self._links = dict(zip((switch.name for switch in settings.switches), links, strict=True))
         self._clock = clock
         self._up: dict[str, bool] = {}
+        self._seen: Modes | None = None         # the modes that were told last,
+        self._until = float("inf")              # and when they change by themselves
+        self._told: dict[Place, ModeSetting] = {}
         office = Office(
             ledger, settings.numbers.plan(), lambda: admission.policy, tuple(self._links),
             stationery_of(settings), reload,
@@ -61,6 +70,11 @@ class Room:
         self.desk = Desk(office, clock, changed)
         self.desk.on_ack.append(self._acknowledged)
         telemetry.on_fault.append(self._fault)
+        ledger.registers.on_entry.append(self._entered)
+        self.mqtt = Mqtt(
+            settings.mqtt, settings.site, self.desk, self.feed, self._now, self._settled, clock,
+            telemetry.registry, telemetry.note, telemetry.fault,
+        ) if settings.mqtt.url else None
 
     def decision(self, decision: Decision) -> None:
         """Hear of a decision, after its answer. Those that let a call go by every rule are only counted."""
@@ -92,14 +106,81 @@ class Room:
         return {"switch": name, "kind": kind} | _state_facts(state)
 
     async def run(self) -> None:
-        """Watch the links, until cancelled."""
+        """Watch modes and links, and be at the broker, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._watch(), name="control room: watch")
+            if self.mqtt is not None:
+                tasks.create_task(self.mqtt.run(), name="control room: mqtt")
+
+    async def _watch(self) -> None:
         while True:
-            for name, link in self._links.items():
-                up = link.state().connected
-                if self._up.get(name, False) is not up:
-                    self._up[name] = up
-                    self.feed.tell("switch", self._clock(), self.switch(name))
+            self.look()
             await asyncio.sleep(LOOK_SECONDS)
+
+    def look(self) -> None:
+        """Tell what changed since the last look: modes, by whichever door and also by themselves; links."""
+        now = self._clock()
+        if self._admission.modes is not self._seen or now >= self._until:
+            self._tell_modes(now)
+        for name, link in self._links.items():
+            up = link.state().connected
+            if self._up.get(name) is not up:
+                self._up[name] = up
+                self.feed.tell("switch", now, self.switch(name))
+
+    def _tell_modes(self, now: float) -> None:
+        self._seen = self._admission.modes
+        modes = {setting.place: setting for setting in self._in_force(now)}
+        self._until = min((s.until for s in modes.values() if s.until is not None), default=float("inf"))
+        for place, setting in modes.items():
+            if self._told.get(place) != setting:
+                self.feed.tell("mode", now, mode_facts(setting) | {"gone": False})
+        for place, setting in self._told.items():
+            if place not in modes:
+                self.feed.tell("mode", now, mode_facts(setting) | {"gone": True})
+        self._told = modes
+
+    def _in_force(self, now: float) -> list[ModeSetting]:
+        """The settings in force, and the configuration's default where nobody set another."""
+        settings = self._admission.modes.settings(now)
+        if all(setting.place != DEFAULT for setting in settings):
+            settings.append(ModeSetting(self.settings.policy.default_mode, why="configuration"))
+        return settings
+
+    def _now(self) -> list[Happening]:
+        """What holds at this moment, for whoever has just come."""
+        now, number = self._clock(), self.feed.number
+        modes = [mode_facts(setting) | {"gone": False} for setting in self._in_force(now)]
+        switches = [self.switch(name) for name in self._links]
+        return [
+            *(Happening(number, "mode", now, facts) for facts in modes),
+            *(Happening(number, "switch", now, facts) for facts in switches),
+        ]
+
+    def _settled(self, topics: Topics) -> dict[str, float]:
+        """When each mode was last set, by its topic."""
+        found: dict[str, float] = {}
+        for setting in self._ledger.modes():
+            topic = topics.mode(mode_facts(setting))
+            found[topic] = max(setting.at, found.get(topic, 0.0))
+        return found
+
+    def _entered(self, entry: JournalEntry) -> None:
+        """Something was put on record, here or by another process: notices, and levels that were reached."""
+        if entry.kind is not Kind.NOTICE:
+            return
+        notice = self._ledger.registers.notices.get(entry.ref)
+        if notice is None:
+            return
+        facts = {
+            "notice": notice.id, "stage": notice.stage.value, "audience": notice.audience.value,
+            "about": notice.about.value, "customer": notice.customer, "account": notice.account or None,
+            "rule": notice.rule or None, "level": notice.level.name.lower() if notice.rule else None,
+            "cycle": notice.cycle or None, "subject": notice.facts.get("subject", ""),
+        }
+        if notice.stage is Stage.CREATED and notice.audience is Audience.OPS and notice.rule:
+            self.feed.tell("level", entry.at, {"cleared": notice.about is About.CLEARED} | facts)
+        self.feed.tell("notice", entry.at, facts)
 
     def _acknowledged(self, ack: Ack) -> None:
         self.feed.tell("order", ack.at, ack.facts())

@@ -30,6 +30,7 @@ from enforcer.domain.numbers import NumberPlan
 from enforcer.errors import BadInput
 from enforcer.settings_doors import DoorSettings, MessageSettings
 from enforcer.settings_fields import Context, Listen, Name, Port, Seconds, Zone
+from enforcer.settings_mqtt import MqttSettings
 from enforcer.settings_notices import NoticesSettings
 from enforcer.settings_settle import SettleSettings
 from enforcer.toml_lines import read
@@ -232,6 +233,7 @@ class Settings(Table):
     notices: NoticesSettings = Field(default_factory=NoticesSettings)
     log: LogSettings = Field(default_factory=LogSettings)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
+    mqtt: MqttSettings = Field(default_factory=MqttSettings)
 
     _path: Path = PrivateAttr(default=Path("enforcer.toml"))
 
@@ -283,6 +285,7 @@ def load(path: Path) -> Settings:
         raise
     settings._path = path
     settings.notices._base = path.parent
+    settings.mqtt._base = path.parent
     for switch in settings.switches:
         switch._base = path.parent
     return settings

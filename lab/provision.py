@@ -104,6 +104,10 @@ def bundles() -> dict[str, Bundle]:
             data=("usr/share/asterisk/documentation",),  # the options' types live there: no boot without it
         ),
         "sipp": Bundle(suite="forky", packages=("sip-tester",), programs=("usr/bin/sipp",)),
+        "mosquitto": Bundle(
+            suite="trixie", packages=("mosquitto", "mosquitto-clients"),
+            programs=("usr/sbin/mosquitto", "usr/bin/mosquitto_passwd", "usr/bin/mosquitto_sub"),
+        ),
         # Only where the machine's Python came without ensurepip (see lab/environment.py).
         "pip": Bundle(suite="forky", packages=("python3-pip-whl",), data=("usr/share/python-wheels",)),
     }

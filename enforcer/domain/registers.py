@@ -6,7 +6,7 @@ Refuses to know: where the journal is kept, and what follows for a call.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from enforcer.domain.gap import Gaps
@@ -246,38 +246,44 @@ class Registers:
         self.requests = Requests()
         self.gaps = Gaps()
         self.commands = Commands()
+        self.on_entry: list[Callable[[JournalEntry], None]] = []    # told of each, once it is known
 
     def fold(self, entries: Iterable[JournalEntry]) -> None:
         """Learn what these entries say."""
         for entry in entries:
-            match entry.kind:
-                case Kind.OPT_OUT:
-                    body = entry.body
-                    self.opt_outs.put(OptOut(
-                        entry.ref, entry.customer, entry.account, body.get("at", entry.at),
-                        body.get("source", ""), body.get("who", ""), body.get("why", ""), entry.at,
-                        body.get("honoured_in"),
-                    ))
-                case Kind.OPT_IN:
-                    self.opt_outs.drop(entry.ref, entry.customer, entry.account)
-                case Kind.STRIKE:
-                    body = entry.body
-                    self.strikes.put(Strike(
-                        entry.ref, body["kind"], body["at"], entry.customer, entry.account,
-                        body.get("cycle", ""), body.get("who", ""), body.get("why", ""), entry.at,
-                    ))
-                case Kind.PARDON:
-                    self.strikes.pardon(entry.ref, entry.body.get("why", ""))
-                case Kind.NOTICE:
-                    self.notices.take(entry)
-                case Kind.REQUEST:
-                    self.requests.take(entry)
-                case Kind.GAP:
-                    self.gaps.take(entry)
-                case Kind.COMMAND:
-                    self.commands.take(entry)
-                case _:
-                    pass            # on record, and nothing that a call would have to know
+            self._learn(entry)
+            for tell in self.on_entry:
+                tell(entry)
+
+    def _learn(self, entry: JournalEntry) -> None:
+        match entry.kind:
+            case Kind.OPT_OUT:
+                body = entry.body
+                self.opt_outs.put(OptOut(
+                    entry.ref, entry.customer, entry.account, body.get("at", entry.at),
+                    body.get("source", ""), body.get("who", ""), body.get("why", ""), entry.at,
+                    body.get("honoured_in"),
+                ))
+            case Kind.OPT_IN:
+                self.opt_outs.drop(entry.ref, entry.customer, entry.account)
+            case Kind.STRIKE:
+                body = entry.body
+                self.strikes.put(Strike(
+                    entry.ref, body["kind"], body["at"], entry.customer, entry.account,
+                    body.get("cycle", ""), body.get("who", ""), body.get("why", ""), entry.at,
+                ))
+            case Kind.PARDON:
+                self.strikes.pardon(entry.ref, entry.body.get("why", ""))
+            case Kind.NOTICE:
+                self.notices.take(entry)
+            case Kind.REQUEST:
+                self.requests.take(entry)
+            case Kind.GAP:
+                self.gaps.take(entry)
+            case Kind.COMMAND:
+                self.commands.take(entry)
+            case _:
+                pass            # on record, and nothing that a call would have to know
 
 
 FOLDED = frozenset({

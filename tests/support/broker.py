@@ -1,0 +1,85 @@
+"""A real Mosquitto on free loopback ports, with the access list that the README recommends."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import aiomqtt
+
+from lab.process import Child, LabFailed, free_port
+from lab.provision import Provisioned
+
+PASSWORDS = {"enforcer": "s3cret-of-the-broker", "ann": "anns-own", "watcher": "watchers-own"}
+# Who may write where: `by/<user>/` only that very user, whom the broker has asked for a password.
+ACCESS = """
+user enforcer
+topic readwrite #
+user watcher
+topic read #
+user ann
+topic read #
+topic write enforcer/lab/#
+pattern write enforcer/+/by/%u/#
+"""
+
+
+class Broker:
+    """Start it, stop it, start it again: same ports, nothing remembered but what `persistent` keeps."""
+
+    def __init__(self, parts: Mapping[str, Provisioned], directory: Path, tls: Path | None = None) -> None:
+        self._parts = parts["mosquitto"]
+        self._directory = directory
+        self.port = free_port(socket.SOCK_STREAM)
+        self.tls_port = free_port(socket.SOCK_STREAM)
+        passwords = directory / "passwords"
+        passwords.touch(mode=0o600)
+        for user, password in PASSWORDS.items():
+            command = [*self._parts.command("mosquitto_passwd"), "-b", str(passwords), user, password]
+            subprocess.run(command, check=True, capture_output=True)
+        (directory / "access").write_text(ACCESS)
+        (directory / "access").chmod(0o600)
+        lines = [
+            "per_listener_settings false", "allow_anonymous false", f"password_file {passwords}",
+            f"acl_file {directory / 'access'}", "persistence true", f"persistence_location {directory}/",
+            f"listener {self.port} 127.0.0.1",
+        ]
+        if tls is not None:
+            lines += [f"listener {self.tls_port} 127.0.0.1", f"certfile {tls / 'server.pem'}",
+                      f"keyfile {tls / 'server.key'}"]
+        (directory / "mosquitto.conf").write_text("\n".join([*lines, "user root", ""]))
+        self._child: Child | None = None
+
+    async def start(self) -> None:
+        """Returns when it lets people in."""
+        command = [*self._parts.command("mosquitto"), "-c", str(self._directory / "mosquitto.conf")]
+        self._child = Child(command, log=self._directory / "log")
+        for _ in range(200):
+            try:
+                async with self.client("watcher"):
+                    return
+            except aiomqtt.MqttError:
+                if not self._child.running:
+                    break
+                await asyncio.sleep(0.05)
+        raise LabFailed(f"Mosquitto did not start: {self._child.last_words()}")
+
+    async def stop(self) -> None:
+        """In order: what is retained is kept for the next start."""
+        if self._child is not None:
+            await self._child.stop()
+
+    def kill(self) -> None:
+        """As if its plug were pulled."""
+        if self._child is not None:
+            self._child.kill()
+
+    def client(self, user: str = "ann") -> aiomqtt.Client:
+        """A client of its own for a test."""
+        return aiomqtt.Client(
+            "127.0.0.1", self.port, username=user, password=PASSWORDS[user],
+            protocol=aiomqtt.ProtocolVersion.V5, timeout=5,
+        )
