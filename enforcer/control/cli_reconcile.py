@@ -37,6 +37,9 @@ def reconcile(
             say(_words(one))
         for line in gap_lines(gaps, "UTC"):
             say(line)
+        if gaps:
+            say("A gap closes when CDRs from before it until after it were read: import older files with "
+                "`enforcer cdr import FILE... --switch S`, all in one command")
     if any(one["problem"] or one["bad"] for one in told):
         raise typer.Exit(FOUND)
 

@@ -85,7 +85,9 @@ def test_file_that_begins_after_the_gap_does_not_close_it(house: House) -> None:
     now = time.time()
     house.file("Master.csv", row("acme", now - 570, 5))
     opened(house, now - 600, now - 540)
-    assert "gap: switch pbx1" in house.ok("reconcile", "--switch", "pbx1")
+    told = house.ok("reconcile", "--switch", "pbx1")
+    assert "gap: switch pbx1" in told
+    assert "A gap closes when CDRs from before it until after it were read" in told
 
 
 def test_switch_without_a_file_is_told_how_to_import(house: House) -> None:
