@@ -51,8 +51,8 @@ class Watching:
         self._troubles: dict[str, str] = {}
         self._followers = {
             name: Follower(
-                switch, switch.cdr_path, lambda: closing(opened()), partial(self._bad, name), clock, PAUSE,
-                self._stop.is_set,
+                switch, switch.cdr_path, lambda: closing(opened()), partial(self._bad, name),
+                links[name].now, PAUSE, self._stop.is_set,      # gaps are told in the switch's time
             )
             for name, switch in self._switches.items() if switch.cdr_path is not None
         }

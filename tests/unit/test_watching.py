@@ -26,7 +26,8 @@ from tests.support.rules import NOON
 class FakeLink:
     """A link as `Watching` sees it."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float]) -> None:
+        self.now = now
         self.on_lapse: Callable[[Lapse], None]
         self.on_counted: Callable[[float, int], None]
         self.remembered: Sight | None = None
@@ -55,7 +56,7 @@ class House:
     def begin(self) -> None:
         self.ledger = self.opened()
         self.ledger.use(POLICY)
-        self.link = FakeLink()
+        self.link = FakeLink(self.clock)
         settings = SwitchSettings.model_validate(
             {"name": "pbx1", "secret_env": "X", "cdr_file": str(self.file), "channels": 10}
         )
