@@ -1,6 +1,7 @@
 # What one does here. Everything is set up on the first use and kept in .venv and .lab.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
+SWITCH ?= asterisk
 .DEFAULT_GOAL := help
 .PHONY: help setup run test check bench lab clean
 
@@ -12,8 +13,8 @@ setup:  ## all set-up, runs nothing
 	@$(PYTHON) -m lab.provision asterisk sipp >/dev/null || \
 		{ [ $$? = 3 ] && echo "setup: going on without the real Asterisk and SIPp" >&2; }
 
-run: setup  ## real calls through a real Asterisk, judged as you watch (Ctrl-C ends it)
-	@$(BIN)/python -m lab.run $(ARGS)
+run: setup  ## real calls through a real Asterisk (SWITCH=freeswitch: your FreeSWITCH), judged as you watch
+	@$(BIN)/python -m lab.run --switch $(SWITCH) $(ARGS)
 
 test: setup check  ## the whole suite
 	@$(BIN)/python -m pytest $(ARGS)
@@ -27,7 +28,7 @@ bench: setup  ## the figures of the README, as a table and in bench.json
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 lab: setup  ## only the switch, its far end and its accounts, for calls of your own
-	@$(BIN)/python -m lab.run --switch-only $(ARGS)
+	@$(BIN)/python -m lab.run --switch $(SWITCH) --switch-only $(ARGS)
 
 clean:  ## everything that was made here
 	rm -rf .venv .lab var build dist *.egg-info bench.json .*_cache .hypothesis .import_linter_cache

@@ -24,7 +24,8 @@ def _run(settings: Settings) -> int:
 def _probe(switch: SwitchSettings, emergency: Sequence[str]) -> Iterable[Finding]:
     from enforcer.switch import esl_probe, probe
 
-    return esl_probe.look_at(switch) if switch.kind == "freeswitch" else probe.look_at(switch, emergency)
+    look_at = esl_probe.look_at if switch.kind == "freeswitch" else probe.look_at
+    return look_at(switch, emergency)
 
 
 def main() -> None:

@@ -43,6 +43,7 @@ class Terms:
     listener_only: frozenset[str] = frozenset()     # switches whose dialplan does not ask
     messages: frozenset[str] = frozenset()          # switches that ask about text messages as well
     words: StopWords = field(default_factory=StopWords.of)
+    message_leases: frozenset[str] = frozenset()    # of those, where a leased account's messages pass unasked
 
 
 class Admission:
@@ -104,6 +105,13 @@ class Admission:
         if record is None or event.phase is not Phase.STARTED or not record.account:
             return []
         return self._unasked(event.attempt, record.account, record.number_class)
+
+    def wrote(self, event: CallEvent) -> list[Action]:
+        """A message went its way, or was stopped, by what its switch knew."""
+        record = self._ledger.apply(event)
+        if record is None or not record.account or record.number_class is NumberClass.EMERGENCY:
+            return []
+        return self.orders.called(event.attempt.switch, record.account, event.attempt.at)
 
     def named(self, event: CallEvent) -> list[Action]:
         """An event, observed already, told whose call it is, which its beginning had not: what would have
@@ -207,6 +215,8 @@ class Admission:
         if not decision.account:
             return
         self.orders.reconsider((decision.account,), decision.at)
+        if decision.switch in self._terms.message_leases:
+            self.orders.seen(decision.switch, decision.account, decision.at)
         if decision.verdict is Verdict.BLOCK and self._terms.messages:
             self.messages.refused(decision.account)
             self.hurry()

@@ -12,14 +12,16 @@ import contextlib
 import secrets
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from enforcer import history, packs
 from enforcer.admission import Admission, Terms
 from enforcer.closing import Closing, in_a_process
 from enforcer.domain.mode import Modes
-from enforcer.doors import doors_of
+from enforcer.doors import doors_of, make_room
 from enforcer.errors import EnforcerError, LedgerError, LinkError
 from enforcer.headlog import log_head, log_heads
 from enforcer.ledger.port import Ledger
@@ -31,7 +33,7 @@ from enforcer.room import Room
 from enforcer.settings import Settings, SwitchSettings
 from enforcer.switch import ami_session, esl_session
 from enforcer.switch.ami import AmiLink
-from enforcer.switch.door import Door
+from enforcer.switch.door import Door, Outcome
 from enforcer.switch.esl import EslLink
 from enforcer.switch.link import Deadlines, Link
 from enforcer.telemetry import Telemetry
@@ -72,12 +74,9 @@ def build(
     policy = packs.load(settings.pack_paths, SIP_CODES)
     secrets_of = {switch.name: switch.secret() for switch in settings.switches}
     plan = settings.numbers.plan()
-
-    def opened(patience: float = 5.0) -> SqliteLedger:
-        path = settings.ledger_path
-        return SqliteLedger(path, plan.classify, clock, patience, plan.canonical, settings.channels)
-
-    ledger = opened(LEDGER_PATIENCE)
+    parts = settings.ledger_path, plan.classify, clock
+    opened = partial(SqliteLedger, *parts, canonical=plan.canonical, channels=settings.channels)
+    ledger = opened(patience=LEDGER_PATIENCE)
     news = history.news(ledger, policy, clock(), settings.pack_paths)
     news += history.unrecorded(ledger, clock())
     ledger.use(policy)
@@ -92,6 +91,7 @@ def build(
             frozenset(switch.name for switch in settings.switches if switch.listener_only),
             frozenset(switch.name for switch in settings.switches if switch.messages),
             settings.messages.words,
+            frozenset(one.name for one in settings.switches if one.messages and one.kind == "freeswitch"),
         ),
         observers=(telemetry.decision, bureau.decision, lambda decision: room.decision(decision)),
     )
@@ -105,7 +105,10 @@ def build(
         heard.wish, heard.seconds, heard.account.customer, heard.account.id
     )
     asked = {link.book.identity.switch: link.asked for link in links if isinstance(link, EslLink)}
-    doors = doors_of(settings, admission, telemetry, clock, asked)
+    doors = doors_of(
+        settings, admission, telemetry, clock, asked,
+        lambda: {one.book.identity.switch: one.book.core for one in links if isinstance(one, EslLink)},
+    )
     by_name = {switch.name: link for switch, link in zip(settings.switches, links, strict=True)}
     watching = Watching(by_name, settings.switches, ledger, opened, telemetry, clock)
     room = Room(
@@ -130,7 +133,9 @@ def _link(switch: SwitchSettings, secret: str, admission: Admission, clock: Call
     )
     if switch.kind == "freeswitch":
         socket = esl_session.Peer(switch.host, switch.port, secret)
-        return EslLink(socket, identity, admission, deadlines=deadlines, clock=clock)
+        return EslLink(
+            socket, identity, admission, deadlines=deadlines, messages=switch.messages, clock=clock
+        )
     peer = ami_session.Peer(switch.host, switch.port, switch.username, secret)
     messages = switch.message_contexts if switch.messages else None
     return AmiLink(peer, identity, admission, deadlines=deadlines, messages=messages, clock=clock)
@@ -139,6 +144,7 @@ def _link(switch: SwitchSettings, secret: str, admission: Admission, clock: Call
 async def serve(house: House, stop: asyncio.Event) -> None:
     """Run until `stop` is set. Raises LinkError where a door's address is taken."""
     telemetry = house.telemetry
+    make_room(house.doors, telemetry)
     for door in house.doors:
         await door.start()
     try:
@@ -237,9 +243,12 @@ async def _watch(house: House) -> None:
             state = link.state()
             telemetry.up.labels(switch.name).set(state.connected)
             telemetry.lag.labels(switch.name).set(max(0.0, state.lag))
-        for door in house.doors:
-            for outcome, times in door.counts.items():
-                telemetry.door.labels(door.label, outcome).set(times)
+            for kind in ("failed", "malformed", "faults", "refused_actions", "unwanted_events", "evicted"):
+                telemetry.link.labels(switch.name, kind).set(getattr(state, kind))
+        for label in {door.label for door in house.doors}:
+            counts = sum((door.counts for door in house.doors if door.label == label), Counter[Outcome]())
+            for outcome, times in counts.items():
+                telemetry.door.labels(label, outcome).set(times)
         now_degraded = house.ledger.degraded
         telemetry.degraded.set(bool(now_degraded))
         if now_degraded != degraded:

@@ -68,9 +68,7 @@ class Orders:
     """The standing orders of all switches. `seats` and `account` come from the ledger."""
 
     def __init__(
-        self,
-        terms: LeaseTerms,
-        seats: Callable[[str, float], Sequence[Seat]],
+        self, terms: LeaseTerms, seats: Callable[[str, float], Sequence[Seat]],
         account: Callable[[str], Account],
     ) -> None:
         self._terms = terms
@@ -82,7 +80,7 @@ class Orders:
 
     def called(self, switch: str, account_id: str, at: float) -> list[Action]:
         """An account called without asking: withdraw its lease where it has come near a limit."""
-        post = self._post(switch, account_id, at)
+        post = self.seen(switch, account_id, at)
         if post.lease <= at or self.leasable(account_id, at, switch):
             return []
         post.lease = 0
@@ -93,7 +91,7 @@ class Orders:
 
     def decided(self, decision: Decision) -> None:
         """An account asked: its lease and its word may have to change at the next round."""
-        post = self._post(decision.switch, decision.account, decision.at)
+        post = self.seen(decision.switch, decision.account, decision.at)
         changed = post.verdict is not decision.verdict
         post.verdict = decision.verdict
         post.last = None if decision.verdict is Verdict.ALLOW else decision
@@ -184,7 +182,8 @@ class Orders:
             post.due = at
             heapq.heappush(self._due, (at, switch, account_id))
 
-    def _post(self, switch: str, account_id: str, at: float) -> _Post:
+    def seen(self, switch: str, account_id: str, at: float) -> _Post:
+        """An account called or wrote: what a switch holds for it, which begins now if nothing did yet."""
         post = self._posts.get((switch, account_id))
         if post is None:
             post = self._posts[switch, account_id] = _Post(at)

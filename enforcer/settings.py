@@ -28,8 +28,8 @@ from enforcer.domain.call import NumberClass
 from enforcer.domain.mode import Mode
 from enforcer.domain.numbers import NumberPlan
 from enforcer.errors import BadInput
-from enforcer.settings_doors import DoorSettings, MessageSettings
-from enforcer.settings_fields import Context, Listen, Name, Port, Seconds, Zone
+from enforcer.settings_doors import DoorSettings, MessageSettings, doorways
+from enforcer.settings_fields import Context, Listen, Name, Network, Port, Seconds, Zone
 from enforcer.settings_mqtt import MqttSettings
 from enforcer.settings_notices import NoticesSettings
 from enforcer.settings_settle import SettleSettings
@@ -98,9 +98,10 @@ class SwitchSettings(Table):
 
     Deadlines are in seconds. With a ping every 2 s, a deadline of 4 s tells a silent switch from a busy
     one before its dialplan takes us for dead, after 6. `cdr_file` is where it writes its call records, if
-    that can be read from here: they are followed. `listener_only`: its dialplan does not ask. `messages`: it
-    asks about text messages too; those of an account enter a context whose name is `message_contexts` and
-    the account's.
+    that can be read from here: they are followed. `listener_only`: its dialplan does not ask.
+    `messages`: it asks about text messages too; on an Asterisk those of an account enter a context whose name
+    is `message_contexts` and the account's. `door_port`, `door_allow`: where its calls ask, and who may ask
+    there, where that is not what the door's table says.
     """
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=40)]
@@ -120,6 +121,8 @@ class SwitchSettings(Table):
     listener_only: StrictBool = False
     messages: StrictBool = False
     message_contexts: Context = "messages-"
+    door_port: Annotated[StrictInt, Field(ge=0, le=65535)] = 0
+    door_allow: tuple[Network, ...] = ()
     login_deadline: Seconds = 5.0
     action_deadline: Seconds = 5.0
     ping_deadline: Seconds = 4.0
@@ -157,9 +160,6 @@ class SwitchSettings(Table):
             raise Wrong("give either secret_env or secret_file, not both", "secret_file")
         if not self.secret_env and not self.secret_file and self.kind == "asterisk":
             raise Wrong('no secret: name an environment variable, secret_env = "ENFORCER_AMI_SECRET"')
-        if self.messages and self.kind != "asterisk":
-            raise Wrong("only an Asterisk asks about text messages; others ask at [door.messages]",
-                        "messages")
         seen: dict[str, str] = {}
         for key in ("outbound_contexts", "inbound_contexts", "internal_contexts"):
             for context in getattr(self, key):
@@ -243,6 +243,11 @@ class Settings(Table):
         for index, name in enumerate(names):
             if name in names[:index]:
                 raise Wrong(f"another switch is called {name!r} already", f"switch.{index}.name")
+        return self
+
+    @model_validator(mode="after")
+    def _a_door_each(self) -> Self:
+        doorways(self.switches, self.door)
         return self
 
     @property

@@ -1,12 +1,14 @@
 """The settings of doors, at which others ask, and of what is heard in text messages.
 
-In: tables of `enforcer.toml`. Out: values as the code uses them. Refuses to know: who listens there.
+In: tables of `enforcer.toml`. Out: values as the code uses them; which switch asks at which door.
+Refuses to know: who listens there.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from ipaddress import ip_address
-from typing import Annotated, Self
+from typing import Annotated, NamedTuple, Protocol, Self
 
 from pydantic import Field, StrictBool, StrictInt, field_validator, model_validator
 
@@ -57,6 +59,66 @@ class DoorSettings(Table):
     agi: AgiDoorSettings = Field(default_factory=AgiDoorSettings)
     esl: EslDoorSettings = Field(default_factory=EslDoorSettings)
     messages: MessageDoorSettings = Field(default_factory=MessageDoorSettings)
+
+
+class Asks(Protocol):
+    """A switch, as far as its door is concerned."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def listener_only(self) -> bool: ...
+    @property
+    def door_port(self) -> int: ...
+    @property
+    def door_allow(self) -> tuple[str, ...]: ...
+
+
+class Doorway(NamedTuple):
+    """A door for the calls of one switch. What is not said here is said in the door's table."""
+
+    kind: str
+    switch: str
+    port: int
+    allow: tuple[str, ...]
+
+
+TABLES = {"asterisk": "agi", "freeswitch": "esl"}
+"""Kind of switch -> the table of its doors, under [door]."""
+
+
+def doorways(switches: Sequence[Asks], doors: DoorSettings) -> tuple[Doorway, ...]:
+    """Which switch asks where. A question does not say where it comes from, so each switch has a port of its
+    own: its `door_port`, or the one in the door's table for one switch that names none.
+
+    Raises Wrong, with the key of the switch: a port of a door that is not enabled, or of another door, or
+    none for a FreeSWITCH whose calls would ask (an Asterisk asks by AMI unless told otherwise).
+    """
+    found: list[Doorway] = []
+    taken = {doors.messages.port: "[door.messages]"} if doors.messages.enabled else {}
+    for kind, name in TABLES.items():
+        table: AgiDoorSettings = getattr(doors, name)
+        asking = [(number, one) for number, one in enumerate(switches) if one.kind == kind]
+        unnamed = [one for _, one in asking if not one.door_port]
+        first = next((one for one in unnamed if not one.listener_only), next(iter(unnamed), None))
+        for number, switch in asking:
+            key = f"switch.{number}.door_port"
+            if not table.enabled:
+                if switch.door_port or switch.door_allow:
+                    raise Wrong(f"[door.{name}] is not enabled: nobody listens there", key)
+                continue
+            port = switch.door_port or (table.port if switch is first else 0)
+            if port in taken:
+                raise Wrong(f"{taken[port]} has port {port} already: a door belongs to one switch", key)
+            if port:
+                taken[port] = f"the door of {switch.name}"
+                found.append(Doorway(kind, switch.name, port, switch.door_allow or table.allow))
+            elif kind == "freeswitch" and not switch.listener_only and first is not None:
+                raise Wrong(f"[door.{name}] serves {first.name}: give {switch.name} a port of its own, "
+                            f"which is its enf_door", key)
+    return tuple(found)
 
 
 class MessageSettings(Table):

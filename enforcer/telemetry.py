@@ -13,9 +13,10 @@ from collections.abc import Callable, MutableMapping
 from typing import Any, TextIO
 
 import structlog
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
 from enforcer.domain.decision import Decision, Verdict
+from enforcer.metrics_server import serve_metrics
 
 
 def set_up_logging(form: str = "auto", stream: TextIO | None = None) -> None:
@@ -44,9 +45,20 @@ def set_up_logging(form: str = "auto", stream: TextIO | None = None) -> None:
 def one_line(_logger: object, _name: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Values may come from callers: whatever could begin a new line or move a cursor is shown as "?"."""
     for key, value in entry.items():
-        if isinstance(value, str) and not value.isprintable():
-            entry[key] = "".join(c if c.isprintable() else "?" for c in value)
+        entry[key] = _printable(value)
     return entry
+
+
+def _printable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value if value.isprintable() else "".join(c if c.isprintable() else "?" for c in value)
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_printable(one) for one in value]
+    if isinstance(value, dict):
+        return {_printable(key): _printable(one) for key, one in value.items()}
+    if value is None or isinstance(value, int | float):
+        return value
+    return _printable(str(value))
 
 
 class Telemetry:
@@ -70,6 +82,10 @@ class Telemetry:
         self.lag = Gauge(
             "enforcer_event_lag_seconds", "How far events run behind the switch's clock.",
             ["switch"], registry=registry,
+        )
+        self.link = Gauge(
+            "enforcer_link_troubles", "What a switch's link met since the start, by kind.",
+            ["switch", "kind"], registry=registry,
         )
         self.door = Gauge(
             "enforcer_door_connections", "Connections to a door, by what became of them.",
@@ -132,14 +148,7 @@ class Telemetry:
 
     def serve(self, host: str, port: int) -> Callable[[], None]:
         """Serve /metrics; the returned function stops it. Raises OSError where the port is taken."""
-        server, thread = start_http_server(port, addr=host, registry=self.registry)
-
-        def stop() -> None:
-            server.shutdown()
-            server.server_close()
-            thread.join(timeout=5)
-
-        return stop
+        return serve_metrics(host, port, self.registry)
 
 
 def decision_line(decision: Decision) -> dict[str, object]:

@@ -1,8 +1,8 @@
-"""`make run`: real calls through a real Asterisk, judged by a real enforcer, as you watch.
+"""`make run`: real calls through a real Asterisk or FreeSWITCH, judged by a real enforcer, as you watch.
 
-In: how long, and how to show it. Out: the terminal. Everything lives on the loopback and in `.lab/run`;
-whichever way this ends, nothing is left running. Where the real Asterisk and SIPp can't be had, the
-built-in fake switch stands in, and the first line says so.
+In: beside which switch, how long, and how to show it. Out: the terminal. Everything lives on the loopback and
+in `.lab/run`; whichever way this ends, nothing is left running. Where the real switch and SIPp can't be had,
+a built-in fake one stands in, and the first line says so.
 """
 
 from __future__ import annotations
@@ -15,24 +15,17 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from lab.asterisk import Asterisk
-from lab.fake_asterisk import FakeAsterisk
+from lab.freeswitch_stage import fake_freeswitch, real_freeswitch
 from lab.process import LabFailed, guarded
-from lab.provision import ROOT, LabUnavailable, lab_dir, provision
-from lab.sipp import Call, Callee, place
+from lab.provision import ROOT, LabUnavailable, lab_dir
+from lab.stage import DEMO, Stage, fake_asterisk, first_of, real_asterisk
 from lab.view import VERDICTS, LiveView, PlainView, View, parse
-
-DEMO = Path(__file__).parent / "demo"
-"""Policy, accounts and calls of the demonstration."""
-RATE = 2.0
-"""Calls a second."""
 
 CONFIGURATION = """\
 # Written by `make run`. Every key: enforcer.example.toml.
@@ -48,17 +41,7 @@ mode = "block"                       # so that you see it act; the default is "m
 [numbers]
 country = "US"
 
-[[switch]]
-name = "pbx1"
-kind = "asterisk"
-host = "127.0.0.1"
-port = {port}
-username = "enforcer"
-secret_file = "ami.secret"
-outbound_contexts = ["from-accounts"]
-inbound_contexts = ["from-trunk"]
-messages = true
-
+{tables}
 [log]
 format = "json"
 """
@@ -72,86 +55,10 @@ class Screen(Console):
         raise LabFailed("nobody reads any more")
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """A switch with calls to come, real or not."""
-
-    title: str
-    ami_port: int
-    secret: str
-    callers: Callable[[], Coroutine[Any, Any, None]]
-    """Places calls until cancelled."""
-    own_calls: str
-    """How to place calls of one's own."""
-    sip: str = ""
-    """host:port where it takes calls, "" nowhere."""
-    phones: int = 0
-    """The port where it expects the accounts' phones."""
-
-
-def traffic(path: Path = DEMO / "traffic.csv") -> list[Call]:
-    """The calls of the demonstration, in order; see the head of that file."""
-    rows = [line.split(";") for line in path.read_text().splitlines() if line and not line.startswith("#")]
-    return [Call(account, number, int(ms) / 1000) for account, number, ms, *_ in rows]
-
-
-@contextlib.asynccontextmanager
-async def real_stage() -> AsyncIterator[Stage]:
-    """Asterisk 22, its trunk's far end, and SIPp as the accounts. Raises LabUnavailable, LabFailed."""
-    parts = provision(["asterisk", "sipp"])
-    calls = traffic() * 20
-    async with Asterisk(parts["asterisk"]) as switch, Callee(parts["sipp"], switch.carrier_port):
-
-        async def callers() -> None:
-            while True:
-                await place(parts["sipp"], switch.sip_address, calls, rate=RATE, within=3600)
-
-        version = parts["asterisk"].versions()["asterisk"].partition(":")[2].partition("+")[0]
-        yield Stage(
-            f"a real Asterisk {version}: SIP {switch.sip_address}, AMI 127.0.0.1:{switch.ami_port}",
-            switch.ami_port,
-            switch.secret,
-            callers,
-            ".venv/bin/python -m lab.call acme 12025550142\n                 "
-            ".venv/bin/python -m lab.text acme 12025550142 hello\n                 "
-            f"or any SIP phone at {switch.sip_address}, user acme, globex, initech or umbrella, no password",
-            switch.sip_address,
-            switch.phones_port,
-        )
-
-
-@contextlib.asynccontextmanager
-async def fake_stage(why: str) -> AsyncIterator[Stage]:
-    """The built-in fake switch, which speaks AMI but carries no voice."""
-    async with FakeAsterisk() as switch:
-
-        async def callers() -> None:
-            async with asyncio.TaskGroup() as tasks:
-                while True:
-                    for call in traffic():
-                        tasks.create_task(switch.call(call.account, call.number, talk=call.talk), name="call")
-                        await asyncio.sleep(1 / RATE)
-
-        yield Stage(
-            f"THE BUILT-IN FAKE SWITCH, not an Asterisk ({why}); AMI 127.0.0.1:{switch.ami_port}",
-            switch.ami_port,
-            switch.secret,
-            callers,
-            "not on the fake switch",
-        )
-
-
-@contextlib.asynccontextmanager
-async def any_stage(*, fake: bool) -> AsyncIterator[Stage]:
-    """The real one if it can be had."""
-    async with contextlib.AsyncExitStack() as stack:
-        try:
-            if fake:
-                raise LabUnavailable("asked for with --fake")
-            stage = await stack.enter_async_context(real_stage())
-        except LabUnavailable as reason:
-            stage = await stack.enter_async_context(fake_stage(str(reason)))
-        yield stage
+STAGES = {
+    "asterisk": (real_asterisk, fake_asterisk), "freeswitch": (real_freeswitch, fake_freeswitch),
+}  # fmt: skip
+"""Kind of switch -> the real one, and what stands in for it."""
 
 
 @contextlib.contextmanager
@@ -173,13 +80,13 @@ def write_configuration(home: Path, stage: Stage) -> None:
     """A fresh `.lab/run`: configuration, policy, secret; no calls from before."""
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
-    (home / "enforcer.toml").write_text(CONFIGURATION.format(port=stage.ami_port))
+    (home / "enforcer.toml").write_text(CONFIGURATION.format(tables=stage.tables))
     shutil.copy(DEMO / "policy.toml", home)
     shutil.copy(DEMO / "accounts.csv", home)
     if stage.sip:
         (home / "sip.address").write_text(stage.sip + "\n")
         (home / "phones.port").write_text(f"{stage.phones}\n")
-    secret = home / "ami.secret"
+    secret = home / stage.secret_file
     secret.touch(mode=0o600)
     secret.write_text(stage.secret + "\n")
 
@@ -204,12 +111,14 @@ async def watch(
     raise LabFailed(f"the enforcer ended with {await process.wait()}")
 
 
-async def demonstrate(console: Console, *, plain: bool, fake: bool, seconds: float | None) -> None:
+async def demonstrate(
+    console: Console, kind: str, *, plain: bool, fake: bool, seconds: float | None
+) -> None:
     """Everything, until `seconds` are over or we are cancelled. Raises LabFailed."""
     home = lab_dir() / "run"
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(only_one(home))
-        stage = await stack.enter_async_context(any_stage(fake=fake))
+        stage = await stack.enter_async_context(first_of(*STAGES[kind], fake=fake))
         write_configuration(home, stage)
         console.print(f"enforcer beside {stage.title}", markup=False, highlight=False, soft_wrap=True)
         registered = await asyncio.create_subprocess_exec(
@@ -256,12 +165,12 @@ async def end(process: asyncio.subprocess.Process) -> None:
             await process.wait()
 
 
-async def stand(console: Console, seconds: float | None) -> None:
+async def stand(console: Console, kind: str, seconds: float | None) -> None:
     """Only the switch and its far end, for calls and enforcers of one's own. Raises LabUnavailable."""
     home = lab_dir() / "run"
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(only_one(home))
-        stage = await stack.enter_async_context(real_stage())
+        stage = await stack.enter_async_context(STAGES[kind][0]())
         write_configuration(home, stage)
         config = f"--config {shown_path(home)}/enforcer.toml"
         for line in (
@@ -312,15 +221,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser("python -m lab.run", description=__doc__.partition("\n")[0])
     parser.add_argument("--plain", action="store_true", help="lines of text (also where this is no terminal)")
     parser.add_argument("--seconds", type=float, help="end by itself after so many seconds")
+    parser.add_argument("--switch", choices=sorted(STAGES), default="asterisk", help="beside which switch")
     parser.add_argument("--fake", action="store_true", help="the built-in fake switch, whatever is there")
     parser.add_argument("--switch-only", action="store_true", help="no enforcer, no callers")
     options = parser.parse_args(arguments)
     console = Screen()
     plain = options.plain or not console.is_terminal or bool(os.environ.get("NO_COLOR"))
     work = (
-        stand(console, options.seconds)
+        stand(console, options.switch, options.seconds)
         if options.switch_only
-        else demonstrate(console, plain=plain, fake=options.fake, seconds=options.seconds)
+        else demonstrate(
+            console, options.switch, plain=plain, fake=options.fake, seconds=options.seconds
+        )
     )
     status = 0
     try:

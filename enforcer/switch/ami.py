@@ -32,7 +32,7 @@ from enforcer.switch.ami_messages import MessageDesk
 from enforcer.switch.ami_session import Peer, Session, open_session
 from enforcer.switch.census import Census
 from enforcer.switch.kept import BATCH, BEAT, KeptLink
-from enforcer.switch.link import Deadlines, Judge, LinkState
+from enforcer.switch.link import Deadlines, Judge, LinkState, worth_a_line
 from enforcer.wire.ami import Message
 from enforcer.wire.ami_actions import FAMILY, Command, answer, command_for, heartbeat
 from enforcer.wire.answer import answer_line
@@ -207,7 +207,10 @@ class AmiLink(KeptLink[Session]):
             facts = self.book.read(message, now)
         except WireError as problem:
             self._malformed += 1
-            log.warning("malformed event", switch=self._switch, problem=str(problem))
+            if worth_a_line(self._malformed):
+                log.warning(
+                    "malformed event", switch=self._switch, problem=str(problem), times=self._malformed
+                )
             return
         for fact in facts:
             if isinstance(fact, Question):

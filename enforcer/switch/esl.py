@@ -30,15 +30,17 @@ from enforcer.domain.call import CallAttempt, CallEvent, Phase
 from enforcer.domain.gap import Sight
 from enforcer.errors import LinkError, WireError
 from enforcer.switch import esl_level
+from enforcer.switch.esl_messages import MessageDesk
 from enforcer.switch.esl_pulse import Pulse
 from enforcer.switch.esl_session import Peer, Session, open_session
 from enforcer.switch.kept import BATCH, BEAT, KeptLink
-from enforcer.switch.link import Deadlines, Judge, LinkState
+from enforcer.switch.link import Deadlines, Judge, LinkState, worth_a_line
 from enforcer.wire import freeswitch_actions as orders
 from enforcer.wire.asterisk import SwitchNews
 from enforcer.wire.channel import Identity
 from enforcer.wire.esl import Message
 from enforcer.wire.freeswitch import CallBook
+from enforcer.wire.freeswitch_messages import MESSAGE_EVENT
 from enforcer.wire.freeswitch_status import resync
 from enforcer.wire.legs import Legs
 
@@ -50,7 +52,8 @@ log = structlog.get_logger("esl")
 class EslLink(KeptLink[Session]):
     """See the module. `await link.run()` until cancelled; `link.act(...)` at any time.
 
-    `clock` is Unix seconds; `sleep` and `jitter` (0 to 1) are given so that tests wait for nothing.
+    `messages`: its chat plan asks about text messages. `clock` is Unix seconds; `sleep` and `jitter` (0 to 1)
+    are given so that tests wait for nothing.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class EslLink(KeptLink[Session]):
         judge: Judge,
         *,
         deadlines: Deadlines | None = None,
+        messages: bool = False,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
@@ -67,6 +71,7 @@ class EslLink(KeptLink[Session]):
         super().__init__(peer, identity.switch, judge, deadlines, clock, sleep, jitter)
         self.book = CallBook(identity)
         self._peer = peer
+        self._messages = MessageDesk(self._switch, judge, self._deadlines.action) if messages else None
         self._pulse = Pulse(identity.switch, clock)
         self._store = esl_level.Store(identity.switch)
         self._known_before: list[str] = []      # channels that we knew before this connection
@@ -95,6 +100,7 @@ class EslLink(KeptLink[Session]):
         return replace(
             super().state(), problem=self._problem or self._store.problem, lag=pulse.lag,
             clock_offset=pulse.offset, restarts=pulse.restarts,
+            answers=self._messages.answers if self._messages else 0,
         )
 
     def remember(self, sight: Sight) -> None:
@@ -114,13 +120,20 @@ class EslLink(KeptLink[Session]):
         self._pulse.begin()
         # What began while we connect is told by its event, and need not be listed yet.
         self._known_before = self.book.known_legs()
-        return await open_session(self._peer, self._happened, self._clock, within=self._deadlines.login)
+        more = frozenset({MESSAGE_EVENT}) if self._messages else frozenset()
+        return await open_session(
+            self._peer, self._happened, self._clock, within=self._deadlines.login, more=more
+        )
 
     def _jobs(self, session: Session) -> dict[str, Coroutine[Any, Any, None]]:
-        return {"serve": self._serve(session)}
+        jobs = {"serve": self._serve(session)}
+        if self._messages is not None:
+            jobs["messages"] = self._messages.run(session)
+        return jobs
 
     def _part(self, session: Session) -> None:
-        self._send(session, orders.farewell())
+        for command in [orders.farewell(), *(self._messages.leaving() if self._messages else [])]:
+            self._send(session, command)
 
     async def _serve(self, session: Session) -> None:
         """Level first, then beat. Raises LinkError when the switch falls silent."""
@@ -147,6 +160,8 @@ class EslLink(KeptLink[Session]):
         if await self._store.beat(session, self.now(), self._deadlines.action) and self._level:
             log.warning("the switch has lost what we left there", switch=self._switch)
             await self._push(session, self._judge.everything(self._switch, self.now()))
+        if self._messages is not None:
+            self._messages.beat(session, self.now())
         return self._pulse.missed(await esl_level.channels_begun(session, self._deadlines.action))
 
     async def _catch_up(self, session: Session, known_before: list[str], unheard: int | None) -> None:
@@ -160,7 +175,9 @@ class EslLink(KeptLink[Session]):
         if unheard:         # some of them may be in progress still, and are counted by now
             log.warning("channels began unheard: import their CDRs", switch=self._switch, channels=unheard)
         if self._connects == 1:
-            await esl_level.forget_brakes(session, self._deadlines.action)
+            await esl_level.forget_limits(session, self._deadlines.action)
+        if self._messages is not None:
+            self._messages.catch_up(session)
         await self._push(session, self._judge.everything(self._switch, self.now()))
 
     async def _read_calls(self, session: Session, known_before: list[str], lost_at: float) -> list[CallEvent]:
@@ -183,13 +200,20 @@ class EslLink(KeptLink[Session]):
 
     def _happened(self, session: Session, message: Message) -> None:
         """One event. Called from the socket; everything here is synchronous and short."""
-        if self._pulse.felt(session, message):
-            return
         try:
+            if self._messages is not None and message.name == MESSAGE_EVENT:
+                # Stamped when it came: how long it waited for its chat plan says nothing of our events.
+                self._do(session, self._messages.happened(session, message, self.now()))
+                return
+            if self._pulse.felt(session, message):
+                return
             facts = self.book.read(message, self.now())
         except WireError as problem:
             self._malformed += 1
-            log.warning("malformed event", switch=self._switch, problem=str(problem))
+            if worth_a_line(self._malformed):
+                log.warning(
+                    "malformed event", switch=self._switch, problem=str(problem), times=self._malformed
+                )
             return
         for fact in facts:
             if isinstance(fact, CallEvent):
@@ -216,7 +240,9 @@ class EslLink(KeptLink[Session]):
     def _do(self, session: Session, actions: Iterable[Action]) -> None:
         for action in actions:
             if isinstance(action, CloseMessages | OpenMessages):
-                continue            # its chat plan asks about every message
+                if self._messages is not None:
+                    self._messages.want(session, action, self.now())
+                continue
             call = self.book.find(action.call_id) if isinstance(action, HangUp) else None
             if isinstance(action, HangUp) and call is not None and call.moved:
                 # Nobody told us where to: it may be an emergency call by now.

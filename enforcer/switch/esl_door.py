@@ -11,7 +11,9 @@ a connection that is reset under it may take the call's next steps with it.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
+from enforcer.errors import LinkError
 from enforcer.switch.door import Outcome
 from enforcer.switch.visit import Asking, CallDoor
 from enforcer.wire.esl_door import CONNECT, Dialogue, State
@@ -20,11 +22,16 @@ __all__ = ["EslDoor", "Outcome"]
 
 
 class EslDoor(CallDoor):
-    """Listens for the questions of one FreeSWITCH. For everything else see `CallDoor`."""
+    """Listens for the questions of one FreeSWITCH. For everything else see `CallDoor`.
+
+    `whose`: of which other switch this run (Core-UUID) is known to be, "" of none: one that asks at another's
+    door would have its calls counted there, and is sent away.
+    """
 
     name = "event socket"
     label = "esl"
     default_port = 8084
+    whose: Callable[[str], str] = staticmethod(lambda run: "")
 
     def visitor(self, loop: asyncio.AbstractEventLoop) -> asyncio.BaseProtocol:
         """One question, one answer."""
@@ -47,7 +54,10 @@ class _Connection(Asking):
         """The channel is the question, what follows it are words on our answer."""
         dialogue = self._dialogue
         attempt = dialogue.feed(data, door.clock())
-        if attempt is not None:
+        if attempt is not None and isinstance(door, EslDoor) and (other := door.whose(dialogue.run)):
+            self.end(Outcome.FOREIGN)
+            self.at_fault(LinkError(f"{other} asks at the door of {door.switch}: see enf_door there"))
+        elif attempt is not None:
             self.answer(attempt, dialogue.answer)
         elif dialogue.state is State.OVER:
             self.end(Outcome.GONE)                  # the channel was gone before it could be asked about

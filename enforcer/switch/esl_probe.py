@@ -1,8 +1,8 @@
 """One look at a FreeSWITCH, for `enforcer doctor`: can it be reached, do its events come, what is its clock,
-and can it keep what is left there?
+can it keep what is left there, and do emergency calls stay away from the hook?
 
-In: a switch's settings. Out: findings; what stands on a broken one is not looked at. Where emergency calls go
-cannot be told from here: FreeSWITCH tries no number on paper.
+In: a switch's settings and the emergency numbers of its country. Out: findings; what stands on a broken one
+is not looked at. No call is placed: emergency numbers are tried on paper, on the dialplan that it shows.
 Refuses to know: accounts, policies, calls. What it writes on the switch it takes away again.
 """
 
@@ -11,7 +11,8 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
+from xml.etree import ElementTree
 
 from enforcer.checkup import Finding, Grade
 from enforcer.errors import LinkError, WireError
@@ -20,22 +21,25 @@ from enforcer.switch.esl_pulse import Pulse
 from enforcer.switch.esl_session import Peer, Session, open_session
 from enforcer.wire import esl_commands as say
 from enforcer.wire import freeswitch_actions as orders
+from enforcer.wire.freeswitch_dialplan import Way, context_of, way_of
 
 DEFAULT_PASSWORD = "ClueCon"                    # noqa: S105 - FreeSWITCH's, known to everybody
 CLOCK_SECONDS = 1.0                             # leases bear more; who compares two logs does not
-HOOK = "enforcer"                               # the context that dialplan/freeswitch brings
+# The context that dialplan/freeswitch brings; FusionPBX answers for all names without an @.
+HOOK = "enforcer"
+HOOKS = (HOOK, "enforcer@local")
 CONFIGURATION = ("configuration", "configuration", "name", "event_socket.conf")
 
 _PARAMETER = re.compile(r"""<param\s+name="([a-z-]+)"\s+value="([^"]*)"\s*/?>""", re.ASCII)
 _LIST = re.compile(r"[A-Za-z0-9_.:/-]{1,64}", re.ASCII)
 
 
-def look_at(switch: SwitchSettings) -> Iterable[Finding]:
+def look_at(switch: SwitchSettings, emergency: Sequence[str] = ()) -> Iterable[Finding]:
     """All findings about one switch. Raises BadInput where its secret cannot be read."""
-    return asyncio.run(_look(switch, Peer(switch.host, switch.port, switch.secret())))
+    return asyncio.run(_look(switch, Peer(switch.host, switch.port, switch.secret()), emergency))
 
 
-async def _look(switch: SwitchSettings, peer: Peer) -> list[Finding]:
+async def _look(switch: SwitchSettings, peer: Peer, emergency: Sequence[str]) -> list[Finding]:
     subject = f"switch {switch.name}"
     found: list[Finding] = []
     pulse = Pulse(switch.name, time.time)
@@ -45,7 +49,7 @@ async def _look(switch: SwitchSettings, peer: Peer) -> list[Finding]:
         return [Finding(subject, Grade.FAILED, str(error), _advice(str(error)))]
     found.append(Finding(subject, Grade.OK, f"logged in at {peer}"))
     try:
-        async for finding in _checks(switch, subject, session, pulse):
+        async for finding in _checks(switch, subject, session, pulse, emergency):
             found.append(finding)       # noqa: PERF401 - what was found before an error is kept
     except (LinkError, WireError) as error:
         found.append(Finding(subject, Grade.FAILED, str(error), "what does FreeSWITCH's own log say?"))
@@ -63,7 +67,7 @@ def _advice(problem: str) -> str:
 
 
 async def _checks(
-    switch: SwitchSettings, subject: str, session: Session, pulse: Pulse
+    switch: SwitchSettings, subject: str, session: Session, pulse: Pulse, emergency: Sequence[str]
 ) -> AsyncIterator[Finding]:
     within = switch.action_deadline
     version = (await session.ask(say.api("version"), within=within)).text
@@ -84,8 +88,19 @@ async def _checks(
         return
     yield await _lease(subject, session, within)
     yield await _heartbeat(subject, session, pulse, within)
-    if not switch.listener_only:
-        yield await _hook(subject, session, within)
+    if switch.messages:
+        yield await _messages(subject, session, within)
+    if switch.listener_only:
+        return
+    hook = await _hook(session, within)
+    if not hook:
+        words = f"no context {HOOK} in the dialplan that it shows: does anything ask us?"
+        yield Finding(subject, Grade.WARNING, words, "dialplan/README.md; then `reloadxml`")
+        return
+    yield Finding(subject, Grade.OK, f"hook present: context {hook}")
+    if emergency:
+        for name in switch.outbound_contexts:
+            yield await _emergency(subject, session, name, hook, emergency, within)
 
 
 async def _locks(subject: str, session: Session, switch: SwitchSettings, within: float) -> Finding:
@@ -130,14 +145,52 @@ async def _heartbeat(subject: str, session: Session, pulse: Pulse, within: float
     return Finding(subject, Grade.OK, "an enforcer is at work on it")
 
 
-async def _hook(subject: str, session: Session, within: float) -> Finding:
-    """Whether the dialplan has our context. One that comes from a database or a web server is not shown."""
-    place = ("dialplan", "context", "name", HOOK)
-    told = (await session.said(say.api("xml_locate", *place), within=within)).text
-    if f'<context name="{HOOK}">' not in told:
-        words = f"no context {HOOK} in the dialplan that it shows: does anything ask us?"
-        return Finding(subject, Grade.WARNING, words, "dialplan/README.md; then `reloadxml`")
-    return Finding(subject, Grade.OK, f"hook present: context {HOOK}")
+async def _shown(session: Session, name: str, within: float) -> ElementTree.Element | None:
+    """A context of the dialplan. One that comes from a database or a web server is not shown."""
+    place = ("dialplan", "context", "name", name)
+    return context_of((await session.said(say.api("xml_locate", *place), within=within)).text, name)
+
+
+async def _hook(session: Session, within: float) -> str:
+    """The name of our context in the dialplan, "" where it has none."""
+    for name in HOOKS:
+        if await _shown(session, name, within) is not None:
+            return name
+    return ""
+
+
+async def _emergency(
+    subject: str, session: Session, name: str, hook: str, emergency: Sequence[str], within: float
+) -> Finding:
+    """Whether emergency numbers, dialled here, are served by the site before anything asks us."""
+    context = await _shown(session, name, within)
+    if context is None:
+        words = f"[{name}] is not in the dialplan that it shows: emergency numbers were not tried there"
+        if hook != HOOK:            # FusionPBX keeps its own in a database
+            return Finding(subject, Grade.OK, words)
+        return Finding(subject, Grade.WARNING, words, "is it among outbound_contexts by mistake?")
+    ways = {number: way_of(context, number) for number in emergency}
+
+    def those(way: Way) -> str:
+        return ", ".join(number for number, found in ways.items() if found is way)
+
+    first = "emergency.xml first in this context, see dialplan/README.md"
+    if hooked := those(Way.HOOKED):
+        return Finding(subject, Grade.FAILED, f"{hooked} from [{name}] pass the hook", first)
+    if perhaps := those(Way.PERHAPS):
+        return Finding(subject, Grade.WARNING, f"{perhaps} from [{name}] pass the hook in some calls", first)
+    if nowhere := those(Way.NOWHERE):
+        return Finding(subject, Grade.WARNING, f"{nowhere} from [{name}] lead nowhere for certain", first)
+    return Finding(subject, Grade.OK, f"{', '.join(emergency)} from [{name}] never come to us")
+
+
+async def _messages(subject: str, session: Session, within: float) -> Finding:
+    """Whether text messages have a chat plan at all."""
+    loaded = (await session.ask(say.api("module_exists", "mod_sms"), within=within)).text
+    if loaded.strip() != "true":
+        return Finding(subject, Grade.FAILED, "mod_sms is not loaded: text messages pass without a chat plan",
+                       "name it in modules.conf.xml; `load mod_sms` loads it now")
+    return Finding(subject, Grade.OK, "text messages have a chat plan: mod_sms is loaded")
 
 
 def _plain(text: str) -> str:

@@ -60,7 +60,7 @@ class KeptLink(ABC, Generic[S]):
         # Nothing was heard for a while, and that is over; how many channels it had, when that is known.
         self.on_lapse: Callable[[Lapse], None] = lambda lapse: None
         self.on_counted: Callable[[float, int], None] = lambda since, unseen: None
-        self._connects = self._malformed = 0
+        self._connects = self._malformed = self._failed = 0
         self._past_faults = self._past_refused = self._past_dropped = 0
 
     # --- what each switch does in its own way
@@ -155,16 +155,25 @@ class KeptLink(ABC, Generic[S]):
             refused_actions=self._past_refused + (session.refused if session else 0),
             unwanted_events=self._past_dropped + (session.events_dropped if session else 0),
             evicted=book.evicted,
+            failed=self._failed,
         )
 
     async def run(self) -> None:
         """Keep the link up until cancelled."""
-        failures = 0
+        failures = drops = 0
         while True:
+            began = self._clock()
             try:
                 await self._once()
             except (LinkError, WireError) as problem:
-                failures = 0 if self._well() else failures + 1
+                self._failed += 1
+                # Who lets us in and drops us again and again is no better than who never does.
+                if not self._well():
+                    failures += 1
+                elif self._clock() - began >= self._deadlines.longest_retry:
+                    failures = drops = 0
+                else:
+                    failures, drops = drops, drops + 1
                 self._problem = str(problem)
                 if self._level:
                     self._cause = str(problem)

@@ -27,6 +27,9 @@ class Judge(Protocol):
     def observe(self, event: CallEvent) -> list[Action]:
         """Count what happened; actions, where something must be done about it."""
 
+    def wrote(self, event: CallEvent) -> list[Action]:
+        """Count a message that nobody was asked about."""
+
     def named(self, event: CallEvent) -> list[Action]:
         """An event, observed already, told whose call it is, which its beginning had not."""
 
@@ -79,6 +82,13 @@ class LinkState:
     refused_actions: int
     unwanted_events: int        # sent although nobody reads them
     evicted: int
+    failed: int = 0             # tries that came to nothing, and connections that were lost
+
+
+def worth_a_line(times: int) -> bool:
+    """Of what others can make happen as often as they like: the first ten, then each doubling. All are
+    counted; the log is not theirs to fill."""
+    return times <= 10 or times & (times - 1) == 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import structlog
 
 from enforcer.errors import LinkError, WireError
+from enforcer.switch.link import worth_a_line
 
 log = structlog.get_logger("link")
 
@@ -95,7 +96,10 @@ class Connection(asyncio.BaseProtocol):
             event()
         except Exception:
             self.faults += 1
-            log.exception("an event could not be handled", peer=self._name, message=repr(message))
+            if worth_a_line(self.faults):
+                log.exception(
+                    "an event could not be handled", peer=self._name, message=repr(message), times=self.faults
+                )
 
     def _fail_all(self) -> None:
         error = self.lost.result()

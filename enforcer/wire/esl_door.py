@@ -97,6 +97,7 @@ class Dialogue:
         self.state = State.ASKING
         self.taken: bool | None = None
         self.gone = False               # the switch has said goodbye
+        self.run = ""                   # which run of which switch it is, as the channel says
         self._switch = switch
         self._decoder = Decoder(())
         self._heard = 0                 # bytes
@@ -126,6 +127,7 @@ class Dialogue:
             self.gone = self.gone or heard is Heard.NOTICE
             self.state = _NEXT[self.state, heard]
             if heard is Heard.CHANNEL:
+                self.run = message.get("Core-UUID") or ""
                 attempt = attempt_of(message, self._switch, at)
             if self.state is State.OVER:
                 break

@@ -18,6 +18,8 @@ from enforcer import packs, settings
 from enforcer.control.accounts_csv import read_accounts
 from enforcer.wire.answer import SIP_CODES
 from lab.asterisk import DIALPLAN, TEMPLATES, render
+from lab.freeswitch import CONFIGURATION as FREESWITCH
+from lab.freeswitch_stage import LOOPBACK
 from lab.provision import ROOT
 from lab.sipp import SCENARIOS
 
@@ -27,6 +29,10 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 DOCKERFILES = sorted(DOCKER.glob("*/Dockerfile"))
 SCRIPTS = sorted(path for path in DOCKER.rglob("*") if path.is_file() and path.read_bytes()[:2] == b"#!")
 ETC = DOCKER / "enforcer" / "etc"
+ON_THE_LOOPBACK = "freeswitch-loopback"
+"""The one service that is outside of the closed network: it listens on 127.0.0.1 only."""
+NETWORKED = sorted(set(SERVICES) - {ON_THE_LOOPBACK})
+BUILT = sorted(name for name, told in SERVICES.items() if "build" in told)
 CONFIGURATION = "".join(path.read_text() for path in TEMPLATES.glob("*.conf"))
 NAMES = sorted(set(re.findall(r"@([A-Z][A-Z_]*)@", CONFIGURATION)))
 
@@ -53,15 +59,23 @@ def test_a_service_can_do_no_more_than_it_must(service: str) -> None:
     assert told["security_opt"] == ["no-new-privileges:true"]
     assert "ports" not in told
     assert "privileged" not in told
-    assert told["networks"] == ["lab"]
+
+
+@pytest.mark.parametrize("service", NETWORKED)
+def test_a_service_is_in_a_network_that_leads_nowhere(service: str) -> None:
+    assert SERVICES[service]["networks"] == ["lab"]
+    assert "network_mode" not in SERVICES[service]
     assert COMPOSE["networks"]["lab"] == {"internal": True}
 
 
 @pytest.mark.parametrize("service", sorted(SERVICES))
 def test_what_a_service_names_is_there(service: str) -> None:
     told = SERVICES[service]
-    assert (DOCKER / told["build"]["context"]).resolve() == ROOT
-    assert (ROOT / told["build"]["dockerfile"]).is_file()
+    if service in BUILT:
+        assert (DOCKER / told["build"]["context"]).resolve() == ROOT
+        assert (ROOT / told["build"]["dockerfile"]).is_file()
+    else:
+        assert told["image"].startswith("${FREESWITCH_IMAGE:-"), "an image of the user's own"
     for volume in told.get("volumes", ()):
         source = volume.split(":")[0]
         assert source in COMPOSE["volumes"] or (DOCKER / source).is_dir()
@@ -72,8 +86,9 @@ def test_what_a_service_names_is_there(service: str) -> None:
 @pytest.mark.parametrize("service", sorted(SERVICES))
 def test_whoever_waits_for_health_finds_a_health_check(service: str) -> None:
     for other, wanted in SERVICES[service].get("depends_on", {}).items():
-        dockerfile = ROOT / SERVICES[other]["build"]["dockerfile"]
-        checked = "healthcheck" in SERVICES[other] or "HEALTHCHECK" in dict(instructions(dockerfile))
+        checked = "healthcheck" in SERVICES[other]
+        if not checked and other in BUILT:
+            checked = "HEALTHCHECK" in dict(instructions(ROOT / SERVICES[other]["build"]["dockerfile"]))
         assert checked or wanted["condition"] == "service_started"
 
 
@@ -104,10 +119,12 @@ def test_no_secret_is_written_anywhere() -> None:
     for service, told in SERVICES.items():
         for name, value in told.get("environment", {}).items():
             if "SECRET" in name:
-                assert value.startswith(f"${{{name}:?"), (service, name)
+                # Compose reads what a profile needs for everybody: there the program itself asks for it.
+                wanted = f"${{{name}:-}}" if told.get("profiles") else f"${{{name}:?"
+                assert value.startswith(wanted), (service, name)
     example = (DOCKER / ".env.example").read_text()
     assert re.findall(r"^(\w*SECRET)=(.*)$", example, re.MULTILINE) == [
-        ("ENFORCER_AMI_SECRET", ""), ("ENFORCER_MQTT_SECRET", ""),
+        ("ENFORCER_AMI_SECRET", ""), ("ENFORCER_MQTT_SECRET", ""), ("ENFORCER_ESL_SECRET", ""),
     ]
     for dockerfile in DOCKERFILES:
         assert "SECRET" not in dockerfile.read_text()
@@ -118,7 +135,10 @@ def test_no_secret_is_written_anywhere() -> None:
 def test_the_secrets_that_programs_read_are_given_to_them() -> None:
     configured = settings.load(ETC / "enforcer.toml")
     assert {switch.secret_env for switch in configured.switches} <= set(SERVICES["enforcer"]["environment"])
-    for service in ("asterisk", "mosquitto"):
+    configured = settings.load(ETC / "freeswitch.toml")
+    wanted = {switch.secret_env for switch in configured.switches}
+    assert wanted <= set(SERVICES["enforcer-freeswitch"]["environment"])
+    for service in ("asterisk", "mosquitto", "freeswitch"):
         scripts = [path.read_text() for path in SCRIPTS if path.parent.name == service]
         wanted = {name for text in scripts for name in re.findall(r"\$\{?(ENFORCER_\w+_SECRET)\b", text)}
         assert wanted
@@ -148,6 +168,85 @@ def test_a_name_nobody_gives_stops_the_container_and_is_named(tmp_path: Path) ->
     assert f"@{NAMES[0]}@" in told.stderr
 
 
+REFUSED = ["", "short", "sixteen letters x", "evil0123456789ab\nx", "$${x}0123456789abcd"]
+
+
+@pytest.mark.parametrize("secret", REFUSED)
+def test_a_secret_that_could_spoil_the_event_socket_is_refused(secret: str) -> None:
+    told = run("sh", DOCKER / "freeswitch" / "start", ENFORCER_ESL_SECRET=secret, FREESWITCH_BIN="/bin/true")
+    assert told.returncode == 2
+    assert told.stderr.startswith("ENFORCER_ESL_SECRET must be 16 or more letters")
+    assert len(told.stderr.splitlines()) == 1
+
+
+def test_an_image_without_a_freeswitch_is_told_in_one_line() -> None:
+    told = run(
+        "sh", DOCKER / "freeswitch" / "start", ENFORCER_ESL_SECRET="0123456789abcdef", FREESWITCH_BIN="/none"
+    )
+    assert (told.returncode, told.stderr) == (
+        2, "no program freeswitch in this image: name it in FREESWITCH_BIN\n",
+    )
+
+
+def read_by_freeswitch() -> set[str]:
+    """The variables of its environment that the configuration takes."""
+    text = "".join(path.read_text() for path in FREESWITCH.glob("*.xml"))
+    return set(re.findall(r'cmd="env-set" data="\w+=\$(\w+)"', text))
+
+
+def test_a_freeswitch_is_given_all_that_its_configuration_reads() -> None:
+    start = (FREESWITCH / "start").read_text()
+    found_there = set(re.findall(r"^    export (.*)$", start, re.MULTILINE)[0].split())
+    closed, loopback = (set(SERVICES[name]["environment"]) for name in ("freeswitch", ON_THE_LOOPBACK))
+    assert closed | found_there == read_by_freeswitch() | {"FREESWITCH_BIN"}
+    assert loopback == read_by_freeswitch() | {"FREESWITCH_BIN"}
+
+
+def test_freeswitch_and_its_enforcer_mean_the_same_ports_contexts_and_password() -> None:
+    switch = SERVICES["freeswitch"]["environment"]
+    beside = SERVICES["enforcer-freeswitch"]
+    configured = settings.load(ETC / "freeswitch.toml")
+    (told,) = configured.switches
+    assert beside["environment"]["ENFORCER_CONFIG"] == "/etc/enforcer/freeswitch.toml"
+    assert (told.host, str(told.port)) == ("freeswitch", switch["LAB_ESL_PORT"])
+    assert configured.door.esl.enabled
+    assert switch["LAB_DOOR"] == f"enforcer-freeswitch:{configured.door.esl.port}"
+    assert told.secret_env == "ENFORCER_ESL_SECRET"
+    assert switch[told.secret_env] == beside["environment"][told.secret_env]
+    socket = (FREESWITCH / "event_socket.conf.xml").read_text()
+    assert f'data="lab_secret=${told.secret_env}"' in socket
+    assert '<param name="password" value="$${lab_secret}"/>' in socket
+    assert '<param name="apply-inbound-acl" value="enforcer"/>' in socket
+    assert '<list name="enforcer" default="deny">' in (FREESWITCH / "acl.conf.xml").read_text()
+    dialplan = (FREESWITCH / "dialplan.xml").read_text()
+    profiles = (FREESWITCH / "sofia.conf.xml").read_text()
+    for context in (*told.outbound_contexts, *told.inbound_contexts):
+        assert f'<context name="{context}">' in dialplan
+        assert f'<param name="context" value="{context}"/>' in profiles
+    assert 'data="enf_door=$LAB_DOOR"' in (FREESWITCH / "vars.xml").read_text()
+    users = set(re.findall(r'<user id="(\w+)">', (FREESWITCH / "directory.xml").read_text()))
+    assert users == {account.id for account in read_accounts(ETC / "accounts.csv")}
+    policy = packs.load(configured.pack_paths, SIP_CODES)
+    assert policy.label == packs.load(settings.load(ETC / "enforcer.toml").pack_paths, SIP_CODES).label
+
+
+def test_callers_and_carrier_of_the_freeswitch_are_those_of_the_asterisk() -> None:
+    switch, caller = SERVICES["freeswitch"]["environment"], SERVICES["caller-freeswitch"]
+    assert caller["environment"]["SWITCH"] == f"freeswitch:{switch['LAB_SIP_PORT']}"
+    assert switch["LAB_CARRIER"] == switch["LAB_PHONES"] == "carrier:5060"
+    assert caller["image"] == SERVICES["caller"]["image"]
+    assert caller["command"] == SERVICES["caller"]["command"]
+
+
+def test_the_freeswitch_on_the_loopback_is_where_make_run_looks_for_it() -> None:
+    told = SERVICES[ON_THE_LOOPBACK]
+    assert told["network_mode"] == "host"
+    assert "networks" not in told
+    assert told["environment"]["LAB_BIND"] == "127.0.0.1"
+    for name, value in LOOPBACK.items():
+        assert told["environment"][name] == f"${{{name}:-{value}}}"
+
+
 @pytest.mark.parametrize("secret", ["", "short", "sixteen letters x", "evil0123456789ab\nread=all"])
 def test_a_secret_that_could_spoil_manager_conf_is_refused(secret: str) -> None:
     told = run(DOCKER / "asterisk" / "entrypoint", ENFORCER_AMI_SECRET=secret)
@@ -159,8 +258,9 @@ def test_a_secret_that_could_spoil_manager_conf_is_refused(secret: str) -> None:
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_a_script_can_be_started_and_parses(script: Path) -> None:
     assert os.access(script, os.X_OK)
-    if "bash" in script.read_text().splitlines()[0]:
-        told = run("bash", "-n", script)
+    first = script.read_text().splitlines()[0]
+    if first.endswith("sh"):
+        told = run("bash" if "bash" in first else "sh", "-n", script)
         assert (told.returncode, told.stderr) == (0, "")
     else:
         compile(script.read_text(), script.name, "exec")

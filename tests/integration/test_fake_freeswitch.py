@@ -15,9 +15,11 @@ from enforcer.domain.call import CallEvent, Phase
 from enforcer.wire.channel import Identity
 from enforcer.wire.esl import EVENT, Decoder
 from enforcer.wire.freeswitch import CallBook
+from enforcer.wire.freeswitch_causes import CAUSES
+from lab import fs_causes
+from lab.fake_esl import Replay
+from lab.fake_freeswitch import FakeFreeswitch
 from tests.support.esl import DIALOGUES, recorded
-from tests.support.fake_esl import Replay
-from tests.support.fake_freeswitch import FakeFreeswitch
 
 SOON = 25.0
 SHOWN = ("Event-Name", "Unique-ID", "Caller-Destination-Number", "variable_accountcode", "Hangup-Cause")
@@ -149,3 +151,8 @@ async def test_our_book_reads_the_calls_of_the_small_switch(
     assert {(fact.attempt.account, fact.attempt.number) for fact in told} == {("acme", number)}
     assert told[-1].attempt.call_id == f"fs1/{call.uuid}"
     assert (told[-1].sip_code, len(told[-1].legs.split())) == (sip_code, 1)
+
+
+def test_the_fake_knows_the_causes_that_we_know() -> None:
+    # The lab imports nothing of ours, so it has a table of its own.
+    assert fs_causes.CAUSES == CAUSES

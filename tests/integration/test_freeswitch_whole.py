@@ -13,8 +13,8 @@ from enforcer.app import House, build, serve
 from enforcer.errors import BadInput
 from enforcer.settings import load
 from enforcer.telemetry import Telemetry
+from lab.fake_freeswitch import FakeFreeswitch
 from lab.process import free_port
-from tests.support.fake_freeswitch import FakeFreeswitch
 
 NUMBER = "12025550142"
 PACK = """

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from lab.provision import ROOT, Provisioned
-from lab.run import traffic
+from lab.stage import traffic
 from lab.view import outcome, sentence
 
 

@@ -12,7 +12,7 @@ from lab.asterisk import Asterisk
 from lab.enforcer import Enforcer
 from lab.process import run_apart
 from lab.provision import Provisioned
-from lab.run import DEMO
+from lab.stage import DEMO
 from lab.texter import Texter
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from pathlib import Path
-from urllib.parse import quote
 
 from enforcer.wire.channel import Identity
 from enforcer.wire.esl import Decoder, Message
 from enforcer.wire.freeswitch import WANTED_EVENTS, CallBook, Fact
+from lab.fake_esl import event_bytes, frame
+
+__all__ = ["DIALOGUES", "IDENTITY", "RECORDED", "event", "event_bytes", "facts", "frame", "recorded"]
 
 RECORDED = Path(__file__).parents[1] / "recorded" / "freeswitch"
 DIALOGUES = sorted(path.name.removesuffix(".facts.toml") for path in RECORDED.glob("*.facts.toml"))
@@ -30,18 +31,6 @@ def facts(
         for message in decoder.feed(data[start : start + chunk]):
             told += book.read(message, 0.0)
     return told, book
-
-
-def event_bytes(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> bytes:
-    """An event's lines, values encoded as FreeSWITCH does."""
-    pairs = headers.items() if isinstance(headers, Mapping) else headers
-    lines = [f"{name}: {quote(value, safe='/,.!()$?', errors='surrogatepass')}" for name, value in pairs]
-    return "\n".join(lines).encode() + b"\n\n"
-
-
-def frame(body: bytes, kind: str = "text/event-plain") -> bytes:
-    """The body as the event socket sends it."""
-    return f"Content-Length: {len(body)}\nContent-Type: {kind}\n\n".encode() + body
 
 
 def event(name: str, **headers: str) -> Message:

@@ -12,6 +12,7 @@ import pytest
 from enforcer.checkup import Finding, Grade
 from enforcer.settings import SwitchSettings, load
 from enforcer.switch.esl_probe import look_at
+from lab.freeswitch import DIALPLAN
 from tests.support.esl import frame
 from tests.support.esl_server import PASSWORD, EslServer, esl_server
 
@@ -53,8 +54,8 @@ def switch(server: EslServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     return load(path).switch("fs1")
 
 
-async def findings(switch: SwitchSettings) -> list[Finding]:
-    return await asyncio.to_thread(lambda: list(look_at(switch)))
+async def findings(switch: SwitchSettings, emergency: tuple[str, ...] = ()) -> list[Finding]:
+    return await asyncio.to_thread(lambda: list(look_at(switch, emergency)))
 
 
 def only(found: list[Finding], grade: Grade) -> list[str]:
@@ -146,3 +147,66 @@ async def test_the_password_that_every_freeswitch_has_is_worth_a_look(
     monkeypatch.setenv("ENFORCER_TEST_SECRET", "ClueCon")
     server.password = "ClueCon"
     assert any("every FreeSWITCH has" in word for word in only(await findings(switch), Grade.WARNING))
+
+
+def context(*extensions: str, name: str = "default") -> bytes:
+    return f'<context name="{name}">\n{"".join(extensions)}</context>\n'.encode()
+
+
+OURS = (DIALPLAN / "emergency.xml").read_text()
+OUT = """<extension name="out"><condition field="destination_number" expression="^([0-9+*#]{1,64})$">
+  <action application="execute_extension" data="enforcer XML enforcer"/>
+  <action application="bridge" data="sofia/gateway/carrier/$1"/></condition></extension>"""
+
+
+@pytest.mark.parametrize(
+    ("shown", "grade", "words"),
+    [
+        (context(OURS, OUT), Grade.OK, "112, 911 from [default] never come to us"),
+        (context(OUT, OURS), Grade.FAILED, "112, 911 from [default] pass the hook"),
+        (context(OURS.replace("112|", ""), OUT), Grade.FAILED, "112 from [default] pass the hook"),
+        (context(OURS), Grade.OK, "112, 911 from [default] never come to us"),
+        (context(OURS.replace("|911", "")), Grade.WARNING, "911 from [default] lead nowhere for certain"),
+        (context(OUT.replace("<condition", '<condition field="${x}" expression="^y$"/><condition'), OURS),
+         Grade.WARNING, "112, 911 from [default] pass the hook in some calls"),
+        (b"can't find anything\n", Grade.WARNING,
+         "[default] is not in the dialplan that it shows: emergency numbers were not tried there"),
+        (b'<context name="default"><extension>', Grade.FAILED, "context default is no XML"),
+        (b'<!DOCTYPE x [<!ENTITY a "b">]><context name="default">&a;</context>', Grade.FAILED,
+         "context default is not shown as a context"),
+    ],
+    ids=["first", "trap", "one forgotten", "no hook there", "nowhere", "perhaps", "hidden", "torn", "bomb"],
+)  # fmt: skip
+async def test_where_emergency_numbers_go_is_told_without_a_call(
+    server: EslServer, switch: SwitchSettings, shown: bytes, grade: Grade, words: str
+) -> None:
+    server.hash["hb"] = str(int(time.time()) + 6)
+    says(server, "api xml_locate dialplan context name default", shown)
+    found = await findings(switch, ("112", "911"))
+    assert any(word.startswith(words) for word in only(found, grade)), found
+    assert not any(command.startswith(("api originate", "bgapi")) for command in server.commands)
+
+
+async def test_the_names_that_fusionpbx_needs_are_no_reason_to_warn(
+    server: EslServer, switch: SwitchSettings
+) -> None:
+    server.hash["hb"] = str(int(time.time()) + 6)
+    says(server, "api xml_locate dialplan", b"can't find anything\n")
+    says(server, "api xml_locate dialplan context name enforcer@local", context(name="enforcer@local"))
+    found = await findings(switch, ("112", "911"))
+    assert only(found, Grade.WARNING) == only(found, Grade.FAILED) == []
+    assert only(found, Grade.OK)[-2:] == [
+        "hook present: context enforcer@local",
+        "[default] is not in the dialplan that it shows: emergency numbers were not tried there",
+    ]
+
+
+async def test_switch_that_asks_about_messages_needs_a_chat_plan(
+    server: EslServer, switch: SwitchSettings
+) -> None:
+    server.hash["hb"] = str(int(time.time()) + 6)
+    asking = switch.model_copy(update={"messages": True})
+    assert "text messages have a chat plan: mod_sms is loaded" in only(await findings(asking), Grade.OK)
+    says(server, "api module_exists mod_sms", b"false")
+    words = "mod_sms is not loaded: text messages pass without a chat plan"
+    assert only(await findings(asking), Grade.FAILED) == [words]

@@ -17,13 +17,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tests.support import fs_dialplan
-from tests.support.esl import event_bytes
-from tests.support.fake_esl import FakeEventSocket
-from tests.support.fs_applications import Applications
-from tests.support.fs_commands import NUMBER_OF
+from lab import fs_dialplan
+from lab.fake_esl import FakeEventSocket, event_bytes
+from lab.fs_applications import Applications
+from lab.fs_causes import NAME_OF, NUMBER_OF
+from lab.provision import ROOT
 
-HOOK = Path(__file__).parents[2] / "dialplan" / "freeswitch"
+HOOK = ROOT / "dialplan" / "freeswitch"
 EMERGENCY = (HOOK / "emergency.xml").read_text()
 OUT = f"""<context name="default">{EMERGENCY}
   <extension name="out"><condition field="destination_number" expression="^([0-9+*#]{{1,64}})$">
@@ -33,7 +33,6 @@ OUT = f"""<context name="default">{EMERGENCY}
     <action application="bridge" data="sofia/gateway/carrier/$1"/>
   </condition></extension></context>"""  # noqa: E501
 """A site's context, as dialplan/README.md has it."""
-NAME_OF = {number: name for name, number in NUMBER_OF.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +141,9 @@ class FakeFreeswitch(Applications):
         await asyncio.gather(*self.listeners, return_exceptions=True)
         self.socket.fire({"Event-Name": "SHUTDOWN"})
         await self.socket.stop()
+
+    def sent(self, headers: Mapping[str, str], body: bytes) -> None:
+        """A client's own event: nobody in here listens."""
 
     # --- a call
 

@@ -10,15 +10,12 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from enforcer.wire.freeswitch_causes import CAUSES
-from tests.support import fs_dialplan
+from lab import fs_dialplan
+from lab.fs_causes import NUMBER_OF
 
 if TYPE_CHECKING:
-    from tests.support.fake_freeswitch import Channel
+    from lab.fake_freeswitch import Channel
 
-
-OWN_CAUSES = {"ORIGINATOR_CANCEL": 487, "SYSTEM_SHUTDOWN": 501, "ALLOTTED_TIMEOUT": 602}
-NUMBER_OF = {**CAUSES, **OWN_CAUSES}
 
 
 class Commands:

@@ -10,13 +10,24 @@ import asyncio
 import contextlib
 import secrets
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol, Self
-
-from tests.support.esl import event_bytes, frame
+from urllib.parse import quote
 
 GOODBYE = b"Disconnected, goodbye.\nSee you at ClueCon! http://www.cluecon.com/\n"
 AUTH = b"Content-Type: auth/request\n\n"
+
+
+def event_bytes(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> bytes:
+    """An event's lines, values encoded as FreeSWITCH does."""
+    pairs = headers.items() if isinstance(headers, Mapping) else headers
+    lines = [f"{name}: {quote(value, safe='/,.!()$?', errors='surrogatepass')}" for name, value in pairs]
+    return "\n".join(lines).encode() + b"\n\n"
+
+
+def frame(body: bytes, kind: str = "text/event-plain") -> bytes:
+    """The body as the event socket sends it."""
+    return f"Content-Length: {len(body)}\nContent-Type: {kind}\n\n".encode() + body
 
 
 def reply(text: str, **more: str) -> bytes:
@@ -45,6 +56,9 @@ class Switch(Protocol):
 
     def stamp(self) -> dict[str, str]:
         """What every event says: which run of the switch it is, and when."""
+
+    def sent(self, headers: Mapping[str, str], body: bytes) -> None:
+        """A client sent an event of its own."""
 
 
 class _Session:
@@ -110,7 +124,8 @@ class FakeEventSocket:
                 command = (await reader.readuntil(b"\n\n")).decode()
                 lines = command.strip("\n").split("\n")
                 self.commands.append(lines[0])
-                length = int(headers_of(lines[1:]).get("content-length", "0"))
+                named = {name.lower(): value for name, value in headers_of(lines[1:]).items()}
+                length = int(named.get("content-length", "0"))
                 body = await reader.readexactly(length) if length else b""
                 if not self._obey(session, lines, body):
                     return
@@ -162,7 +177,9 @@ class FakeEventSocket:
             self.fire({"Event-Name": "BACKGROUND_JOB", "Job-UUID": job}, self._api(rest))
         elif verb == "sendevent":
             write(reply(f"+OK {uuid.uuid4()}"))
-            self.fire({"Event-Name": rest, **headers_of(lines[1:])}, body)
+            headers = headers_of(lines[1:])
+            self.fire({"Event-Name": rest, **headers}, body)
+            self._switch.sent(headers, body)
         else:
             write(reply("-ERR command not found"))
         return True

@@ -67,7 +67,7 @@ def _extension(
             queued = [] if queued is None else queued
             application, data = action.attrib["application"], action.get("data", "")
             if match is not None and "(" in pattern:
-                data = _GROUP.sub(lambda group, match=match: match[int(group[1] or group[2])] or "", data)
+                data = _filled(data, match)
             if action.get("inline") == "true":
                 assert application in INLINE, application
                 inline(application, data)
@@ -77,6 +77,11 @@ def _extension(
         if (breaks == "on-false" and not holds) or (breaks == "on-true" and holds) or breaks == "always":
             break
     return matched, queued
+
+
+def _filled(data: str, match: re.Match[str]) -> str:
+    """`$1` and `${1}` replaced by what the expression's groups hold."""
+    return _GROUP.sub(lambda group: match[int(group[1] or group[2])] or "", data)
 
 
 def _python(pattern: str) -> str:

@@ -1,0 +1,104 @@
+"""A context of FreeSWITCH's dialplan, gone through on paper: who would take a number that is dialled in it?
+
+In: a context's XML as the switch shows it, a number. Out: a `Way`.
+Refuses to know: variables, times of day and what else only a call has. A condition on those may hold or not,
+and what stands on it is never certain.
+
+FreeSWITCH goes through the extensions from top to bottom. The first whose conditions hold takes the number,
+unless it says continue="true"; then its actions run, and the search goes on.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from enum import Enum
+from xml.etree import ElementTree
+
+from enforcer.errors import WireError
+
+# A context of a large site is some 100 KB; the link itself takes no larger answer than it was told to.
+LARGEST_CONTEXT = 4_000_000
+NUMBER_FIELDS = ("destination_number", "${destination_number}")
+PLAIN = frozenset({"field", "expression", "break"})
+"""The attributes of a condition that can be judged on paper; others are times of day."""
+
+# Of the applications that go to another context: whether it is one of the hook's, under whatever suffix.
+_HOOK = re.compile(r"\bXML enforcer(?:@[A-Za-z0-9_.-]+)?\s*\Z", re.ASCII)
+
+
+class Way(Enum):
+    """Where a number goes from a context."""
+
+    SERVED = "served"           # something of the site's takes it, before anything asks us
+    HOOKED = "hooked"           # it comes to the hook
+    PERHAPS = "perhaps"         # it comes to the hook in some calls
+    NOWHERE = "nowhere"         # nothing takes it for certain
+
+
+def context_of(text: str, name: str) -> ElementTree.Element | None:
+    """The context in what `xml_locate` has told; None where it has none of that name. Raises WireError for
+    what is no XML, or declares things that XML could grow by."""
+    if f'<context name="{name}"' not in text:
+        return None
+    if len(text) > LARGEST_CONTEXT or "<!DOCTYPE" in text or "<!ENTITY" in text:
+        raise WireError(f"context {name} is not shown as a context")
+    try:
+        root = ElementTree.fromstring(text.strip())     # noqa: S314 - nothing is declared in it
+    except ElementTree.ParseError as problem:
+        raise WireError(f"context {name} is no XML: {problem}") from None
+    return next((one for one in root.iter("context") if one.get("name") == name), None)
+
+
+def way_of(context: ElementTree.Element, number: str) -> Way:
+    """Where a number goes that is dialled in this context."""
+    perhaps = False
+    for extension in context.iter("extension"):
+        certain, actions = _run(extension, number)
+        if actions is None:
+            continue
+        hooked = any(_HOOK.search(action.get("data", "")) for action in actions)
+        if hooked and certain:
+            return Way.HOOKED
+        perhaps = perhaps or hooked
+        if certain and extension.get("continue") != "true":
+            return Way.PERHAPS if perhaps else Way.SERVED
+    return Way.PERHAPS if perhaps else Way.NOWHERE
+
+
+def _run(extension: ElementTree.Element, number: str) -> tuple[bool, list[ElementTree.Element] | None]:
+    """Whether it is certain, and the actions that would run; None where it does not take the number."""
+    certain, taken, actions = True, False, list[ElementTree.Element]()
+    for condition in extension.findall("condition"):
+        holds = _holds(condition, number)
+        if holds is None:
+            certain, taken = False, True
+            actions += [*condition.iter("action"), *condition.iter("anti-action")]
+            continue
+        chosen = list(condition.iter("action" if holds else "anti-action"))
+        actions += chosen
+        taken = holds or bool(chosen)
+        breaks = condition.get("break", "on-false")
+        if breaks == "always" or (breaks == "on-false" and not holds) or (breaks == "on-true" and holds):
+            break
+    return certain, actions if taken or actions else None
+
+
+def _holds(condition: ElementTree.Element, number: str) -> bool | None:
+    """Whether a condition holds for this number; None where only a call would tell."""
+    if not set(condition.keys()) <= PLAIN or any(True for _ in _others(condition)):
+        return None
+    field, expression = condition.get("field"), condition.get("expression", "")
+    if field is None:
+        return True
+    if field not in NUMBER_FIELDS or "${" in expression or expression.startswith("/"):
+        return None
+    try:
+        return re.search(expression.replace(r"\z", r"\Z"), number, re.ASCII) is not None
+    except re.error:
+        return None                 # PCRE knows more than we do
+
+
+def _others(condition: ElementTree.Element) -> Iterator[ElementTree.Element]:
+    """What is in a condition besides actions: <regex>, and conditions within conditions."""
+    return (child for child in condition if child.tag not in ("action", "anti-action"))

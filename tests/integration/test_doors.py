@@ -1,0 +1,167 @@
+"""Several switches of a kind in one enforcer: each asks at a door of its own, and its calls are its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from enforcer.app import House, build, serve
+from enforcer.errors import BadInput
+from enforcer.settings import Settings, load
+from enforcer.switch.door import Outcome
+from enforcer.telemetry import Telemetry
+from lab.fake_asterisk import FakeAsterisk
+from lab.fake_freeswitch import FakeFreeswitch
+from lab.process import free_port
+
+NUMBER = "12025550142"
+PACK = """
+[pack]
+name = "p"
+revision = "1"
+[[rule]]
+id = "calls"
+kind = "attempts"
+clause = "c"
+critical = { at = 3, verdict = "block", sip_code = 403 }
+"""
+HEAD = """
+site = "lab"
+[ledger]
+url = "sqlite:///enforcer.db"
+[policy]
+packs = ["pack.toml"]
+mode = "block"
+[lease]
+seconds = 0
+"""
+
+
+def switch(name: str, kind: str, port: int, more: str = "") -> str:
+    """A table; each has the same secret."""
+    head = f'[[switch]]\nname = "{name}"\nkind = "{kind}"\nport = {port}\n'
+    return f'{head}secret_env = "SECRET_{name}"\n{more}\n'
+
+
+def settings(home: Path, text: str) -> Settings:
+    (home / "pack.toml").write_text(PACK)
+    (home / "enforcer.toml").write_text(HEAD + text)
+    return load(home / "enforcer.toml")
+
+
+async def until(true: Callable[[], object]) -> None:
+    """Wait for what no event tells."""
+    async with asyncio.timeout(10):
+        while not true():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def running(configured: Settings) -> AsyncIterator[House]:
+    house = build(configured, Telemetry(CollectorRegistry()), asyncio.get_running_loop().call_soon)
+    stop = asyncio.Event()
+    task = asyncio.create_task(serve(house, stop), name="enforcer")
+    try:
+        await until(lambda: task.done() or all(link.state().connected for link in house.links))
+        yield house
+    finally:
+        stop.set()
+        await task
+
+
+async def test_two_freeswitches_ask_each_at_its_own_door_and_are_one_account(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = free_port(), free_port()
+    async with (
+        FakeFreeswitch(door=f"127.0.0.1:{first}", second=0.05) as one,
+        FakeFreeswitch(door=f"127.0.0.1:{second}", second=0.05) as two,
+    ):
+        monkeypatch.setenv("SECRET_fs1", one.socket.password)
+        monkeypatch.setenv("SECRET_fs2", two.socket.password)
+        configured = settings(
+            tmp_path, f"[door.esl]\nenabled = true\nport = {first}\n"
+            + switch("fs1", "freeswitch", one.socket.port)
+            + switch("fs2", "freeswitch", two.socket.port, f"door_port = {second}"),
+        )
+        async with running(configured) as house:
+            await until(lambda: "enf_hb" in one.hash and "enf_hb" in two.hash)
+            calls = [await one.call("acme", NUMBER, talk=0), await two.call("acme", NUMBER, talk=0),
+                     await two.call("acme", NUMBER, talk=0), await one.call("acme", NUMBER, talk=0)]
+            assert [call.code for call in calls] == [200, 200, 200, 403]
+            assert {call.variables["userfield"].partition(";")[0] for call in calls} == {"live"}
+            await until(lambda: [one.counts[Outcome.ANSWERED] for one in house.doors] == [2, 2])
+            for number, call in zip((1, 2, 2, 1), calls, strict=True):
+                assert house.ledger.call(f"fs{number}/{call.uuid}") is not None
+
+            # One that asks at the other's door is sent away: its calls would be counted as another's.
+            two.globals["enf_door"] = f"127.0.0.1:{first}"
+            strayed = await two.call("acme", NUMBER, talk=0)
+            assert strayed.variables["userfield"].partition(";")[0] in ("word", "default")
+            await until(lambda: house.doors[0].counts[Outcome.FOREIGN])
+            assert house.doors[0].counts == {Outcome.ANSWERED: 2, Outcome.FOREIGN: 1}
+            assert house.ledger.call(f"fs1/{strayed.uuid}") is None
+
+
+async def test_two_asterisks_ask_each_at_its_own_door(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = free_port(), free_port()
+    async with (
+        FakeAsterisk(ask="agi", agi=f"127.0.0.1:{first}") as one,
+        FakeAsterisk(ask="agi", agi=f"127.0.0.1:{second}") as two,
+    ):
+        monkeypatch.setenv("SECRET_pbx1", one.secret)
+        monkeypatch.setenv("SECRET_pbx2", two.secret)
+        configured = settings(
+            tmp_path, f"[door.agi]\nenabled = true\nport = {first}\n"
+            + switch("pbx1", "asterisk", one.ami_port)
+            + switch("pbx2", "asterisk", two.ami_port, f"door_port = {second}"),
+        )
+        async with running(configured) as house:
+            await until(lambda: all("enforcer/hb" in fake.ami.database for fake in (one, two)))
+            calls = [await one.call("acme", NUMBER), await two.call("acme", NUMBER)]
+            assert [call.source for call in calls] == ["live", "live"]
+            await until(lambda: [one.counts[Outcome.ANSWERED] for one in house.doors] == [1, 1])
+            assert house.ledger.call(f"pbx2/{calls[1].uniqueid}") is not None
+
+
+ESL, AGI = "[door.esl]\nenabled = true\n", "[door.agi]\nenabled = true\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (ESL + switch("fs1", "freeswitch", 1) + switch("fs2", "freeswitch", 2),
+         r"switch\.door_port: \[door\.esl\] serves fs1: give fs2 a port of its own, which is its enf_door"),
+        (ESL + switch("fs1", "freeswitch", 1) + switch("fs2", "freeswitch", 2, "door_port = 8084"),
+         r"the door of fs1 has port 8084 already: a door belongs to one switch"),
+        (ESL + AGI + switch("pbx1", "asterisk", 1) + switch("fs1", "freeswitch", 2, "door_port = 4573"),
+         r"the door of pbx1 has port 4573 already"),
+        (ESL + "[door.messages]\nenabled = true\n" + switch("fs1", "freeswitch", 2, "door_port = 4575"),
+         r"\[door\.messages\] has port 4575 already"),
+        (switch("fs1", "freeswitch", 1, "door_port = 8085"),
+         r"\[door\.esl\] is not enabled: nobody listens there"),
+        (switch("pbx1", "asterisk", 1, 'door_allow = ["10.0.0.0/8"]'),
+         r"\[door\.agi\] is not enabled: nobody listens there"),
+        (ESL + switch("fs1", "freeswitch", 1, 'door_allow = ["10.0.0.999"]'), "no such network"),
+        (ESL + switch("fs1", "freeswitch", 1, "door_port = 70000"), "65535"),
+    ],
+    ids=["none", "same", "other kind", "messages", "disabled", "allow disabled", "network", "range"],
+)  # fmt: skip
+def test_a_door_that_cannot_be_is_one_clear_line(tmp_path: Path, text: str, problem: str) -> None:
+    with pytest.raises(BadInput, match=problem) as raised:
+        settings(tmp_path, text)
+    assert "\n" not in str(raised.value)
+    assert "enforcer.toml:" in str(raised.value)
+
+
+def test_a_switch_that_does_not_ask_needs_no_door(tmp_path: Path) -> None:
+    listens = switch("fs2", "freeswitch", 2, "listener_only = true")
+    settings(tmp_path, ESL + switch("fs1", "freeswitch", 1) + listens)
+    settings(tmp_path, AGI + switch("pbx1", "asterisk", 1) + switch("pbx2", "asterisk", 2))
