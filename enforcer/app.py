@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import secrets
 import signal
 import time
@@ -20,9 +21,12 @@ from functools import partial
 from enforcer import history, packs
 from enforcer.admission import Admission, Terms
 from enforcer.closing import Closing, in_a_process
+from enforcer.control.exposure import modes
 from enforcer.domain.mode import Modes
 from enforcer.doors import doors_of, make_room
 from enforcer.errors import EnforcerError, LedgerError, LinkError
+from enforcer.exempting import EmergencyTerms
+from enforcer.guard import Guard
 from enforcer.headlog import log_head, log_heads
 from enforcer.ledger.port import Ledger
 from enforcer.ledger.sqlite import SqliteLedger
@@ -31,11 +35,13 @@ from enforcer.notices.bureau import Bureau
 from enforcer.orders import LeaseTerms
 from enforcer.room import Room
 from enforcer.settings import Settings, SwitchSettings
+from enforcer.supervisor import NOBODY, Supervisor
 from enforcer.switch import ami_session, esl_session
 from enforcer.switch.ami import AmiLink
 from enforcer.switch.door import Door, Outcome
 from enforcer.switch.esl import EslLink
 from enforcer.switch.link import Deadlines, Link
+from enforcer.switch.tls import context_of
 from enforcer.telemetry import Telemetry
 from enforcer.watching import Watching
 from enforcer.wire.answer import SIP_CODES
@@ -61,6 +67,7 @@ class House:
     telemetry: Telemetry
     bureau: Bureau
     watching: Watching
+    guard: Guard
     room: Room
 
 
@@ -83,6 +90,7 @@ def build(
     for entry in news:
         ledger.note(entry)
     bureau = Bureau(settings, ledger, telemetry, lambda: admission, clock)
+    guard = Guard(settings, ledger, telemetry, lambda: admission, clock)
     admission = Admission(
         ledger, plan, policy, Modes(ledger.modes(), settings.policy.default_mode),
         prefix=secrets.token_hex(3), later=later,
@@ -91,10 +99,13 @@ def build(
             frozenset(switch.name for switch in settings.switches if switch.listener_only),
             frozenset(switch.name for switch in settings.switches if switch.messages),
             settings.messages.words,
+            EmergencyTerms(settings.emergency.window, frozenset(settings.emergency.tests)),
             frozenset(one.name for one in settings.switches if one.messages and one.kind == "freeswitch"),
         ),
-        observers=(telemetry.decision, bureau.decision, lambda decision: room.decision(decision)),
+        observers=(telemetry.decision, bureau.decision, guard.decision, lambda one: room.decision(one)),
     )
+    guard.began()
+    admission.on_leased = guard.leased
     links = tuple(_link(switch, secrets_of[switch.name], admission, clock) for switch in settings.switches)
     for switch, link in zip(settings.switches, links, strict=True):
         for record in ledger.live(switch.name):     # calls that were going on when we were last here
@@ -114,7 +125,7 @@ def build(
     room = Room(
         settings, ledger, admission, links, telemetry, clock, lambda: reload(house), lambda: changed(house)
     )
-    house = House(settings, ledger, admission, links, doors, telemetry, bureau, watching, room)
+    house = House(settings, ledger, admission, links, doors, telemetry, bureau, watching, guard, room)
     return house
 
 
@@ -136,12 +147,13 @@ def _link(switch: SwitchSettings, secret: str, admission: Admission, clock: Call
         return EslLink(
             socket, identity, admission, deadlines=deadlines, messages=switch.messages, clock=clock
         )
-    peer = ami_session.Peer(switch.host, switch.port, switch.username, secret)
+    secured = context_of(switch)
+    peer = ami_session.Peer(switch.host, switch.port, switch.username, secret, secured, switch.tls_name)
     messages = switch.message_contexts if switch.messages else None
     return AmiLink(peer, identity, admission, deadlines=deadlines, messages=messages, clock=clock)
 
 
-async def serve(house: House, stop: asyncio.Event) -> None:
+async def serve(house: House, stop: asyncio.Event, supervisor: Supervisor = NOBODY) -> None:
     """Run until `stop` is set. Raises LinkError where a door's address is taken."""
     telemetry = house.telemetry
     make_room(house.doors, telemetry)
@@ -159,14 +171,18 @@ async def serve(house: House, stop: asyncio.Event) -> None:
             running.append(tasks.create_task(_closing(house).run(), name="settle closed cycles"))
             running.append(tasks.create_task(log_heads(house.ledger, telemetry), name="log heads"))
             running.append(tasks.create_task(house.bureau.run(), name="notices"))
+            running.append(tasks.create_task(supervisor.watched(), name="watchdog"))
+            running.append(tasks.create_task(house.guard.run(), name="breaker"))
             running.append(tasks.create_task(house.room.run(), name="control room"))
             telemetry.note(
                 "running", site=house.settings.site, switches=[s.name for s in house.settings.switches],
                 policy=house.admission.policy.label, mode=house.settings.policy.mode,
             )
+            supervisor.ready()
             await stop.wait()
             with contextlib.suppress(LedgerError):      # which closing it will tell
                 house.watching.keep()
+            supervisor.stopping()
             for door in house.doors:
                 await door.stop()
             for task in running:
@@ -196,6 +212,7 @@ def reload(house: House) -> str:
     for entry in news:
         house.ledger.note(entry)
     house.bureau.look_again()
+    house.guard.reloaded()
     house.telemetry.note("policy reloaded", policy=house.admission.policy.label)
     return ""
 
@@ -274,6 +291,8 @@ def run(settings: Settings) -> int:
 
 def _run_alone(settings: Settings) -> int:
     telemetry = Telemetry()
+    for finding in modes(settings):
+        telemetry.fault("open to others", problem=finding.words)
     stop_metrics: Callable[[], None] = lambda: None     # noqa: E731
     if settings.metrics.listen:
         host, _, port = settings.metrics.listen.rpartition(":")
@@ -289,7 +308,7 @@ def _run_alone(settings: Settings) -> int:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
         loop.add_signal_handler(signal.SIGHUP, reload, house)
-        await serve(house, stop)
+        await serve(house, stop, Supervisor.of(os.environ))
 
     with contextlib.ExitStack() as after:
         after.callback(stop_metrics)

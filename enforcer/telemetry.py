@@ -106,6 +106,13 @@ class Telemetry:
             "enforcer_cdr_rows_total", "Rows of CDR files that were followed, by what they told.",
             ["switch", "told"], registry=registry,
         )
+        self.breaker_tripped = Gauge(
+            "enforcer_breaker_tripped", "1 while the breaker holds the site at monitor.", registry=registry,
+        )
+        self.breaker_share = Gauge(
+            "enforcer_breaker_refused_share", "Share of the last 5 minutes that block mode would refuse.",
+            ["of"], registry=registry,
+        )
         self.faults = Counter(
             "enforcer_faults_total", "Things that went wrong, by kind.", ["kind"], registry=registry,
         )
@@ -141,6 +148,11 @@ class Telemetry:
         self._log.warning(kind, **about)
         for tell in self.on_fault:
             tell(kind, about)
+
+    def alarm(self, kind: str, **about: object) -> None:
+        """Something that people should come for."""
+        self.faults.labels(kind).inc()
+        self._log.error(kind, **about)
 
     def note(self, what: str, **about: object) -> None:
         """Something happened that people may want to read."""

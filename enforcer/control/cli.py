@@ -16,6 +16,7 @@ import typer
 from enforcer.checkup import Grade
 from enforcer.control import (
     cli_account,
+    cli_breaker,
     cli_cdr,
     cli_check,
     cli_customer,
@@ -50,6 +51,7 @@ app = typer.Typer(
     rich_markup_mode=None, pretty_exceptions_enable=False,
 )
 app.add_typer(cli_mode.app, name="mode")
+app.add_typer(cli_breaker.app, name="breaker")
 app.add_typer(cli_account.app, name="account")
 app.add_typer(cli_customer.app, name="customer")
 app.add_typer(cli_notice.app, name="notice")

@@ -34,8 +34,13 @@ class Medium(StrEnum):
 
 
 class NumberClass(StrEnum):
-    """What kind of number was dialled; decides exemptions before any rule is read."""
+    """What kind of number was dialled; decides exemptions before any rule is read.
 
+    CALLBACK is not told by the number: a call back after an emergency call (see `emergency`). Its word is the
+    first in the alphabet, so that it stands where two hands tell one call differently (see `joined`).
+    """
+
+    CALLBACK = "callback"
     EMERGENCY = "emergency"
     DIRECTORY_ASSISTANCE = "directory_assistance"
     TOLL_FREE = "toll_free"
@@ -44,6 +49,9 @@ class NumberClass(StrEnum):
     INTERNAL = "internal"
     HIGH_RISK = "high_risk"
     ORDINARY = "ordinary"
+
+
+UNTOUCHED = frozenset({NumberClass.EMERGENCY, NumberClass.CALLBACK})     # no rule counts or judges these
 
 
 class Phase(IntEnum):
@@ -113,6 +121,7 @@ class CallEvent(NamedTuple):
     refusal: Refusal = Refusal.NONE     # what the switch did in our name (its own brake, or our word)
     source: Source = Source.EVENT
     legs: str = ""                      # names of the legs dialled so far, see `CallRecord`
+    callback: bool = False              # the switch let it through as a call back after an emergency call
 
 
 class CallRecord(NamedTuple):

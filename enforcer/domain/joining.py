@@ -10,7 +10,16 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any
 
-from enforcer.domain.call import CallAttempt, CallEvent, CallRecord, Phase, Refusal, Source, milliseconds
+from enforcer.domain.call import (
+    CallAttempt,
+    CallEvent,
+    CallRecord,
+    Direction,
+    Phase,
+    Refusal,
+    Source,
+    milliseconds,
+)
 
 # A call is forked to a few phones and fails over to a few carriers; more is a loop in somebody's dialplan.
 MOST_LEGS = 64
@@ -27,7 +36,8 @@ def merged(record: CallRecord, event: CallEvent) -> CallRecord:
     over what CDRs told; within one source the earliest start and answer and the longest
     ending stand; a refusal once known stays. Who called whom is told alike, or not at all, by
     events; where the rows of one call differ, the lesser in the alphabet stand, as in `joined`. Where the
-    account changes, `customer` becomes "".
+    account changes, `customer` becomes "". One word may come late: that a call stays inside, which only the
+    dialplan knows, and says before the call is answered; after that it is another call's word, a transfer's.
     """
     changes: dict[str, Any] = {}
     attempt, source = event.attempt, event.source
@@ -35,7 +45,9 @@ def merged(record: CallRecord, event: CallEvent) -> CallRecord:
         better = source > record.started_by
         row = source is Source.CDR and record.started_by is Source.CDR
         for name, told, known in zip(_WORDS, all_told, all_known, strict=True):
-            if told and told != known and (better or not known or (row and told < known)):
+            if told and told != known and (
+                better or not known or (row and told < known) or _inside(record, source, told)
+            ):
                 changes[name] = told
                 if name == "account":
                     changes["customer"] = ""
@@ -60,6 +72,11 @@ def merged(record: CallRecord, event: CallEvent) -> CallRecord:
         if msec > record.told_msec:
             changes["told_msec"] = msec
     return _measured(record._replace(**changes)) if changes else record
+
+
+def _inside(record: CallRecord, source: Source, told: str) -> bool:
+    """Whether this word makes an internal call of one that its context had as another."""
+    return told is Direction.INTERNAL and source >= record.started_by and record.answered_at is None
 
 
 # What goes together in a record; the first of each group is what was told.

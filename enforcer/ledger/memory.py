@@ -76,6 +76,12 @@ class MemoryLedger:
         if record is not None:
             self._records[call_id] = record
 
+    def exempt(self, call_id: str) -> None:
+        """The call is one that no rule may count: it leaves every counter."""
+        record = self._books.exempt(call_id)
+        if record is not None:
+            self._records[call_id] = record
+
     def keep(self, decision: Decision) -> None:
         """Remember a decision, and forget the oldest of very many."""
         self._decisions.append(decision)

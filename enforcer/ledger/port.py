@@ -34,6 +34,9 @@ class Counting(Protocol):
     def refuse(self, call_id: str, refusal: Refusal) -> None:
         """The call was kept from being set up by us: it leaves every ratio and sum."""
 
+    def exempt(self, call_id: str) -> None:
+        """The call is one that no rule may count: it leaves every counter."""
+
     def account(self, account_id: str) -> Account:
         """The registered account, or one made up for a caller nobody registered."""
 

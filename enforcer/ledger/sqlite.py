@@ -69,10 +69,8 @@ class SqliteLedger:
         self._still: sa.Connection | None = None
         self._lost = 0
         self._in_use = False        # until then nobody asks for counters, and nobody keeps them
-        self.account = self._books.account
-        self.live = self._books.live
-        self.seats = self._books.seats
-        self.tidy = self._books.tidy
+        self.account, self.seats = self._books.account, self._books.seats
+        self.live, self.tidy = self._books.live, self._books.tidy
         sights = Sights(self._store)
         self.sights, self.keep_sight, self.places = sights.sights, sights.keep_sight, sights.places
         past = Past(self._settled, clock)
@@ -105,20 +103,24 @@ class SqliteLedger:
 
     def apply(self, event: CallEvent) -> CallRecord | None:
         """Count what the event adds; the call's record, or None where it told nothing new."""
-        record = self._books.apply(event)
-        if record is not None:
-            self._writer.put(record)
-        return record
+        return self._changed(self._books.apply(event))
 
     def refuse(self, call_id: str, refusal: Refusal) -> None:
         """The call was kept from being set up by us: it leaves every ratio and sum."""
-        record = self._books.refuse(call_id, refusal)
-        if record is not None:
-            self._writer.put(record)
+        self._changed(self._books.refuse(call_id, refusal))
+
+    def exempt(self, call_id: str) -> None:
+        """The call is one that no rule may count: it leaves every counter."""
+        self._changed(self._books.exempt(call_id))
 
     def keep(self, decision: Decision) -> None:
         """Remember a decision; written later."""
         self._writer.keep(decision)
+
+    def _changed(self, record: CallRecord | None) -> CallRecord | None:
+        if record is not None:
+            self._writer.put(record)
+        return record
 
     def _recall(self, call_id: str) -> CallRecord | None:
         """An old call, from what is on its way to the disk or from the disk itself."""

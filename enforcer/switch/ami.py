@@ -36,11 +36,11 @@ from enforcer.switch.link import Deadlines, Judge, LinkState, worth_a_line
 from enforcer.wire.ami import Message
 from enforcer.wire.ami_actions import FAMILY, Command, answer, command_for, heartbeat
 from enforcer.wire.answer import answer_line
-from enforcer.wire.asterisk import CallBook, Question, SwitchNews
+from enforcer.wire.asterisk import CallBook, Question
 from enforcer.wire.asterisk_messages import is_message
 from enforcer.wire.asterisk_status import STATUS_HEADERS, resync
 from enforcer.wire.channel import Identity
-from enforcer.wire.legs import Legs
+from enforcer.wire.legs import Legs, SwitchNews
 
 __all__ = ["AmiLink", "Deadlines", "Judge", "LinkState", "Peer"]
 

@@ -36,13 +36,12 @@ from enforcer.switch.esl_session import Peer, Session, open_session
 from enforcer.switch.kept import BATCH, BEAT, KeptLink
 from enforcer.switch.link import Deadlines, Judge, LinkState, worth_a_line
 from enforcer.wire import freeswitch_actions as orders
-from enforcer.wire.asterisk import SwitchNews
 from enforcer.wire.channel import Identity
 from enforcer.wire.esl import Message
 from enforcer.wire.freeswitch import CallBook
 from enforcer.wire.freeswitch_messages import MESSAGE_EVENT
 from enforcer.wire.freeswitch_status import resync
-from enforcer.wire.legs import Legs
+from enforcer.wire.legs import Legs, SwitchNews
 
 __all__ = ["Deadlines", "EslLink", "Peer"]
 

@@ -7,6 +7,7 @@ that are gone. Refuses to know: events, and any policy.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from enum import StrEnum
 
 from enforcer.domain.call import CallAttempt, CallEvent, Phase, Source
 from enforcer.wire.channel import Identity
@@ -15,6 +16,13 @@ from enforcer.wire.channel import Identity
 MOST_LEGS = 100_000
 MOST_LEGS_OF_A_CALL = 50    # remembered by name; nobody forks wider, and a loop of redirects ends sooner
 MOST_UNLISTED = 100         # contexts remembered by name for `enforcer doctor`; more is a mistake anyway
+
+
+class SwitchNews(StrEnum):
+    """What the switch says about itself."""
+
+    BOOTED = "booted"
+    SHUTDOWN = "shutdown"
 
 
 class Call:

@@ -1,4 +1,4 @@
-"""The least of a SIP phone: places one call, transfers it, gives it up, or sends callers elsewhere.
+"""The least of a SIP phone: places one call, ends or transfers it, gives it up, or sends callers elsewhere.
 
 In: a switch's address, an account, a number. Out: what the switch answered. For the few dialogues that the
 lab's SIPp scenarios do not have. Refuses to know audio, authentication, and more than one call at a time.
@@ -11,14 +11,24 @@ import re
 import secrets
 from typing import Self
 
+_ECHOED = ("via:", "from:", "to:", "call-id:", "cseq:")
+
 
 class _Wire(asyncio.DatagramProtocol):
     def __init__(self, hear: asyncio.Queue[str]) -> None:
         self.hear = hear
         self.closed = asyncio.Event()
 
+    def connection_made(self, transport: asyncio.DatagramTransport) -> None:     # type: ignore[override]
+        self.transport = transport
+
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        self.hear.put_nowait(data.decode("utf-8", "replace"))
+        message = data.decode("utf-8", "replace")
+        if message.startswith("BYE "):      # whoever hangs up is told at once that we heard it
+            kept = [line for line in message.split("\r\n") if line.lower().startswith(_ECHOED)]
+            lines = ["SIP/2.0 200 OK", *kept, "Content-Length: 0", "", ""]
+            self.transport.sendto("\r\n".join(lines).encode(), addr)
+        self.hear.put_nowait(message)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.closed.set()
@@ -80,13 +90,24 @@ class Phone:
         self._request("CANCEL", self._branch)
         return await self.answered(within)
 
+    async def rings(self, within: float = 10.0) -> None:
+        """Wait until the far end rings. Raises TimeoutError."""
+        async with asyncio.timeout(within):
+            while not (await self._heard.get()).startswith("SIP/2.0 18"):
+                pass
+
+    async def hang_up(self, within: float = 10.0) -> int:
+        """End the call, which talks; the status of the BYE."""
+        self._cseq += 1
+        self._request("BYE", self._new_branch())
+        return await self._final("BYE", within)
+
     async def redirect(self, number: str, within: float = 10.0) -> None:
         """Answer one incoming call with 302 to this number."""
         async with asyncio.timeout(within):
             while not (invite := await self._heard.get()).startswith("INVITE "):
                 pass
-        wanted = ("via:", "from:", "to:", "call-id:", "cseq:")
-        kept = [line for line in invite.split("\r\n") if line.lower().startswith(wanted)]
+        kept = [line for line in invite.split("\r\n") if line.lower().startswith(_ECHOED)]
         kept = [f"{line};tag={self._call_id}" if line.lower().startswith("to:") else line for line in kept]
         contact = f"Contact: <sip:{number}@127.0.0.1:{self.port}>"
         lines = ["SIP/2.0 302 Moved Temporarily", *kept, contact, "Content-Length: 0", "", ""]
