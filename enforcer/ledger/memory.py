@@ -53,11 +53,8 @@ class MemoryLedger:
         self._chain: list[JournalEntry | Decision] = []
         self._seals: list[str] = []
         self._books = Books(classify, self._records.get, clock, self.derive, canonical, channels)
-        self.seats = self._books.seats
-        self.account = self._books.account
-        self.live = self._books.live
-        self.tidy = self._books.tidy
-        self.registers = self._books.registers
+        self.account, self.seats = self._books.account, self._books.seats
+        self.live, self.tidy, self.registers = self._books.live, self._books.tidy, self._books.registers
         kept = MemorySights()
         self.sights, self.keep_sight = kept.sights, kept.keep_sight
         self.places, self._put_place = kept.places, kept.put_place
@@ -260,8 +257,7 @@ class MemoryLedger:
 
     def absorb(self, events: Sequence[CallEvent], place: Place | None = None) -> Absorbed:
         """Take in many events at once."""
-        if place is not None:
-            self._put_place(place)
+        self._put_place(place)
         new = completed = 0
         for event in events:
             known = event.attempt.call_id in self._records

@@ -59,14 +59,16 @@ class MemorySights:
         """Remember."""
         self._sights[sight.switch] = sight
 
-    def put_place(self, place: Place) -> None:
-        """Remember."""
-        self._places[place.switch] = place
+    def put_place(self, place: Place | None) -> None:
+        """Remember, where there is one."""
+        if place is not None:
+            self._places[place.switch] = place
 
 
-def put_place(connection: sa.Connection, place: Place) -> None:
-    """Write how far a CDR file was read, with the rows that were read."""
-    _put(connection, CDR_PLACE, place._asdict())
+def put_place(connection: sa.Connection, place: Place | None) -> None:
+    """Write how far a CDR file was read, with the rows that were read; nothing where they are of no file."""
+    if place is not None:
+        _put(connection, CDR_PLACE, place._asdict())
 
 
 def _put(connection: sa.Connection, table: sa.Table, row: dict[str, object]) -> None:

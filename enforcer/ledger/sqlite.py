@@ -65,9 +65,8 @@ class SqliteLedger:
         self._writer = Writer(self._store, self._lot, clock)
         self._books = Books(classify, self._recall, clock, self._derive, canonical, channels)
         self._foreign = Foreign(self._store, self._books, self._lot)
-        self._trouble = ""
+        self._trouble, self._lost = "", 0
         self._still: sa.Connection | None = None
-        self._lost = 0
         self._in_use = False        # until then nobody asks for counters, and nobody keeps them
         self.account, self.seats = self._books.account, self._books.seats
         self.live, self.tidy = self._books.live, self._books.tidy
@@ -190,8 +189,7 @@ class SqliteLedger:
                 unchanged += record == known
                 records[call_id] = record
             written = write(connection, list(records.values()), self._lot, self._clock(), there)
-            if place is not None:
-                put_place(connection, place)
+            put_place(connection, place)
         for one in written:
             if self._in_use or books.known(one.now.call_id) is not None:
                 books.take(one.now, one.before)
