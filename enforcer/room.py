@@ -21,6 +21,7 @@ from enforcer.control.mqtt import Mqtt
 from enforcer.control.mqtt_topics import Topics
 from enforcer.control.series import Series
 from enforcer.control.words import iso
+from enforcer.domain.band import tripped
 from enforcer.domain.decision import Decision, Verdict
 from enforcer.domain.journal import JournalEntry, Kind
 from enforcer.domain.mode import Modes, ModeSetting, Place
@@ -63,6 +64,7 @@ class Room:
         self._seen: Modes | None = None         # the modes that were told last,
         self._until = float("inf")              # and when they change by themselves
         self._told: dict[Place, ModeSetting] = {}
+        self._trip: ModeSetting | None = None
         office = Office(
             ledger, settings.numbers.plan(), lambda: admission.policy, tuple(self._links),
             stationery_of(settings), reload,
@@ -95,8 +97,16 @@ class Room:
             "switches": [self.switch(name) for name in self._links],
             "decisions_per_second": self.series.rate(now), "decisions": self.series.last(now),
             "gaps": [gap_facts(gap) for gap in self._ledger.registers.gaps.open()],
-            "degraded": self._ledger.degraded, "faults": list(self.faults),
+            "breaker": self.breaker(), "degraded": self._ledger.degraded, "faults": list(self.faults),
             "number": self.feed.number,
+        }
+
+    def breaker(self) -> dict[str, Any]:
+        """Whether our own breaker holds the ceiling down, since when and why, for programs."""
+        trip = tripped(self._admission.modes, self._clock())
+        return {
+            "tripped": trip is not None, "why": trip.why if trip is not None else None,
+            "since": iso(trip.at) if trip is not None else None,
         }
 
     def switch(self, name: str) -> dict[str, Any]:
@@ -139,6 +149,10 @@ class Room:
             if place not in modes:
                 self.feed.tell("mode", now, mode_facts(setting) | {"gone": True})
         self._told = modes
+        trip = tripped(self._admission.modes, now)
+        if trip != self._trip:
+            self._trip = trip
+            self.feed.tell("breaker", now, self.breaker())
 
     def _in_force(self, now: float) -> list[ModeSetting]:
         """The settings in force, and the configuration's default where nobody set another."""

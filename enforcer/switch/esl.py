@@ -35,6 +35,7 @@ from enforcer.switch.esl_pulse import Pulse
 from enforcer.switch.esl_session import Peer, Session, open_session
 from enforcer.switch.kept import BATCH, BEAT, KeptLink
 from enforcer.switch.link import Deadlines, Judge, LinkState, worth_a_line
+from enforcer.switch.unheard import Unheard
 from enforcer.wire import freeswitch_actions as orders
 from enforcer.wire.channel import Identity
 from enforcer.wire.esl import Message
@@ -74,6 +75,7 @@ class EslLink(KeptLink[Session]):
         self._pulse = Pulse(identity.switch, clock)
         self._store = esl_level.Store(identity.switch)
         self._known_before: list[str] = []      # channels that we knew before this connection
+        self._unheard = Unheard()
         self._nameless: set[str] = set()        # calls in progress whose account is not known yet
 
     @property
@@ -85,6 +87,8 @@ class EslLink(KeptLink[Session]):
         if attempt.switch != self._switch:
             return
         self._nameless.discard(attempt.call_id)
+        if self.book.find(attempt.call_id) is None:
+            self._unheard.asked(attempt)
         for fact in self.book.asked(attempt):
             if isinstance(fact, CallEvent):
                 self._judge.observe(fact)
@@ -117,6 +121,8 @@ class EslLink(KeptLink[Session]):
 
     async def _connect(self) -> Session:
         self._pulse.begin()
+        for attempt in self._unheard.take():
+            self.book.believe(attempt)
         # What began while we connect is told by its event, and need not be listed yet.
         self._known_before = self.book.known_legs()
         more = frozenset({MESSAGE_EVENT}) if self._messages else frozenset()
@@ -144,6 +150,7 @@ class EslLink(KeptLink[Session]):
         while True:
             await self._sleep(BEAT)
             await self._beat(session)
+            self._unheard.beat()
             if listed is not None:
                 # FreeSWITCH lists from a database that it writes in batches: what ended just before we came
                 # may have been in there still, and nobody will tell us its end.
@@ -226,6 +233,7 @@ class EslLink(KeptLink[Session]):
         """Where the directory names no account code, it is the dialplan that says whose call it is, after its
         first event: a lease that has to be withdrawn, or a limit, is looked at when a later one names it."""
         actions = self._judge.observe(fact)
+        self._unheard.heard(fact.attempt.call_id)
         call_id, account = fact.attempt.call_id, fact.attempt.account
         if fact.phase is Phase.STARTED:
             if not account:
