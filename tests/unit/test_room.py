@@ -13,6 +13,7 @@ from enforcer.control.series import MINUTES, Series
 from enforcer.domain.call import CallAttempt, Direction
 from enforcer.domain.decision import Verdict
 from enforcer.domain.gap import Gap
+from enforcer.domain.gap import Gap
 from enforcer.telemetry import Telemetry, decision_line
 from tests.support.house import ACCOUNTS, House
 
@@ -74,6 +75,15 @@ async def test_the_feed_tells_what_was_ordered_what_was_refused_and_what_went_wr
     assert (told[0][1]["verdict"], told[0][1]["would_be"]) == ("allow", "block")
     assert [told[n][1]["accepted"] for n in (1, 2)] == [True, False]
     assert told[3][1] | {"at": ""} == {"fault": "disk", "problem": "full", "at": ""}
+
+
+async def test_a_gap_is_told_as_it_opens_and_as_it_is_filled(house: app.House) -> None:
+    gap = Gap("pbx1", NOW - 60, NOW - 30, "the link was lost", unseen=4)
+    house.ledger.note(gap.opened(NOW))
+    house.ledger.note(gap.closed("CDRs", NOW + 9))
+    told = [one.facts for one in house.room.feed.since(0) if one.kind == "gap"]
+    assert [(one["open"], one["gap"]) for one in told] == [(True, gap.id), (False, gap.id)]
+    assert (told[0]["switch"], told[0]["seconds"], told[0]["calls"]) == ("pbx1", 30.0, 4)
 
 
 async def test_the_overview_is_this_moment(house: app.House) -> None:
