@@ -180,7 +180,7 @@ class Room:
         return found
 
     def _entered(self, entry: JournalEntry) -> None:
-        """Something was put on record, here or by another process: gaps, notices, levels that were reached."""
+        """Something was put on record, here or by another process: gaps, notices, levels reached."""
         if entry.kind is Kind.GAP:
             found = [gap_facts(gap) for gap in self._ledger.registers.gaps.open() if gap.id == entry.ref]
             self.feed.tell("gap", entry.at, {"gap": entry.ref, "open": bool(found), **(found or [{}])[0]})

@@ -13,7 +13,6 @@ from enforcer.control.series import MINUTES, Series
 from enforcer.domain.call import CallAttempt, Direction
 from enforcer.domain.decision import Verdict
 from enforcer.domain.gap import Gap
-from enforcer.domain.gap import Gap
 from enforcer.telemetry import Telemetry, decision_line
 from tests.support.house import ACCOUNTS, House
 
