@@ -41,7 +41,8 @@ async def whole(client: aiomqtt.Client) -> AsyncIterator[aiomqtt.Client]:
 
 
 def context(settings: MqttSettings) -> ssl.SSLContext | None:
-    """How to speak TLS to it, None where all goes in the clear. Raises BadInput where the file that vouches for the broker cannot be used."""
+    """How to speak TLS to it, None where all goes in the clear. Raises BadInput where the file that vouches
+    for the broker cannot be used."""
     if not settings.broker.tls:
         return None
     path = settings.ca_path

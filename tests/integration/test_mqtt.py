@@ -344,13 +344,21 @@ async def test_a_mode_that_ended_while_the_broker_was_away_is_taken_off_it(
             await someone.online()
             await someone.order("account/acme/mode/set", "block")
             await someone.on("account/acme/mode", mode="block")
+        waits, back = asyncio.Event(), asyncio.Event()
+
+        async def until_back(seconds: float) -> None:
+            waits.set()
+            await back.wait()
+
+        enforcer.house.room.mqtt.sleep = until_back
         await broker.stop()             # it keeps what is retained
-        while enforcer.metric("enforcer_mqtt_up") != 0:
-            await enforcer.retries.get()
+        await waits.wait()
         enforcer.house.admission.steer(Modes(), time.time())
         enforcer.house.room.look()      # told to nobody
         await broker.start()
         async with ear() as again:
+            await again.on("account/acme/mode", mode="block")
+            back.set()
             await again.until(lambda topic, payload: (topic, payload) == (f"{BASE}/account/acme/mode", ""))
 
 
