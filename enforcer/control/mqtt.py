@@ -26,7 +26,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from enforcer.control.desk import Ack, Desk
 from enforcer.control.feed import Feed, Happening, Subscriber
-from enforcer.control.mqtt_client import context, limits, whole, words
+from enforcer.control.mqtt_client import context, limits, over, whole, words
 from enforcer.control.mqtt_topics import Ordered, Topics, retained
 from enforcer.errors import BadInput
 from enforcer.settings_mqtt import MqttSettings
@@ -35,6 +35,7 @@ KEEPALIVE = 20              # s: a broker that went silent is noticed after one 
 FIRST_RETRY, LONGEST_RETRY = 0.5, 15.0
 SYNC_SECONDS = 3.0          # how long retained modes may take to come
 SKEW_SECONDS = 60.0         # a retained mode from further ahead than clocks differ was not set by anybody
+LEAVING, LET_GO = 3.0, 0.2  # s: to say good-bye at the broker; to stop listening and telling
 DOOR = "mqtt"
 
 
@@ -80,6 +81,13 @@ class Mqtt:
 
     async def run(self) -> None:
         """Be connected, until cancelled."""
+        being = asyncio.ensure_future(self._be_connected())
+        try:
+            await asyncio.shield(being)
+        finally:
+            await over(being, again=LEAVING)
+
+    async def _be_connected(self) -> None:
         failures, told = 0, ""
         while True:
             began = self._clock()
@@ -144,7 +152,7 @@ class Mqtt:
                 one.result()
         finally:
             for one in both:
-                one.cancel()
+                await over(one, again=LET_GO)
             await asyncio.gather(*both, return_exceptions=True)
 
     async def _tell(self, client: aiomqtt.Client, subscriber: Subscriber) -> None:

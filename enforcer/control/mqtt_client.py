@@ -40,6 +40,14 @@ async def whole(client: aiomqtt.Client) -> AsyncIterator[aiomqtt.Client]:
         await client.__aexit__(None, None, None)
 
 
+async def over(task: asyncio.Future[None], again: float) -> None:
+    """Cancel it until it is over, once more every so many seconds: in Python 3.11 `asyncio.wait_for`, by
+    which the client waits for the broker, lets go of a cancellation that comes as the broker answers."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait((task,), timeout=again)
+
+
 def context(settings: MqttSettings) -> ssl.SSLContext | None:
     """How to speak TLS to it, None where all goes in the clear. Raises BadInput where the file that vouches
     for the broker cannot be used."""
