@@ -46,8 +46,10 @@ def looked(path: Path, contexts: tuple[str, ...], *numbers: str) -> str:
         ("[from-accounts]\nexten => _X.,1,Goto(emergency,${EXTEN},1)\n", ""),
         ("[from-accounts]\nexten => _X.,1,Gosub(accounts-out,${EXTEN},1)\n", "comes to the enforcer's hook"),
         ("[from-accounts]\nexten => _X.,1,Gosub(log,s,1(${EXTEN}))\n"
-         " same => n,Goto(accounts-out,${EXTEN},1)\n[log]\nexten => s,1,NoOp(x)\n", "comes to the enforcer's hook"),
-        ("[from-accounts]\nexten => _X.,1,Gosub(from-accounts,${EXTEN},1)\n same => n,Gosub(log,s,1)\n", ""),
+         " same => n,Goto(accounts-out,${EXTEN},1)\n[log]\nexten => s,1,NoOp(x)\n",
+         "comes to the enforcer's hook"),
+        ("[from-accounts]\nexten => _X.,1,Gosub(from-accounts,${EXTEN},1)\n"
+         " same => n,Gosub(log,s,1)\n", ""),
         ("[from-accounts]\ninclude => somewhere\n", "leads nowhere"),
         ("[elsewhere]\n", "none of the contexts"),
         ("[base](!)\ninclude => emergency\n[from-accounts](base)\ninclude => accounts-out\n", ""),
