@@ -26,7 +26,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from enforcer.control.desk import Ack, Desk
 from enforcer.control.feed import Feed, Happening, Subscriber
-from enforcer.control.mqtt_client import context, limits, over, whole, words
+from enforcer.control.mqtt_client import context, end, limits, whole, words
 from enforcer.control.mqtt_topics import Ordered, Topics, retained
 from enforcer.errors import BadInput
 from enforcer.settings_mqtt import MqttSettings
@@ -35,7 +35,6 @@ KEEPALIVE = 20              # s: a broker that went silent is noticed after one 
 FIRST_RETRY, LONGEST_RETRY = 0.5, 15.0
 SYNC_SECONDS = 3.0          # how long retained modes may take to come
 SKEW_SECONDS = 60.0         # a retained mode from further ahead than clocks differ was not set by anybody
-LEAVING, LET_GO = 3.0, 0.2  # s: to say good-bye at the broker; to stop listening and telling
 DOOR = "mqtt"
 
 
@@ -81,13 +80,14 @@ class Mqtt:
 
     async def run(self) -> None:
         """Be connected, until cancelled."""
-        being = asyncio.ensure_future(self._be_connected())
+        work = asyncio.ensure_future(self._again_and_again())
         try:
-            await asyncio.shield(being)
+            await asyncio.wait([work])
+            work.result()
         finally:
-            await over(being, again=LEAVING)
+            await end(work)
 
-    async def _be_connected(self) -> None:
+    async def _again_and_again(self) -> None:
         failures, told = 0, ""
         while True:
             began = self._clock()
@@ -151,9 +151,7 @@ class Mqtt:
             for one in done:
                 one.result()
         finally:
-            for one in both:
-                await over(one, again=LET_GO)
-            await asyncio.gather(*both, return_exceptions=True)
+            await end(*both)
 
     async def _tell(self, client: aiomqtt.Client, subscriber: Subscriber) -> None:
         """What happens, as it happens."""

@@ -1,7 +1,7 @@
-"""The client at an MQTT broker: how it connects, by which TLS, and what is wrong in words.
+"""What aiomqtt needs: TLS and limits, a client that connects whole, tasks that really end, words for trouble.
 
-In: the settings of a broker. Out: what the client is made with, one that is whole when it is left.
-Refuses to know: topics, and what is said.
+In: the settings of a broker, a client, tasks. Out: the client, connected and let go of in order; tasks that
+are done. Refuses to know: topics, and what is said.
 """
 
 from __future__ import annotations
@@ -40,12 +40,16 @@ async def whole(client: aiomqtt.Client) -> AsyncIterator[aiomqtt.Client]:
         await client.__aexit__(None, None, None)
 
 
-async def over(task: asyncio.Future[None], again: float) -> None:
-    """Cancel it until it is over, once more every so many seconds: in Python 3.11 `asyncio.wait_for`, by
-    which the client waits for the broker, lets go of a cancellation that comes as the broker answers."""
-    while not task.done():
-        task.cancel()
-        await asyncio.wait((task,), timeout=again)
+async def end(*tasks: asyncio.Future[None]) -> None:
+    """Cancel these until they are done: who waits for an acknowledgement that comes at that very moment
+    swallows a cancellation (asyncio.wait_for, before Python 3.12)."""
+    while left := [task for task in tasks if not task.done()]:
+        for task in left:
+            task.cancel()
+        await asyncio.wait(left, timeout=0.5)
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()
 
 
 def context(settings: MqttSettings) -> ssl.SSLContext | None:
