@@ -142,17 +142,6 @@ def test_a_call_back_whose_account_is_told_late_is_exempt_all_the_same(site: Hou
     assert site.ask("acme", OUT, "13035550911").verdict is Verdict.ALLOW        # they may be called back
 
 
-def test_a_call_that_went_on_before_the_emergency_is_not_taken_out_afterwards(site: House) -> None:
-    one = site.attempt("acme", IN, "12025550101", PSAP)
-    site.house.admission.observe(CallEvent(Phase.STARTED, one, site.now))
-    site.now += 1800        # longer than clocks differ
-    site.emergency()
-    site.house.admission.observe(CallEvent(Phase.ENDED, one, site.now))
-    record = site.house.ledger.call(one.call_id)
-    assert record is not None
-    assert record.number_class is NumberClass.ORDINARY
-
-
 @pytest.mark.parametrize("more", ["", "[emergency]\nwindow = 0\n"])
 def test_a_test_number_opens_no_window_nor_does_a_site_without_one(tmp_path: Path, more: str) -> None:
     numbers = '[numbers]\nemergency = ["933"]\n'
