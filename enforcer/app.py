@@ -139,6 +139,8 @@ async def serve(house: House, stop: asyncio.Event) -> None:
     for door in house.doors:
         await door.start()
     try:
+        if house.room.http is not None:
+            await house.room.http.start()
         async with asyncio.TaskGroup() as tasks:
             running = [
                 tasks.create_task(link.run(), name=f"link {switch.name}")
@@ -155,11 +157,15 @@ async def serve(house: House, stop: asyncio.Event) -> None:
                 policy=house.admission.policy.label, mode=house.settings.policy.mode,
             )
             await stop.wait()
+            if house.room.http is not None:
+                await house.room.http.stop()
             for door in house.doors:
                 await door.stop()
             for task in running:
                 task.cancel()
     finally:
+        if house.room.http is not None:
+            await house.room.http.stop()
         for door in house.doors:
             await door.stop()
         log_head(house.ledger, telemetry, last=True)
