@@ -86,6 +86,7 @@ async def test_what_happens_is_told_as_it_happens_and_again_to_whoever_comes_bac
 async def test_who_was_away_for_too_long_is_told_how_much_is_missing(tmp_path: Path) -> None:
     async with http_house(tmp_path, listening=True) as door:
         feed = door.front.feed
+        door.house.room.look()
         seen = feed.number
         for number in range(LATELY + 7):
             feed.tell("fault", 1.0, {"fault": str(number)})
