@@ -19,10 +19,11 @@ run: setup  ## real calls through a real Asterisk (SWITCH=freeswitch: your FreeS
 test: setup check  ## the whole suite
 	@$(BIN)/python -m pytest $(ARGS)
 
-check: setup  ## ruff, mypy --strict, the rules of import
+check: setup  ## ruff, mypy --strict, the rules of import, known holes in what we depend on
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/python -m lab.audit
 
 bench: setup  ## the figures of the README, as a table and in bench.json
 	@$(BIN)/python -m tests.bench $(ARGS)

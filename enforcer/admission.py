@@ -19,13 +19,14 @@ from itertools import count
 
 from enforcer.domain.account import Standing
 from enforcer.domain.actions import Action, HangUp, LimitDuration
-from enforcer.domain.call import CallAttempt, CallEvent, Medium, NumberClass, Phase, Refusal
+from enforcer.domain.call import UNTOUCHED, CallAttempt, CallEvent, Medium, NumberClass, Phase, Refusal
 from enforcer.domain.decide import decide
 from enforcer.domain.decision import Decision, Verdict
 from enforcer.domain.mode import Modes
 from enforcer.domain.numbers import NumberPlan
 from enforcer.domain.policy import Policy
 from enforcer.domain.stop_words import StopWords
+from enforcer.exempting import EmergencyTerms, Exempting
 from enforcer.hearing import Heard, Hearing
 from enforcer.ledger.port import Ledger
 from enforcer.message_orders import MessageOrders
@@ -43,6 +44,8 @@ class Terms:
     listener_only: frozenset[str] = frozenset()     # switches whose dialplan does not ask
     messages: frozenset[str] = frozenset()          # switches that ask about text messages as well
     words: StopWords = field(default_factory=StopWords.of)
+    emergency: EmergencyTerms = field(default_factory=EmergencyTerms)
+    message_leases: frozenset[str] = frozenset()    # of those, where a leased account's messages pass unasked
 
 
 class Admission:
@@ -77,12 +80,15 @@ class Admission:
         self._ending: set[str] = set()      # calls we told a switch to end, until it says they did
         self.orders = Orders(self._terms.lease, ledger.seats, ledger.account)
         self.messages = MessageOrders(self._terms.messages, ledger.seats, ledger.account)
+        self._exempting = Exempting(ledger, plan, self._terms.emergency)
         self._hearing = Hearing(ledger, plan, self._terms.words)
         # Called where a switch should hear of something before its next round; set by whoever has the links.
         self.hurry: Callable[[], object] = lambda: None
         self.on_wish: Callable[[Heard], None] = lambda heard: None
         # Called after each answer, with what was asked: it may tell more of a call than its first event did.
         self.on_asked: list[Callable[[CallAttempt], None]] = []
+        # Called for a call of an account that holds a lease: nobody will ask about it.
+        self.on_leased: Callable[[str], object] = lambda account: None
         self._look_for_stopped()
 
     def admit(self, attempt: CallAttempt) -> Decision:
@@ -90,7 +96,7 @@ class Admission:
         as it begins."""
         phase = Phase.ENDED if attempt.medium is Medium.MESSAGE else Phase.STARTED
         self._ledger.apply(CallEvent(phase, attempt, attempt.at))
-        decision = self._decide(attempt)
+        decision = self._decide(attempt, self._exempting.sort(attempt, attempt.account))
         if decision.refused:
             self._refuse(attempt.call_id, decision)
         self._later(lambda: self._after(decision))
@@ -101,9 +107,22 @@ class Admission:
     def observe(self, event: CallEvent) -> list[Action]:
         """Count what the event adds. Actions, where the call is one that nobody asked about."""
         record = self._ledger.apply(event)
-        if record is None or event.phase is not Phase.STARTED or not record.account:
+        if record is None or not record.account:
             return []
-        return self._unasked(event.attempt, record.account, record.number_class)
+        if event.phase is not Phase.STARTED:
+            if record.number_class is NumberClass.EMERGENCY:
+                self._exempting.told(event, record)
+            return []
+        return self._unasked(event.attempt, record.account)
+
+    def wrote(self, event: CallEvent) -> list[Action]:
+        """A message went its way, or was stopped, by what its switch knew."""
+        record = self._ledger.apply(event)
+        if record is None or not record.account:
+            return []
+        if self._exempting.sort(event.attempt, record.account) in UNTOUCHED:
+            return []
+        return self.orders.called(event.attempt.switch, record.account, event.attempt.at)
 
     def named(self, event: CallEvent) -> list[Action]:
         """An event, observed already, told whose call it is, which its beginning had not: what would have
@@ -111,13 +130,16 @@ class Admission:
         attempt = event.attempt
         if event.phase is Phase.ENDED and attempt.switch in self._terms.listener_only:
             return []
-        return self._unasked(attempt, attempt.account, self._plan.classify(attempt.number))
+        return self._unasked(attempt, attempt.account)
 
-    def _unasked(self, attempt: CallAttempt, account: str, number_class: NumberClass) -> list[Action]:
-        if number_class is NumberClass.EMERGENCY:
+    def _unasked(self, attempt: CallAttempt, account: str) -> list[Action]:
+        number_class = self._exempting.sort(attempt, account)
+        if number_class in UNTOUCHED:
             return []
         if attempt.switch in self._terms.listener_only:
-            return self._act_from_events(attempt)
+            return self._act_from_events(attempt, number_class)
+        if self.orders.leased(attempt.switch, account, attempt.at):
+            self.on_leased(account)
         return self.orders.called(attempt.switch, account, attempt.at)
 
     def heard(self, attempt: CallAttempt, words: str, at: float) -> None:
@@ -169,13 +191,15 @@ class Admission:
         """The modes in force."""
         return self._modes
 
-    def _decide(self, attempt: CallAttempt) -> Decision:
-        return decide(
-            attempt, self._plan.classify(attempt.number), self._ledger.account(attempt.account),
+    def _decide(self, attempt: CallAttempt, number_class: NumberClass) -> Decision:
+        decision = decide(
+            attempt, number_class, self._ledger.account(attempt.account),
             self._ledger.seats(attempt.account, attempt.at) if attempt.account else (),
             self._modes, f"{self._prefix}-{next(self._numbers):x}", self._policy.label,
             self._ledger.degraded,
         )
+        gaps = self._ledger.registers.gaps
+        return decision._replace(gap=gaps.words(attempt.account)) if gaps and attempt.account else decision
 
     def _look_for_stopped(self) -> list[str]:
         """The accounts that people stopped."""
@@ -192,7 +216,7 @@ class Admission:
         self._ledger.keep(decision)
         if decision.medium == Medium.MESSAGE:
             self._after_message(decision)
-        elif decision.account:
+        elif decision.account and not decision.exempt:
             self.orders.decided(decision)
         for observer in self._observers:
             try:
@@ -205,13 +229,15 @@ class Admission:
         if not decision.account:
             return
         self.orders.reconsider((decision.account,), decision.at)
+        if decision.switch in self._terms.message_leases:
+            self.orders.seen(decision.switch, decision.account, decision.at)
         if decision.verdict is Verdict.BLOCK and self._terms.messages:
             self.messages.refused(decision.account)
             self.hurry()
 
-    def _act_from_events(self, attempt: CallAttempt) -> list[Action]:
+    def _act_from_events(self, attempt: CallAttempt, number_class: NumberClass) -> list[Action]:
         """Where the dialplan does not ask, the first event of a call stands for the question."""
-        decision = self._decide(attempt)
+        decision = self._decide(attempt, number_class)
         self._later(lambda: self._after(decision))
         if decision.refused:
             self._refuse(attempt.call_id, decision)
@@ -230,7 +256,7 @@ class Admission:
         self._ending = {c for c in self._ending if c in still or not c.startswith(f"{switch}/")}
         verdicts: dict[tuple[str, str, str], Decision | None] = {}
         for record in live:
-            if not record.account or record.number_class is NumberClass.EMERGENCY:
+            if not record.account or record.number_class in UNTOUCHED:
                 continue
             if record.call_id in self._ending:
                 continue

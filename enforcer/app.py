@@ -9,19 +9,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import secrets
 import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from enforcer import history, packs
 from enforcer.admission import Admission, Terms
 from enforcer.closing import Closing, in_a_process
+from enforcer.control.exposure import modes
 from enforcer.domain.mode import Modes
-from enforcer.doors import doors_of
+from enforcer.doors import doors_of, make_room
 from enforcer.errors import EnforcerError, LedgerError, LinkError
+from enforcer.exempting import EmergencyTerms
+from enforcer.guard import Guard
 from enforcer.headlog import log_head, log_heads
 from enforcer.ledger.port import Ledger
 from enforcer.ledger.sqlite import SqliteLedger
@@ -30,12 +35,15 @@ from enforcer.notices.bureau import Bureau
 from enforcer.orders import LeaseTerms
 from enforcer.room import Room
 from enforcer.settings import Settings, SwitchSettings
+from enforcer.supervisor import NOBODY, Supervisor
 from enforcer.switch import ami_session, esl_session
 from enforcer.switch.ami import AmiLink
 from enforcer.switch.door import Door, Outcome
 from enforcer.switch.esl import EslLink
 from enforcer.switch.link import Deadlines, Link
+from enforcer.switch.tls import context_of
 from enforcer.telemetry import Telemetry
+from enforcer.watching import Watching
 from enforcer.wire.answer import SIP_CODES
 from enforcer.wire.channel import Identity
 
@@ -58,6 +66,8 @@ class House:
     doors: tuple[Door, ...]
     telemetry: Telemetry
     bureau: Bureau
+    watching: Watching
+    guard: Guard
     room: Room
 
 
@@ -71,15 +81,16 @@ def build(
     policy = packs.load(settings.pack_paths, SIP_CODES)
     secrets_of = {switch.name: switch.secret() for switch in settings.linked}
     plan = settings.numbers.plan()
-    ledger = SqliteLedger(
-        settings.ledger_path, plan.classify, clock, LEDGER_PATIENCE, plan.canonical, settings.channels
-    )
+    parts = settings.ledger_path, plan.classify, clock
+    opened = partial(SqliteLedger, *parts, canonical=plan.canonical, channels=settings.channels)
+    ledger = opened(patience=LEDGER_PATIENCE)
     news = history.news(ledger, policy, clock(), settings.pack_paths)
     news += history.unrecorded(ledger, clock())
     ledger.use(policy)
     for entry in news:
         ledger.note(entry)
     bureau = Bureau(settings, ledger, telemetry, lambda: admission, clock)
+    guard = Guard(settings, ledger, telemetry, lambda: admission, clock)
     admission = Admission(
         ledger, plan, policy, Modes(ledger.modes(), settings.policy.default_mode),
         prefix=secrets.token_hex(3), later=later,
@@ -88,9 +99,13 @@ def build(
             frozenset(switch.name for switch in settings.switches if switch.listener_only),
             frozenset(switch.name for switch in settings.switches if switch.messages),
             settings.messages.words,
+            EmergencyTerms(settings.emergency.window, frozenset(settings.emergency.tests)),
+            frozenset(one.name for one in settings.switches if one.messages and one.kind == "freeswitch"),
         ),
-        observers=(telemetry.decision, bureau.decision, lambda decision: room.decision(decision)),
+        observers=(telemetry.decision, bureau.decision, guard.decision, lambda one: room.decision(one)),
     )
+    guard.began()
+    admission.on_leased = guard.leased
     links = tuple(_link(switch, secrets_of[switch.name], admission, clock) for switch in settings.linked)
     for switch, link in zip(settings.linked, links, strict=True):
         for record in ledger.live(switch.name):     # calls that were going on when we were last here
@@ -105,10 +120,12 @@ def build(
         settings, admission, telemetry, clock, asked,
         lambda: {one.book.identity.switch: one.book.core for one in links if isinstance(one, EslLink)},
     )
+    by_name = {switch.name: link for switch, link in zip(settings.linked, links, strict=True)}
+    watching = Watching(by_name, settings.linked, ledger, opened, telemetry, clock)
     room = Room(
         settings, ledger, admission, links, telemetry, clock, lambda: reload(house), lambda: changed(house)
     )
-    house = House(settings, ledger, admission, links, doors, telemetry, bureau, room)
+    house = House(settings, ledger, admission, links, doors, telemetry, bureau, watching, guard, room)
     return house
 
 
@@ -127,15 +144,19 @@ def _link(switch: SwitchSettings, secret: str, admission: Admission, clock: Call
     )
     if switch.kind == "freeswitch":
         socket = esl_session.Peer(switch.host, switch.port, secret)
-        return EslLink(socket, identity, admission, deadlines=deadlines, clock=clock)
-    peer = ami_session.Peer(switch.host, switch.port, switch.username, secret)
+        return EslLink(
+            socket, identity, admission, deadlines=deadlines, messages=switch.messages, clock=clock
+        )
+    secured = context_of(switch)
+    peer = ami_session.Peer(switch.host, switch.port, switch.username, secret, secured, switch.tls_name)
     messages = switch.message_contexts if switch.messages else None
     return AmiLink(peer, identity, admission, deadlines=deadlines, messages=messages, clock=clock)
 
 
-async def serve(house: House, stop: asyncio.Event) -> None:
+async def serve(house: House, stop: asyncio.Event, supervisor: Supervisor = NOBODY) -> None:
     """Run until `stop` is set. Raises LinkError where a door's address is taken."""
     telemetry = house.telemetry
+    make_room(house.doors, telemetry)
     for door in house.doors:
         await door.start()
     try:
@@ -148,17 +169,24 @@ async def serve(house: House, stop: asyncio.Event) -> None:
             ]
             running.append(tasks.create_task(_take_over(house), name="take over changes"))
             running.append(tasks.create_task(_watch(house), name="watch"))
+            running.append(tasks.create_task(house.watching.run(), name="follow CDR files"))
             running.append(tasks.create_task(_closing(house).run(), name="settle closed cycles"))
             running.append(tasks.create_task(log_heads(house.ledger, telemetry), name="log heads"))
             running.append(tasks.create_task(house.bureau.run(), name="notices"))
+            running.append(tasks.create_task(supervisor.watched(), name="watchdog"))
+            running.append(tasks.create_task(house.guard.run(), name="breaker"))
             running.append(tasks.create_task(house.room.run(), name="control room"))
             telemetry.note(
                 "running", site=house.settings.site, switches=[s.name for s in house.settings.switches],
                 policy=house.admission.policy.label, mode=house.settings.policy.mode,
             )
+            supervisor.ready()
             await stop.wait()
             if house.room.http is not None:
                 await house.room.http.stop()
+            with contextlib.suppress(LedgerError):      # which closing it will tell
+                house.watching.keep()
+            supervisor.stopping()
             for door in house.doors:
                 await door.stop()
             for task in running:
@@ -190,6 +218,7 @@ def reload(house: House) -> str:
     for entry in news:
         house.ledger.note(entry)
     house.bureau.look_again()
+    house.guard.reloaded()
     house.telemetry.note("policy reloaded", policy=house.admission.policy.label)
     return ""
 
@@ -237,6 +266,8 @@ async def _watch(house: House) -> None:
             state = link.state()
             telemetry.up.labels(switch.name).set(state.connected)
             telemetry.lag.labels(switch.name).set(max(0.0, state.lag))
+            for kind in ("failed", "malformed", "faults", "refused_actions", "unwanted_events", "evicted"):
+                telemetry.link.labels(switch.name, kind).set(getattr(state, kind))
         for label in {door.label for door in house.doors}:
             counts = sum((door.counts for door in house.doors if door.label == label), Counter[Outcome]())
             for outcome, times in counts.items():
@@ -250,6 +281,7 @@ async def _watch(house: House) -> None:
             else:
                 telemetry.note("ledger is well again")
         house.ledger.tidy()
+        house.watching.measure()
         if house.admission.deaf > deaf:
             telemetry.fault("telemetry failed", decisions=house.admission.deaf - deaf)
             deaf = house.admission.deaf
@@ -265,6 +297,8 @@ def run(settings: Settings) -> int:
 
 def _run_alone(settings: Settings) -> int:
     telemetry = Telemetry()
+    for finding in modes(settings):
+        telemetry.fault("open to others", problem=finding.words)
     stop_metrics: Callable[[], None] = lambda: None     # noqa: E731
     if settings.metrics.listen:
         host, _, port = settings.metrics.listen.rpartition(":")
@@ -280,7 +314,7 @@ def _run_alone(settings: Settings) -> int:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
         loop.add_signal_handler(signal.SIGHUP, reload, house)
-        await serve(house, stop)
+        await serve(house, stop, Supervisor.of(os.environ))
 
     with contextlib.ExitStack() as after:
         after.callback(stop_metrics)

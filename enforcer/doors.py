@@ -5,7 +5,8 @@ In: settings. Out: doors, put together and not yet open. Refuses to know: what i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import resource
+from collections.abc import Callable, Iterable, Mapping
 
 from enforcer.admission import Admission
 from enforcer.domain.call import CallAttempt
@@ -13,13 +14,30 @@ from enforcer.errors import BadInput
 from enforcer.settings import Settings
 from enforcer.settings_doors import TABLES, AgiDoorSettings, doorways
 from enforcer.switch.agi import AgiDoor
-from enforcer.switch.door import Door
+from enforcer.switch.door import BACKLOG, Door
 from enforcer.switch.esl_door import EslDoor
+from enforcer.switch.http_door import HttpDoor
 from enforcer.switch.message_door import MessageDoor
 from enforcer.switch.visit import CallDoor
 from enforcer.telemetry import Telemetry
 
 KINDS: dict[str, type[CallDoor]] = {"asterisk": AgiDoor, "freeswitch": EslDoor}
+OTHER_FILES = 256       # the ledger, links, the log, notices on their way, scrapers
+
+
+def make_room(doors: Iterable[Door], telemetry: Telemetry) -> None:
+    """A file for every connection that may be open, and for those that come in one rush before they are
+    looked at: without it, whoever connects often enough keeps everybody else out. Many systems give a process
+    1024, and more where it asks."""
+    needed = sum(door.most + BACKLOG for door in doors) + OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    unlimited = resource.RLIM_INFINITY
+    if soft == unlimited or soft >= needed:
+        return
+    granted = needed if hard == unlimited else min(needed, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (granted, hard))
+    if granted < needed:
+        telemetry.fault("too few files", allowed=granted, needed=needed)
 
 
 def doors_of(
@@ -64,6 +82,16 @@ def doors_of(
             if isinstance(door, EslDoor):
                 door.whose = others(place.switch)
             doors.append(door)
+    http = settings.door.http
+    if http.enabled:
+        switch = next((one.name for one in settings.switches if one.kind == "freeswitch"), None)
+        if switch is None:
+            raise BadInput("door.http", "no [[switch]] with kind = 'freeswitch' asks there")
+        doors.append(HttpDoor(
+            admission, switch, clock=clock, host=http.host, port=http.port, peers=http.allow,
+            deadline=http.read_deadline, most=http.max_connections, on_fault=could_not,
+            asked=asked.get(switch),
+        ))
     messages = settings.door.messages
     if messages.enabled:
         doors.append(MessageDoor(

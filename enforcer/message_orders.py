@@ -17,14 +17,14 @@ from operator import attrgetter
 
 from enforcer.domain.account import Account, Standing
 from enforcer.domain.actions import Action, CloseMessages, OpenMessages
-from enforcer.domain.call import Direction, Medium, NumberClass
+from enforcer.domain.call import UNTOUCHED, Direction, Medium, NumberClass
 from enforcer.domain.mode import Mode, Modes
 from enforcer.domain.notice import words_of_gate
 from enforcer.domain.policy import Seat
 
 # A limit on some classes of numbers leaves the others open; emergency messages never come here.
 _ALL = frozenset(
-    (Medium.MESSAGE, Direction.OUTBOUND, kind) for kind in NumberClass if kind is not NumberClass.EMERGENCY
+    (Medium.MESSAGE, Direction.OUTBOUND, kind) for kind in NumberClass if kind not in UNTOUCHED
 )
 
 

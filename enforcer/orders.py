@@ -68,9 +68,7 @@ class Orders:
     """The standing orders of all switches. `seats` and `account` come from the ledger."""
 
     def __init__(
-        self,
-        terms: LeaseTerms,
-        seats: Callable[[str, float], Sequence[Seat]],
+        self, terms: LeaseTerms, seats: Callable[[str, float], Sequence[Seat]],
         account: Callable[[str], Account],
     ) -> None:
         self._terms = terms
@@ -82,7 +80,7 @@ class Orders:
 
     def called(self, switch: str, account_id: str, at: float) -> list[Action]:
         """An account called without asking: withdraw its lease where it has come near a limit."""
-        post = self._post(switch, account_id, at)
+        post = self.seen(switch, account_id, at)
         if post.lease <= at or self.leasable(account_id, at, switch):
             return []
         post.lease = 0
@@ -93,12 +91,17 @@ class Orders:
 
     def decided(self, decision: Decision) -> None:
         """An account asked: its lease and its word may have to change at the next round."""
-        post = self._post(decision.switch, decision.account, decision.at)
+        post = self.seen(decision.switch, decision.account, decision.at)
         changed = post.verdict is not decision.verdict
         post.verdict = decision.verdict
         post.last = None if decision.verdict is Verdict.ALLOW else decision
         if changed:
             self._look_at(decision.at, decision.switch, decision.account)
+
+    def leased(self, switch: str, account_id: str, at: float) -> bool:
+        """Whether the account calls there without asking."""
+        post = self._posts.get((switch, account_id))
+        return post is not None and post.lease > at
 
     def callers(self) -> list[tuple[str, str]]:
         """(switch, account) of those that called lately, asked or not, or have orders on a switch."""
@@ -145,7 +148,7 @@ class Orders:
         self._switches.add(switch)
         for account_id in registered:
             if (switch, account_id) not in self._posts and self._needs_orders(account_id, at, modes, switch):
-                self._open(switch, account_id)
+                self._posts[switch, account_id] = _Post(last_call=float("-inf"))
         actions: list[Action] = []
         self._due = [entry for entry in self._due if entry[1] != switch]
         heapq.heapify(self._due)
@@ -158,10 +161,8 @@ class Orders:
     def look_again(self, at: float, stopped: Iterable[str] = ()) -> None:
         """Modes, accounts or the policy changed: every order is due, and for accounts that people
         `stopped` there are orders even if they have not called yet."""
-        for switch in self._switches:
-            for account_id in stopped:
-                if (switch, account_id) not in self._posts:
-                    self._open(switch, account_id)
+        for place in ((switch, account_id) for account_id in stopped for switch in self._switches):
+            self._posts.setdefault(place, _Post(last_call=float("-inf")))
         for place in self._posts:
             self._look_at(at, *place)
 
@@ -173,10 +174,6 @@ class Orders:
                 if post is not None and post.lease > at and not self.leasable(account_id, at, switch):
                     self._look_at(at, switch, account_id)
 
-    def _open(self, switch: str, account_id: str) -> None:
-        """A post for an account that has not called yet."""
-        self._posts[switch, account_id] = _Post(last_call=float("-inf"))
-
     def _look_at(self, at: float, switch: str, account_id: str) -> None:
         """An account's orders are due then, unless they are sooner. One look each is due at any time."""
         post = self._posts[switch, account_id]
@@ -184,7 +181,8 @@ class Orders:
             post.due = at
             heapq.heappush(self._due, (at, switch, account_id))
 
-    def _post(self, switch: str, account_id: str, at: float) -> _Post:
+    def seen(self, switch: str, account_id: str, at: float) -> _Post:
+        """An account called or wrote: what a switch holds for it, which begins now if nothing did yet."""
         post = self._posts.get((switch, account_id))
         if post is None:
             post = self._posts[switch, account_id] = _Post(at)

@@ -9,7 +9,6 @@ environment variable, `secret_file` a file, and both are read when the switch is
 
 from __future__ import annotations
 
-import os
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -28,11 +27,13 @@ from enforcer.domain.call import NumberClass
 from enforcer.domain.mode import Mode
 from enforcer.domain.numbers import NumberPlan
 from enforcer.errors import BadInput
+from enforcer.settings_breaker import BreakerSettings, EmergencySettings
 from enforcer.settings_doors import DoorSettings, MessageSettings, doorways
 from enforcer.settings_fields import Context, Listen, Name, Network, Port, Seconds, Zone
 from enforcer.settings_http import HttpSettings
 from enforcer.settings_mqtt import MqttSettings
 from enforcer.settings_notices import NoticesSettings
+from enforcer.settings_secrets import from_environment, from_file, located
 from enforcer.settings_settle import SettleSettings
 from enforcer.toml_lines import read
 from enforcer.toml_models import Table, Wrong, meant, one_of, validated
@@ -75,6 +76,8 @@ class NumberSettings(Table):
 
     @model_validator(mode="after")
     def _sensible(self) -> Self:
+        if NumberClass.CALLBACK in self.classes:
+            raise Wrong("is told by an emergency call before it, not by a number", "classes.callback")
         if NumberClass.EMERGENCY in self.classes:
             raise Wrong("belongs under numbers.emergency", "classes.emergency")
         try:
@@ -98,10 +101,13 @@ class SwitchSettings(Table):
     of its event socket, where `username` means nothing; to read its CDRs none is needed.
 
     Deadlines are in seconds. With a ping every 2 s, a deadline of 4 s tells a silent switch from a busy
-    one before its dialplan takes us for dead, after 6. `listener_only`: its dialplan does not ask.
-    `messages`: it asks about text messages too; those of an account enter a context whose name is
-    `message_contexts` and the account's. `door_port` and `door_allow`: where its calls ask, and who may ask
-    there, where that is not what the door's table says.
+    one before its dialplan takes us for dead, after 6. `cdr_file` is where it writes its call records, if
+    that can be read from here: they are followed. `listener_only`: its dialplan does not ask.
+    `dialplan` are files of it that `enforcer check` reads, for where emergency numbers go.
+    `messages`: it asks about text messages too; on an Asterisk those of an account enter a context whose name
+    is `message_contexts` and the account's. `door_port`, `door_allow`: where its calls ask, and who may ask
+    there, where that is not what the door's table says. With `tls` its manager proves who it is: `tls_ca`
+    (else the system's authorities) vouches for its certificate, made out to `tls_name` (else the host).
 
     A "gateway" is neither: it asks over HTTP and is not connected to.
     """
@@ -113,13 +119,18 @@ class SwitchSettings(Table):
     username: Name = "enforcer"
     secret_env: str = ""
     secret_file: str = ""
+    tls: StrictBool = False
+    tls_ca: str = ""
+    tls_name: str = ""
     account_from: Literal["accountcode", "endpoint", "caller"] = "accountcode"
     outbound_contexts: Annotated[tuple[Name, ...], Field(min_length=1)] = ("from-accounts", "from-internal")
     inbound_contexts: tuple[Name, ...] = ("from-trunk", "from-pstn")
     internal_contexts: tuple[Name, ...] = ()
     timezone: Zone = "UTC"
     channels: Annotated[StrictInt, Field(ge=0, le=1_000_000)] = 0
+    cdr_file: str = ""
     listener_only: StrictBool = False
+    dialplan: tuple[Name, ...] = ()
     messages: StrictBool = False
     message_contexts: Context = "messages-"
     door_port: Annotated[StrictInt, Field(ge=0, le=65535)] = 0
@@ -146,6 +157,8 @@ class SwitchSettings(Table):
     def _as_freeswitch_comes(cls, table: Any) -> Any:
         if isinstance(table, dict) and table.get("kind") == "freeswitch":
             return {"port": 8021, "outbound_contexts": ["default"], "inbound_contexts": ["public"], **table}
+        if isinstance(table, dict) and table.get("tls") is True:
+            return {"port": 5039, **table}
         return table
 
     @field_validator("name")
@@ -161,9 +174,11 @@ class SwitchSettings(Table):
             raise Wrong("give either secret_env or secret_file, not both", "secret_file")
         if not self.secret_env and not self.secret_file and self.kind == "asterisk":
             raise Wrong('no secret: name an environment variable, secret_env = "ENFORCER_AMI_SECRET"')
-        if self.messages and self.kind != "asterisk":
-            raise Wrong("only an Asterisk asks about text messages; others ask at [door.messages]",
-                        "messages")
+        if self.tls and self.kind != "asterisk":
+            raise Wrong("an event socket speaks no TLS: leave it on the loopback, or tunnel it", "tls")
+        for key in ("tls_ca", "tls_name"):
+            if getattr(self, key) and not self.tls:
+                raise Wrong("means nothing without tls = true", key)
         seen: dict[str, str] = {}
         for key in ("outbound_contexts", "inbound_contexts", "internal_contexts"):
             for context in getattr(self, key):
@@ -172,29 +187,29 @@ class SwitchSettings(Table):
         return self
 
     @property
+    def cdr_path(self) -> Path | None:
+        """The file that the switch writes its call records into, None where it cannot be read from here."""
+        return self._base / self.cdr_file if self.cdr_file else None
+
+    @property
     def secret_path(self) -> Path | None:
         """The file that holds the secret, None where a variable does."""
-        return self._base / self.secret_file if self.secret_file else None
+        return located(self._base, self.secret_file) if self.secret_file else None
+
+    @property
+    def tls_path(self) -> Path | None:
+        """The file with the authorities that may vouch for the switch, None for the system's own."""
+        return self._base / self.tls_ca if self.tls_ca else None
 
     def secret(self) -> str:
         """The secret, read now. Raises BadInput that says where it was looked for."""
-        path = self.secret_path
-        if path is None and not self.secret_env:
-            raise BadInput(f"switch {self.name}",
-                           'no secret: name an environment variable, secret_env = "ENFORCER_ESL_SECRET"')
-        if path is None:
-            found = os.environ.get(self.secret_env, "")
-            if not found:
-                raise BadInput(f"switch {self.name}", f"environment variable {self.secret_env} is not set")
-            return found
-        try:
-            found = path.read_text("utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-            raise BadInput(f"switch {self.name}", f"secret_file {path}: {reason}") from None
-        if not found:
-            raise BadInput(f"switch {self.name}", f"secret_file {path} is empty")
-        return found
+        where = f"switch {self.name}"
+        if self.secret_path is not None:
+            return from_file(self.secret_path, where)
+        if not self.secret_env:
+            hint = 'secret_env = "ENFORCER_ESL_SECRET"'
+            raise BadInput(where, f"no secret: name an environment variable, {hint}")
+        return from_environment(self.secret_env, where)
 
 
 class LeaseSettings(Table):
@@ -230,6 +245,8 @@ class Settings(Table):
     messages: MessageSettings = Field(default_factory=MessageSettings)
     settle: SettleSettings = Field(default_factory=SettleSettings)
     notices: NoticesSettings = Field(default_factory=NoticesSettings)
+    breaker: BreakerSettings = Field(default_factory=BreakerSettings)
+    emergency: EmergencySettings = Field(default_factory=EmergencySettings)
     log: LogSettings = Field(default_factory=LogSettings)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
     mqtt: MqttSettings = Field(default_factory=MqttSettings)

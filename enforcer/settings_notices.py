@@ -7,7 +7,6 @@ Refuses to know: how an address is reached, and what a notice says.
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from typing import Annotated
@@ -15,8 +14,8 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, PrivateAttr, field_validator
 
-from enforcer.errors import BadInput
 from enforcer.settings_fields import Name, Seconds
+from enforcer.settings_secrets import from_environment, located, text_of
 from enforcer.toml_models import Table, Wrong
 
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
@@ -73,6 +72,11 @@ class NoticesSettings(Table):
         return sender
 
     @property
+    def ops_path(self) -> Path | None:
+        """The file with more addresses of ops."""
+        return located(self._base, self.ops_file) if self.ops_file else None
+
+    @property
     def template_path(self) -> Path | None:
         """The directory of one's own texts."""
         return self._base / self.templates if self.templates else None
@@ -80,13 +84,8 @@ class NoticesSettings(Table):
     def ops_addresses(self) -> tuple[str, ...]:
         """All addresses of ops, secrets filled in. Raises BadInput that quotes none of them."""
         found = [filled(url, "notices.ops") for url in self.ops]
-        if self.ops_file:
-            path = self._base / self.ops_file
-            try:
-                lines = path.read_text("utf-8").splitlines()
-            except (OSError, UnicodeDecodeError) as error:
-                reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-                raise BadInput("notices.ops_file", f"{path}: {reason}") from None
+        if self.ops_path is not None:
+            lines = text_of(self.ops_path, "notices.ops_file").splitlines()
             found += [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
         return tuple(found)
 
@@ -98,10 +97,7 @@ class NoticesSettings(Table):
 def filled(url: str, where: str) -> str:
     """An address with its `${NAME}` replaced by variables of the environment. Raises BadInput."""
     def value(match: re.Match[str]) -> str:
-        found = os.environ.get(match[1], "")
-        if not found:
-            raise BadInput(where, f"environment variable {match[1]} is not set")
-        return found
+        return from_environment(match[1], where)
 
     return _VARIABLE.sub(value, url)
 

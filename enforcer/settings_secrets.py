@@ -1,11 +1,11 @@
 """Where a secret comes from: a variable of the environment, or a file; never from the configuration itself.
 
-In: the name of one or the other. Out: the secret, or BadInput that says where it was looked for and holds
-nothing of it. Refuses to know: what the secret opens.
+In: the name of one or the other. Out: the secret, or BadInput that says where it was looked for and
+holds nothing of it. Refuses to know: what the secret opens.
 
-A file is looked for among the credentials that a service manager hands over ($CREDENTIALS_DIRECTORY, see
-packaging/systemd), then beside the configuration. One that others can read is used and complained of, not
-refused as ssh would: no enforcement at all is worse than a file mode, and a mounted secret's mode is not ours.
+A file is looked for among the credentials that a service manager hands over ($CREDENTIALS_DIRECTORY,
+see packaging/systemd), then beside the configuration. One that others can read is used and complained of, not
+refused as ssh would: no enforcement is worse than a file mode, and a mounted secret's mode is not ours.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from enforcer.errors import BadInput
 
 
 def located(base: Path, name: str) -> Path:
-    """The file that a setting names: the credential of that name where one was handed over, else `base`/name."""
+    """The file that a setting names: the credential of that name where one was handed over, else the one
+    in `base`."""
     handed_over = os.environ.get("CREDENTIALS_DIRECTORY", "")
     if handed_over and "/" not in name and (Path(handed_over) / name).is_file():
         return Path(handed_over) / name
@@ -43,7 +44,7 @@ def text_of(path: Path, where: str, what: str = "") -> str:
 
 
 def from_file(path: Path, where: str) -> str:
-    """What a file holds, without the blanks around it. Raises BadInput where it cannot be read, or is empty."""
+    """What a file holds, without the blanks around it. Raises BadInput where it is not there or empty."""
     found = text_of(path, where, "secret_file ").strip()
     if not found:
         raise BadInput(where, f"secret_file {path} is empty")
@@ -52,7 +53,7 @@ def from_file(path: Path, where: str) -> str:
 
 def open_to_others(path: Path) -> str:
     """What is wrong with the mode of a file that is nobody else's to read; "" where nothing is, or no file is
-    there. Credentials are the service manager's: their mode says nothing (it shows the mask of an ACL)."""
+    there. Credentials are the service manager's: their mode shows the mask of an ACL."""
     if str(path.parent) == os.environ.get("CREDENTIALS_DIRECTORY"):
         return ""
     try:

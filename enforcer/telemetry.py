@@ -13,9 +13,10 @@ from collections.abc import Callable, MutableMapping
 from typing import Any, TextIO
 
 import structlog
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
 from enforcer.domain.decision import Decision, Verdict
+from enforcer.metrics_server import serve_metrics
 
 
 def set_up_logging(form: str = "auto", stream: TextIO | None = None) -> None:
@@ -44,9 +45,20 @@ def set_up_logging(form: str = "auto", stream: TextIO | None = None) -> None:
 def one_line(_logger: object, _name: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Values may come from callers: whatever could begin a new line or move a cursor is shown as "?"."""
     for key, value in entry.items():
-        if isinstance(value, str) and not value.isprintable():
-            entry[key] = "".join(c if c.isprintable() else "?" for c in value)
+        entry[key] = _printable(value)
     return entry
+
+
+def _printable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value if value.isprintable() else "".join(c if c.isprintable() else "?" for c in value)
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_printable(one) for one in value]
+    if isinstance(value, dict):
+        return {_printable(key): _printable(one) for key, one in value.items()}
+    if value is None or isinstance(value, int | float):
+        return value
+    return _printable(str(value))
 
 
 class Telemetry:
@@ -71,12 +83,35 @@ class Telemetry:
             "enforcer_event_lag_seconds", "How far events run behind the switch's clock.",
             ["switch"], registry=registry,
         )
+        self.link = Gauge(
+            "enforcer_link_troubles", "What a switch's link met since the start, by kind.",
+            ["switch", "kind"], registry=registry,
+        )
         self.door = Gauge(
             "enforcer_door_connections", "Connections to a door, by what became of them.",
             ["door", "outcome"], registry=registry,
         )
         self.degraded = Gauge(
             "enforcer_ledger_degraded", "1 while the ledger cannot write.", registry=registry,
+        )
+        self.gap_seconds = Gauge(
+            "enforcer_gap_seconds", "Time in which a switch was not heard and that no CDRs have filled yet.",
+            ["switch"], registry=registry,
+        )
+        self.gap_calls = Gauge(
+            "enforcer_gap_calls", "Calls at most that may be missing in open gaps; -1 nobody can tell.",
+            ["switch"], registry=registry,
+        )
+        self.cdr_rows = Counter(
+            "enforcer_cdr_rows_total", "Rows of CDR files that were followed, by what they told.",
+            ["switch", "told"], registry=registry,
+        )
+        self.breaker_tripped = Gauge(
+            "enforcer_breaker_tripped", "1 while the breaker holds the site at monitor.", registry=registry,
+        )
+        self.breaker_share = Gauge(
+            "enforcer_breaker_refused_share", "Share of the last 5 minutes that block mode would refuse.",
+            ["of"], registry=registry,
         )
         self.faults = Counter(
             "enforcer_faults_total", "Things that went wrong, by kind.", ["kind"], registry=registry,
@@ -114,20 +149,18 @@ class Telemetry:
         for tell in self.on_fault:
             tell(kind, about)
 
+    def alarm(self, kind: str, **about: object) -> None:
+        """Something that people should come for."""
+        self.faults.labels(kind).inc()
+        self._log.error(kind, **about)
+
     def note(self, what: str, **about: object) -> None:
         """Something happened that people may want to read."""
         self._log.info(what, **about)
 
     def serve(self, host: str, port: int) -> Callable[[], None]:
         """Serve /metrics; the returned function stops it. Raises OSError where the port is taken."""
-        server, thread = start_http_server(port, addr=host, registry=self.registry)
-
-        def stop() -> None:
-            server.shutdown()
-            server.server_close()
-            thread.join(timeout=5)
-
-        return stop
+        return serve_metrics(host, port, self.registry)
 
 
 def decision_line(decision: Decision) -> dict[str, object]:
@@ -151,4 +184,6 @@ def decision_line(decision: Decision) -> dict[str, object]:
         line["policy"] = decision.policy
     if decision.degraded:
         line["degraded"] = decision.degraded
+    if decision.gap:
+        line["gap"] = decision.gap
     return line

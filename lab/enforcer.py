@@ -12,9 +12,8 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
-from lab.asterisk import Asterisk
 from lab.process import Child, LabFailed
 
 SECRET = "ENFORCER_AMI_SECRET"
@@ -28,7 +27,7 @@ url = "sqlite:///enforcer.db"
 [policy]
 packs = [{packs}]
 mode = "{mode}"
-
+{breaker}
 [[switch]]
 name = "pbx1"
 host = "127.0.0.1"
@@ -36,6 +35,23 @@ port = {port}
 secret_env = "{secret}"
 {more}
 """
+# Rules are tried on a few accounts, most of which they then refuse: that is what trips it.
+_NO_BREAKER = """
+[breaker]
+enabled = false
+"""
+
+
+class Switch(Protocol):
+    """What an enforcer has to know of its switch."""
+
+    @property
+    def ami_port(self) -> int:
+        """Where it listens; of a FreeSWITCH, its event socket."""
+
+    @property
+    def secret(self) -> str:
+        """The password there."""
 
 
 class Enforcer:
@@ -44,7 +60,7 @@ class Enforcer:
     `more` TOML that follows the [[switch]] table."""
 
     def __init__(
-        self, directory: Path, switch: Asterisk, policy: str | Sequence[str], *, accounts: str = "",
+        self, directory: Path, switch: Switch, policy: str | Sequence[str], *, accounts: str = "",
         mode: str = "block", more: str = "", env: Mapping[str, str] | None = None,
     ) -> None:
         self.directory = directory
@@ -55,7 +71,7 @@ class Enforcer:
             (directory / packs[-1]).write_text(text)
         self.config.write_text(_CONFIG.format(
             packs=", ".join(f'"{name}"' for name in packs), mode=mode, port=switch.ami_port, secret=SECRET,
-            more=more,
+            more=more, breaker="" if "[breaker]" in more else _NO_BREAKER,
         ))
         self._accounts = accounts
         self._env = {**os.environ, **(env or {}), SECRET: switch.secret, "PYTHONUNBUFFERED": "1"}

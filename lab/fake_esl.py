@@ -57,6 +57,9 @@ class Switch(Protocol):
     def stamp(self) -> dict[str, str]:
         """What every event says: which run of the switch it is, and when."""
 
+    def sent(self, headers: Mapping[str, str], body: bytes) -> None:
+        """A client sent an event of its own."""
+
 
 class _Session:
     def __init__(self, writer: asyncio.StreamWriter) -> None:
@@ -121,7 +124,8 @@ class FakeEventSocket:
                 command = (await reader.readuntil(b"\n\n")).decode()
                 lines = command.strip("\n").split("\n")
                 self.commands.append(lines[0])
-                length = int(headers_of(lines[1:]).get("content-length", "0"))
+                named = {name.lower(): value for name, value in headers_of(lines[1:]).items()}
+                length = int(named.get("content-length", "0"))
                 body = await reader.readexactly(length) if length else b""
                 if not self._obey(session, lines, body):
                     return
@@ -173,7 +177,9 @@ class FakeEventSocket:
             self.fire({"Event-Name": "BACKGROUND_JOB", "Job-UUID": job}, self._api(rest))
         elif verb == "sendevent":
             write(reply(f"+OK {uuid.uuid4()}"))
-            self.fire({"Event-Name": rest, **headers_of(lines[1:])}, body)
+            headers = headers_of(lines[1:])
+            self.fire({"Event-Name": rest, **headers}, body)
+            self._switch.sent(headers, body)
         else:
             write(reply("-ERR command not found"))
         return True

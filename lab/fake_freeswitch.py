@@ -142,6 +142,9 @@ class FakeFreeswitch(Applications):
         self.socket.fire({"Event-Name": "SHUTDOWN"})
         await self.socket.stop()
 
+    def sent(self, headers: Mapping[str, str], body: bytes) -> None:
+        """A client's own event: nobody in here listens."""
+
     # --- a call
 
     async def call(
@@ -149,12 +152,24 @@ class FakeFreeswitch(Applications):
         **variables: str,
     ) -> FakeCall:
         """An account calls: `ring` seconds until the answer, `talk` seconds until it hangs up."""
+        channel = self.begin(account, number, context=context, talk=talk, ring=ring, **variables)
+        return await self.follow(channel)
+
+    def begin(
+        self, account: str, number: str, *, context: str = "default", talk: float = 0.1, ring: float = 0.0,
+        **variables: str,
+    ) -> Channel:
+        """The INVITE of such a call; `follow` it."""
         channel = Channel(f"sofia/lab/{account}@127.0.0.1", number, context, account)
         channel.started, channel.talk, channel.ring = self.clock(), talk, ring
         channel.variables = {
             "uuid": channel.uuid, "direction": "inbound", "accountcode": account, **variables,
         }  # fmt: skip
         self._created(channel)
+        return channel
+
+    async def follow(self, channel: Channel) -> FakeCall:
+        """Run its dialplan to the end of the call."""
         passes = 0
         try:
             while not channel.ended:
@@ -189,14 +204,13 @@ class FakeFreeswitch(Applications):
         self.channels[channel.uuid] = channel
         self.tell("CHANNEL_CREATE", channel)
 
-    async def dial(self, channel: Channel, number: str) -> None:
+    async def dial(self, channel: Channel, number: str, **about: str) -> None:
         """`bridge`: one leg, which does what its number's last digits say (`lab/scenarios/callee.xml`)."""
         leg = Channel(f"sofia/lab/{number}", number, channel.context, channel.caller, "outbound")
         leg.started = self.clock()
         exported = self.exported(channel)
         leg.variables = {
-            "uuid": leg.uuid, "direction": "outbound", "originator": channel.uuid,
-            "sip_gateway_name": "carrier", **exported,
+            "uuid": leg.uuid, "direction": "outbound", "originator": channel.uuid, **about, **exported,
         }  # fmt: skip
         channel.variables["originated_legs"] = f"{leg.uuid};{number};{number}"
         sent = {key[6:]: value for key, value in exported.items() if key.startswith("sip_h_")}
@@ -204,7 +218,11 @@ class FakeFreeswitch(Applications):
         self._created(leg)
         far = {"486": (17, 486), "404": (1, 404), "503": (41, 503), "603": (21, 603)}.get(number[-3:])
         ring = 60.0 if number.endswith("180") else channel.ring
-        await channel.stirred_within(ring * self.second)
+        patience = float(channel.variables.get("call_timeout", "60"))
+        await channel.stirred_within(min(ring, patience) * self.second)
+        if ring >= patience and channel.ready:
+            self.hang_up(leg.uuid, 19)
+            return
         if far is not None and channel.ready:
             self.hang_up(leg.uuid, far[0])
             channel.code, channel.variables["sip_invite_failure_status"] = far[1], str(far[1])
@@ -224,6 +242,8 @@ class FakeFreeswitch(Applications):
         if channel is None:
             return False
         channel.ended, channel.cause, channel.ended_at = True, cause, self.clock()
+        if cause == NUMBER_OF["ORIGINATOR_CANCEL"] and not channel.answered:
+            channel.code, channel.variables["sip_term_status"] = 487, "487"
         channel.stir()
         self.let_go(channel)
         self.tell("CHANNEL_HANGUP_COMPLETE", channel)

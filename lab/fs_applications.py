@@ -38,7 +38,8 @@ class Applications(Commands):
     # --- running a dialplan
 
     def _hunt(self, channel: Channel, context: str, destination: str) -> list[Application] | None:
-        fields = {"destination_number": destination, "context": context, "dialplan": "XML"}
+        fields = {"destination_number": destination, "context": context, "dialplan": "XML",
+                  "caller_id_number": channel.caller}
         channel.hunting.append((destination, context))
         try:
             return self.plan.hunt(
@@ -97,9 +98,14 @@ class Applications(Commands):
     # --- applications
 
     async def _app_bridge(self, channel: Channel, data: str) -> None:
-        await self.dial(channel, data.rpartition("/")[2])
+        kind, _, rest = data.partition("/")
+        if kind == "user":      # its phone is told the number dialled; the leg has what its directory says
+            user = rest.partition("@")[0]
+            await self.dial(channel, channel.destination, dialed_user=user, accountcode=user)
+        else:
+            await self.dial(channel, data.rpartition("/")[2], sip_gateway_name=rest.split("/")[1])
 
-    async def dial(self, channel: Channel, number: str) -> None:
+    async def dial(self, channel: Channel, number: str, **about: str) -> None:
         """Dial one leg for the channel."""
         raise NotImplementedError
 

@@ -104,6 +104,8 @@ def bundles() -> dict[str, Bundle]:
             data=("usr/share/asterisk/documentation",),  # the options' types live there: no boot without it
         ),
         "sipp": Bundle(suite="forky", packages=("sip-tester",), programs=("usr/bin/sipp",)),
+        # Only where the machine has no systemd of its own: it judges packaging/systemd.
+        "systemd": Bundle(suite="forky", packages=("systemd",), programs=("usr/bin/systemd-analyze",)),
         "mosquitto": Bundle(
             suite="trixie", packages=("mosquitto", "mosquitto-clients"),
             programs=("usr/sbin/mosquitto", "usr/bin/mosquitto_passwd", "usr/bin/mosquitto_sub"),
@@ -353,7 +355,8 @@ def _keep(bundle: Bundle, root: Path, made: Path) -> None:
 
 def _libraries(loader: Path, root: Path, objects: Sequence[Path]) -> list[Path]:
     """The shared libraries that the unpacked loader itself finds for these objects."""
-    search = ":".join(str(root / directory) for directory in (_MULTIARCH, "usr/lib"))
+    places = (_MULTIARCH, f"{_MULTIARCH}/systemd", "usr/lib")       # systemd keeps one of its own
+    search = ":".join(str(root / directory) for directory in places)
     needed: dict[str, Path] = {}
     for item in objects:
         command = [str(loader), "--library-path", search, "--list", str(item)]

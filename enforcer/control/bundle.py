@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import os
+import struct
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +23,11 @@ FORMAT = "enforcer evidence 1"
 # No file is as old as that, and no zip can say anything older: the time is left out of the content.
 _NEVER = (1980, 1, 1, 0, 0, 0)
 _READABLE = 0o100644 << 16
+_ENCRYPTED = 1
+# What zipfile makes of a file that somebody tampered with.
+_DAMAGED = (zipfile.BadZipFile, ValueError, RuntimeError, EOFError, OverflowError, struct.error)
+# And json, of a text that is none, or is another than it should be.
+_UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 
 def packed(files: Mapping[str, bytes]) -> bytes:
@@ -58,13 +64,14 @@ def save(path: Path, content: bytes) -> None:
 
 def problems(path: Path) -> tuple[list[str], int]:
     """What does not match, each naming its file, and how many files were looked at. Raises BadInput where
-    this is no bundle at all."""
+    this is no bundle at all: it may come from anybody."""
     try:
         with zipfile.ZipFile(path) as bundle:
+            _as_we_pack(path, bundle)
             return _problems(path, bundle)
     except OSError as error:
         raise BadInput(str(path), f"cannot be read: {error.strerror or error}") from None
-    except zipfile.BadZipFile as error:
+    except _DAMAGED as error:
         raise BadInput(str(path), f"is no zip file, or a damaged one: {error}") from None
 
 
@@ -85,6 +92,18 @@ def _put(bundle: zipfile.ZipFile, name: str, content: bytes) -> None:
     bundle.writestr(entry, content)
 
 
+def _as_we_pack(path: Path, bundle: zipfile.ZipFile) -> None:
+    """Nothing compressed, nothing encrypted, nothing twice in the same place: a small file is a small bundle.
+    Raises BadInput."""
+    entries = bundle.infolist()
+    for entry in entries:
+        stored = entry.compress_type == zipfile.ZIP_STORED and entry.compress_size == entry.file_size
+        if not stored or entry.flag_bits & _ENCRYPTED:
+            raise BadInput(str(path), f"is no bundle of evidence: {entry.filename} is not stored plainly")
+    if sum(entry.file_size for entry in entries) > path.stat().st_size:
+        raise BadInput(str(path), "is no bundle of evidence: it says that it holds more than it does")
+
+
 def _problems(path: Path, bundle: zipfile.ZipFile) -> tuple[list[str], int]:
     names = bundle.namelist()
     if MANIFEST not in names:
@@ -93,7 +112,7 @@ def _problems(path: Path, bundle: zipfile.ZipFile) -> tuple[list[str], int]:
         manifest = json.loads(bundle.read(MANIFEST))
         listed = {name: told["sha256"] for name, told in manifest["files"].items()}
         known = manifest["format"] == FORMAT
-    except (zipfile.BadZipFile, ValueError, KeyError, TypeError, AttributeError):
+    except (zipfile.BadZipFile, EOFError, *_UNREADABLE):
         return [f"{MANIFEST}: cannot be read"], 1
     if not known:
         raise BadInput(str(path), f"is a bundle of another kind: {manifest['format']!r}")
@@ -107,7 +126,7 @@ def _problems(path: Path, bundle: zipfile.ZipFile) -> tuple[list[str], int]:
     for name in (name for name in listed if name in names):
         try:
             content = bundle.read(name)
-        except zipfile.BadZipFile:
+        except _DAMAGED:
             found.append(f"{name}: is damaged")
             continue
         if digest(content) != listed[name]:

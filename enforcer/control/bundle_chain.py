@@ -15,9 +15,14 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from enforcer.control.evidence_facts import decision_row
+from enforcer.control.sheets import cell
 from enforcer.ledger.tables import decision_of_text
 
 CHAIN = "chain.json"
+# What a text comes to that is none, or another than it should be: it may be anybody's.
+_UNREADABLE = (
+    ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, OverflowError, csv.Error,
+)
 
 
 class Sealed(NamedTuple):
@@ -39,7 +44,7 @@ def contradictions(files: Mapping[str, bytes]) -> Iterator[str]:
         sealed = Sealed(
             {link["link"]: json.loads(link["sealed"]) for link in told}, frozenset(chain["older_decisions"])
         )
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except _UNREADABLE:
         yield f"{CHAIN}: cannot be read"
         return
     yield from (f"{CHAIN}: {problem}" for problem in broken)
@@ -49,7 +54,7 @@ def contradictions(files: Mapping[str, bytes]) -> Iterator[str]:
         if name in files:
             try:
                 yield from (f"{name}: {problem}" for problem in look(files[name].decode(), sealed))
-            except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+            except _UNREADABLE:
                 yield f"{name}: cannot be read"
 
 
@@ -122,7 +127,7 @@ def _charges(text: str, sealed: Sealed) -> Iterator[str]:
     for parts in sealed.links.values():
         if parts[1] == "charge":
             body = json.loads(parts[6])
-            bodies[tuple(str(body[name]) for name in key)] = body
+            bodies[tuple(cell(str(body[name])) for name in key)] = body     # as a sheet has it
     for row in csv.DictReader(io.StringIO(text)):
         body = bodies.pop(tuple(row[name] for name in key), None)
         if body is not None and row["amount"] != body["amount"]:

@@ -17,6 +17,7 @@ from enforcer.checkup import Grade
 from enforcer.control import (
     clerk,
     cli_account,
+    cli_breaker,
     cli_calls,
     cli_cdr,
     cli_check,
@@ -26,6 +27,7 @@ from enforcer.control import (
     cli_mode,
     cli_notice,
     cli_optout,
+    cli_reconcile,
     cli_reload,
     cli_settle,
     cli_strike,
@@ -52,6 +54,7 @@ app = typer.Typer(
     rich_markup_mode=None, pretty_exceptions_enable=False,
 )
 app.add_typer(cli_mode.app, name="mode")
+app.add_typer(cli_breaker.app, name="breaker")
 app.add_typer(cli_account.app, name="account")
 app.add_typer(cli_customer.app, name="customer")
 app.add_typer(cli_notice.app, name="notice")
@@ -69,6 +72,7 @@ app.command("evidence")(cli_evidence.make)
 app.command("interruptions")(cli_interruptions.show)
 app.command("settle-due")(cli_settle.due)
 app.command("reload")(cli_reload.reload)
+app.command("reconcile")(cli_reconcile.reconcile)
 app.command("verify")(cli_verify.verify)
 app.command("head")(cli_verify.show_head)
 

@@ -6,14 +6,19 @@ Refuses to know: what could be odd (`review`).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from enforcer import packs
 from enforcer.checkup import Finding, Grade
+from enforcer.control.ahead import ahead_of as _ahead
 from enforcer.control.cli_terminal import CONFIG, Config, Json, complain, emit, say
+from enforcer.control.dialplan import refuse_unless_safe
 from enforcer.control.doctor import emergency_numbers
+from enforcer.control.exposure import exposed
 from enforcer.control.review import review
 from enforcer.control.site import Site
 from enforcer.domain.account import Account
@@ -27,6 +32,13 @@ def check(
     schema: Annotated[bool, typer.Option(
         "--schema", help="Print the JSON Schema of policy packs, for editors, and do nothing else. A pack "
         "uses it by its first line: #:schema pack.schema.json")] = False,
+    dialplan: Annotated[list[Path] | None, typer.Option(
+        "--dialplan", metavar="FILE", help="Read this dialplan too, and refuse one in which an emergency "
+        "number comes to the enforcer or leads nowhere. May be repeated; `dialplan` of a [[switch]] has "
+        "more.")] = None,
+    against_ledger: Annotated[bool, typer.Option(
+        "--against-ledger", help="Say whom these packs would refuse now, by what the ledger has counted.",
+    )] = False,
 ) -> None:
     """Read the configuration and the policy packs, and say what every rule comes to."""
     if schema:
@@ -40,8 +52,12 @@ def check(
         complain(f"{problem}; so the packs were not compared with what is on record")
     stationery_of(settings)         # a template that cannot be filled in is found here
     emergency = emergency_numbers(site)
+    looked = [*_dialplans(site, dialplan or [], emergency)]
     accounts, trouble = _accounts(site)
-    findings = [*trouble, *review(policy, settings.policy.default_mode, accounts)]
+    findings = [*trouble, *exposed(settings), *review(policy, settings.policy.default_mode, accounts)]
+    ahead = _ahead(site) if against_ledger else None
+    if ahead is not None and ahead.trips:
+        findings.append(Finding("breaker", Grade.WARNING, "would trip at once with these packs", ahead.words))
     if as_json:
         emit({
             "site": settings.site, "ledger": str(settings.ledger_path), "mode": settings.policy.mode,
@@ -51,13 +67,17 @@ def check(
             "rules": [{"rule": r.spec.id, "kind": r.spec.kind, "clause": r.spec.clause,
                        "policy": r.spec.policy, "text": r.spec.text, "means": describe(r)}
                       for r in policy.rules],
-            "findings": [finding._asdict() for finding in findings],
-        })
+            "findings": [finding._asdict() for finding in findings], "dialplans": looked,
+        } | ({} if ahead is None else {"ahead": ahead.facts}))
         return
     switches = ", ".join(switch.name for switch in settings.switches) or "none"
     say(f"{settings.path}: site {settings.site}, switches {switches}, ledger {settings.ledger_path}")
     say(f"Where nobody set a mode: {settings.policy.mode}.")
     say(f"Never counted, never touched, whatever a rule says: {', '.join(emergency)}.")
+    for line in looked:
+        say(line + ".")
+    if ahead is not None:
+        say(ahead.words)
     for pack in policy.packs:
         since = f", effective {pack.effective}" if pack.effective else ""
         say()
@@ -67,6 +87,21 @@ def check(
                 say(f"  {rule.spec.id} ({rule.spec.clause})")
                 say(f"    {describe(rule)}")
     _say(findings)
+
+
+def _dialplans(site: Site, paths: list[Path], emergency: list[str]) -> Iterator[str]:
+    """What was looked at. Raises BadInput for a dialplan that could keep an emergency call waiting."""
+    switches = site.settings.switches
+    for xml in (False, True):
+        some = [path for path in paths if (path.suffix == ".xml") is xml]
+        kind = "freeswitch" if xml else "asterisk"
+        contexts = [name for one in switches if one.kind == kind for name in one.outbound_contexts]
+        if some:
+            yield refuse_unless_safe(some, contexts or ["from-accounts", "default"], emergency)
+    for switch in switches:
+        if switch.dialplan:
+            files = [site.settings.path.parent / name for name in switch.dialplan]
+            yield refuse_unless_safe(files, switch.outbound_contexts, emergency)
 
 
 def _say(findings: list[Finding]) -> None:

@@ -9,7 +9,6 @@ to nine places where no decimal is.
 
 from __future__ import annotations
 
-import csv
 import sys
 import time
 from fractions import Fraction
@@ -22,6 +21,7 @@ from enforcer.control.due import settle_due
 from enforcer.control.rows import Row, money
 from enforcer.control.settled_notices import tell
 from enforcer.control.settlement import Settlement, settlement
+from enforcer.control.sheets import sheet
 from enforcer.control.site import Site
 from enforcer.domain.charge import Entry, exact
 from enforcer.domain.journal import JournalEntry, Kind
@@ -58,9 +58,7 @@ def settle(
     if as_json:
         emit([facts(row) for row in done.rows])
     elif as_csv:
-        sheet = csv.DictWriter(sys.stdout, FIELDS, lineterminator="\n")
-        sheet.writeheader()
-        sheet.writerows(facts(row) | {"breached": str(row.settled.breached).lower()} for row in done.rows)
+        sys.stdout.write(sheet(FIELDS, (facts(row) for row in done.rows)))
     else:
         _show(done)
         for notice in told:

@@ -6,10 +6,11 @@ Refuses to know: how a switch is spoken to. A new check is a function in `CHECKS
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from enforcer.checkup import Finding, Grade
+from enforcer.control.exposure import exposed
+from enforcer.control.gaps import cdr_findings
 from enforcer.control.site import Site
 from enforcer.domain.notice import Audience
 from enforcer.errors import EnforcerError
@@ -47,6 +48,7 @@ def _configuration(site: Site) -> Iterator[Finding]:
     yield Finding("configuration", Grade.OK, f"{settings.path}: site {settings.site}")
     if not settings.switches:
         yield Finding("configuration", Grade.WARNING, "names no switch", "add a [[switch]]")
+    yield from exposed(settings)
 
 
 def _packs(site: Site) -> Iterator[Finding]:
@@ -96,10 +98,6 @@ def _secret(switch: SwitchSettings) -> Iterator[Finding]:
     if switch.secret_path is None:
         yield Finding(subject, Grade.OK, f"secret present in {switch.secret_env}")
         return
-    if switch.secret_path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
-        yield Finding(subject, Grade.WARNING, f"{switch.secret_path} can be read by others",
-                      f"chmod 600 {switch.secret_path}")
-        return
     yield Finding(subject, Grade.OK, f"secret present in {switch.secret_path}")
 
 
@@ -111,7 +109,14 @@ def _guarded(subject: str, check: Iterable[Finding]) -> Iterator[Finding]:
         yield Finding(subject, Grade.FAILED, str(error).removeprefix(f"{subject}: "))
 
 
+def _counters(site: Site) -> Iterator[Finding]:
+    with site.ledger() as ledger:
+        gaps = ledger.registers.gaps
+        for switch in site.settings.linked:
+            yield from cdr_findings(switch, gaps.open(switch.name))
+
+
 CHECKS: dict[str, Callable[[Site], Iterable[Finding]]] = {
     "configuration": _configuration, "policy": _packs, "ledger": _ledger,
-    "notices": _notices,
+    "notices": _notices, "counters": _counters,
 }  # fmt: skip

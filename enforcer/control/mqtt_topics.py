@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 from enforcer.control.feed import Happening
 from enforcer.control.requests import decoded
 from enforcer.control.words import iso
-from enforcer.errors import BadInput
-from enforcer.wire.topics import level, name_of
+from enforcer.errors import BadInput, WireError
+from enforcer.wire.mqtt_topic import level, name_of
 
 # What happens, and in which topic below "event/" it is told; other kinds are told as states.
 EVENTS = {
@@ -92,6 +92,12 @@ class Topics:
 
     def ordered(self, topic: str, payload: bytes) -> Ordered:
         """The order that a message is. Raises BadInput where it is none; then nothing is done."""
+        try:
+            return self._ordered(topic, payload)
+        except WireError as problem:
+            raise BadInput("topic", str(problem)) from None
+
+    def _ordered(self, topic: str, payload: bytes) -> Ordered:
         levels = topic.removeprefix(f"{self.base}/").split("/")
         who = ""
         if levels[0] == "by" and len(levels) > 2:

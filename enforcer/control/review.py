@@ -12,7 +12,7 @@ from typing import NamedTuple
 from enforcer.checkup import Finding, Grade
 from enforcer.control.why_mode import needed
 from enforcer.domain.account import Account, AccountType
-from enforcer.domain.call import NumberClass
+from enforcer.domain.call import UNTOUCHED
 from enforcer.domain.decision import Verdict
 from enforcer.domain.mode import CEILING, Mode
 from enforcer.domain.policy import Policy
@@ -149,7 +149,7 @@ def _key(signal: Rule) -> tuple[object, ...]:
 def _emergency(subject: Subject) -> Iterator[tuple[Rule, Finding]]:
     """Packs that name emergency numbers are refused; whoever makes rules otherwise is told."""
     for rule in subject.policy.rules:
-        if NumberClass.EMERGENCY in rule.spec.measure.only:
+        if UNTOUCHED & rule.spec.measure.only:
             yield _warning(rule, "names emergency numbers under `only`: it never sees one, they are exempt "
                            "from all", "take 'emergency' out")
 

@@ -1,4 +1,4 @@
-"""CSV that people open in spreadsheets: nothing in a cell is taken for a formula.
+"""CSV that people open in spreadsheets: a row is one line, and nothing in it is taken for a formula.
 
 In: rows by column. Out: text. Refuses to know: files.
 """
@@ -7,11 +7,18 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
-# What a spreadsheet may take for the beginning of a formula (OWASP, CSV Injection). A negative number that is
-# all of its cell stays one: "-1.5" does, "-1+1" does not.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+from enforcer.control.words import shown
+
+# What a spreadsheet may take for the beginning of a formula (OWASP, CSV Injection; some read the wide forms
+# as well). A negative number that is all of its cell stays one: "-1.5" does, "-1+1" does not.
+_BEGINS = "=+\\-@\uff1d\uff0b\uff0d\uff20"
+# A cell begins where the cell does, and where a spreadsheet of another country parts cells (quotes do not
+# keep it from that): "x;=1+1". Tabs and line ends, of which the same is true, are spelt out.
+_FORMULA = re.compile(rf"(?:^|(?<=[;|])) *(?=[{_BEGINS}])")
+_NEGATIVE = re.compile(r"-[0-9]+(\.[0-9]+)?", re.ASCII)
 
 
 def sheet(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> str:
@@ -37,11 +44,6 @@ def cell(value: object) -> str:
     if isinstance(value, int | float):
         return repr(value)
     text = " ".join(str(one) for one in value) if isinstance(value, list | tuple) else str(value)
-    if text.startswith(_FORMULA) and not _negative(text):
-        return f"'{text}"
-    return text
-
-
-def _negative(text: str) -> bool:
-    whole, _, places = text.removeprefix("-").partition(".")
-    return text.startswith("-") and whole.isdecimal() and (not places or places.isdecimal())
+    if _NEGATIVE.fullmatch(text):
+        return text
+    return _FORMULA.sub(lambda found: f"'{found[0]}", shown(text))

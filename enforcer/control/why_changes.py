@@ -14,7 +14,7 @@ from enforcer.control.outlook import remedies
 from enforcer.control.why_mode import needed
 from enforcer.control.words import local
 from enforcer.domain.account import Account
-from enforcer.domain.decide import EMERGENCY
+from enforcer.domain.decide import CALLBACK, EMERGENCY
 from enforcer.domain.decision import Decision, Finding, Verdict
 from enforcer.domain.measure import Scope, Window
 from enforcer.domain.mode import CEILING, Mode
@@ -28,8 +28,9 @@ SHARES = ("class_share", "duration_cliff", "failed_calls", "short_calls")
 def changes(case: Case, decision: Decision, account: Account) -> list[str]:
     """What an operator would have to do for another outcome, or wait for."""
     if decision.exempt:
-        if decision.exempt == EMERGENCY:
-            return ["Nothing changes that: no rule, mode or standing is looked at for an emergency call."]
+        if decision.exempt in (EMERGENCY, CALLBACK):
+            what = f"{'an' if decision.exempt == EMERGENCY else 'a'} {decision.exempt}"
+            return [f"Nothing changes that: no rule, mode or standing is looked at for {what}."]
         return ["Nothing of the policy is about it: see `account_from` of its switch in the configuration."]
     name = quote(account.id)
     if decision.rule == "standing" and decision.refused:

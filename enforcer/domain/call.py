@@ -34,8 +34,13 @@ class Medium(StrEnum):
 
 
 class NumberClass(StrEnum):
-    """What kind of number was dialled; decides exemptions before any rule is read."""
+    """What kind of number was dialled; decides exemptions before any rule is read.
 
+    CALLBACK is not told by the number: a call back after an emergency call (see `emergency`). Its word is the
+    first in the alphabet, so that it stands where two hands tell one call differently (see `joined`).
+    """
+
+    CALLBACK = "callback"
     EMERGENCY = "emergency"
     DIRECTORY_ASSISTANCE = "directory_assistance"
     TOLL_FREE = "toll_free"
@@ -44,6 +49,9 @@ class NumberClass(StrEnum):
     INTERNAL = "internal"
     HIGH_RISK = "high_risk"
     ORDINARY = "ordinary"
+
+
+UNTOUCHED = frozenset({NumberClass.EMERGENCY, NumberClass.CALLBACK})     # no rule counts or judges these
 
 
 class Phase(IntEnum):
@@ -113,14 +121,15 @@ class CallEvent(NamedTuple):
     refusal: Refusal = Refusal.NONE     # what the switch did in our name (its own brake, or our word)
     source: Source = Source.EVENT
     legs: str = ""                      # names of the legs dialled so far, see `CallRecord`
+    callback: bool = False              # the switch let it through as a call back after an emergency call
 
 
 class CallRecord(NamedTuple):
     """The one row that a call leaves behind; every number in the ledger is derived from these.
 
     Each time says who told it (`*_by`). `told_msec` is the billsec of a CDR, in milliseconds;
-    it is used only where no event told us the end (see `billmsec`). `legs` are the names of the legs
-    that were dialled for it (forks, failover, redirects), a blank between them, in order.
+    it is used where events did not tell us both answer and end (see `billmsec`). `legs` are the names of the
+    legs that were dialled for it (forks, failover, redirects), a blank between them, in order.
     """
 
     call_id: str
@@ -175,9 +184,13 @@ class CallRecord(NamedTuple):
             return self.told_msec
         if self.ended_at is None or self.answered_at is None:
             return 0
-        return max(0, milliseconds(self.ended_at - self.answered_at))
+        msec = max(0, milliseconds(self.ended_at - self.answered_at))
+        if self.answered_by is Source.CDR and (self.told_msec or msec < _NOT_A_SECOND):
+            return self.told_msec       # from a whole second to an exact time is up to one too long
+        return msec
 
 
+_NOT_A_SECOND = 2000        # what may lie between them where the call lasted less than one, in milliseconds
 _KEPT = (Refusal.BLOCKED, Refusal.SHED)
 
 

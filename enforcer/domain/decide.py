@@ -1,6 +1,6 @@
 """READ THIS PAGE FIRST: how one call attempt becomes one decision.
 
-    1. An emergency call goes. Nothing below is even read.
+    1. An emergency call goes, and so does a call back after one. Nothing below is even read.
     2. A call that belongs to no account goes: there is nobody a policy could be about.
     3. An account that people suspended or terminated is blocked.
     4. Every rule that counts this call judges its numbers. The attempt is counted already
@@ -32,6 +32,7 @@ from enforcer.domain.rules.seat import Seat
 from enforcer.domain.usage import Usage
 
 EMERGENCY = "emergency call"
+CALLBACK = "call back after an emergency call"
 NO_ACCOUNT = "belongs to no account"
 SHED_CODE = 503         # RFC 3261, 21.5.4: temporarily unable to process; the caller may retry
 
@@ -54,6 +55,8 @@ def decide(
     at = attempt.at
     if number_class is NumberClass.EMERGENCY:
         return _exempt(attempt, decision_id, policy, degraded, EMERGENCY)
+    if number_class is NumberClass.CALLBACK:
+        return _exempt(attempt, decision_id, policy, degraded, CALLBACK)
     if not attempt.account:
         return _exempt(attempt, decision_id, policy, degraded, NO_ACCOUNT)
 

@@ -10,7 +10,16 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any
 
-from enforcer.domain.call import CallAttempt, CallEvent, CallRecord, Phase, Refusal, Source, milliseconds
+from enforcer.domain.call import (
+    CallAttempt,
+    CallEvent,
+    CallRecord,
+    Direction,
+    Phase,
+    Refusal,
+    Source,
+    milliseconds,
+)
 
 # A call is forked to a few phones and fails over to a few carriers; more is a loop in somebody's dialplan.
 MOST_LEGS = 64
@@ -27,7 +36,8 @@ def merged(record: CallRecord, event: CallEvent) -> CallRecord:
     over what CDRs told; within one source the earliest start and answer and the longest
     ending stand; a refusal once known stays. Who called whom is told alike, or not at all, by
     events; where the rows of one call differ, the lesser in the alphabet stand, as in `joined`. Where the
-    account changes, `customer` becomes "".
+    account changes, `customer` becomes "". One word may come late: that a call stays inside, which only the
+    dialplan knows, and says before the call is answered; after that it is another call's word, a transfer's.
     """
     changes: dict[str, Any] = {}
     attempt, source = event.attempt, event.source
@@ -35,7 +45,9 @@ def merged(record: CallRecord, event: CallEvent) -> CallRecord:
         better = source > record.started_by
         row = source is Source.CDR and record.started_by is Source.CDR
         for name, told, known in zip(_WORDS, all_told, all_known, strict=True):
-            if told and told != known and (better or not known or (row and told < known)):
+            if told and told != known and (
+                better or not known or (row and told < known) or _inside(record, source, told)
+            ):
                 changes[name] = told
                 if name == "account":
                     changes["customer"] = ""
@@ -54,10 +66,17 @@ def merged(record: CallRecord, event: CallEvent) -> CallRecord:
             msec = max(0, milliseconds(event.billsec))
         if _ending(source, msec, event.at, event.hangup_cause, event.sip_code) > _ending_of(record):
             changes |= {
-                "ended_at": event.at, "ended_by": source, "told_msec": msec,
+                "ended_at": event.at, "ended_by": source,
                 "hangup_cause": event.hangup_cause, "sip_code": event.sip_code,
             }
-    return record._replace(**changes) if changes else record
+        if msec > record.told_msec:
+            changes["told_msec"] = msec
+    return _measured(record._replace(**changes)) if changes else record
+
+
+def _inside(record: CallRecord, source: Source, told: str) -> bool:
+    """Whether this word makes an internal call of one that its context had as another."""
+    return told is Direction.INTERNAL and source >= record.started_by and record.answered_at is None
 
 
 # What goes together in a record; the first of each group is what was told.
@@ -91,10 +110,19 @@ def joined(record: CallRecord, other: CallRecord) -> CallRecord:
         changes["legs"] = all_legs(record.legs, other.legs)
     if _ending_of(other) > _ending_of(record):
         changes |= {
-            "ended_at": other.ended_at, "ended_by": other.ended_by, "told_msec": other.told_msec,
+            "ended_at": other.ended_at, "ended_by": other.ended_by,
             "hangup_cause": other.hangup_cause, "sip_code": other.sip_code,
         }
-    return record._replace(**changes) if changes else record
+    if other.told_msec > record.told_msec:
+        changes["told_msec"] = other.told_msec
+    return _measured(record._replace(**changes)) if changes else record
+
+
+def _measured(record: CallRecord) -> CallRecord:
+    """Events that told both answer and end measured the call better than its CDR, which is then not kept."""
+    if record.told_msec and record.ended_by is Source.EVENT and record.answered_by is Source.EVENT:
+        return record._replace(told_msec=0)
+    return record
 
 
 def all_legs(some: str, others: str) -> str:
@@ -127,7 +155,8 @@ def _ending(
 
 
 def _ending_of(record: CallRecord) -> tuple[int, int, float, int, int]:
-    return _ending(record.ended_by, record.told_msec, record.ended_at, record.hangup_cause, record.sip_code)
+    msec = 0 if record.ended_by is Source.EVENT else record.told_msec
+    return _ending(record.ended_by, msec, record.ended_at, record.hangup_cause, record.sip_code)
 
 
 def _earlier(source: Source, at: float, known_by: Source | None, known_at: float | None) -> bool:

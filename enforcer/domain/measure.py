@@ -12,7 +12,7 @@ from itertools import product
 from math import floor
 from typing import NamedTuple
 
-from enforcer.domain.call import CallRecord, Direction, Medium, NumberClass
+from enforcer.domain.call import UNTOUCHED, CallRecord, Direction, Medium, NumberClass
 from enforcer.domain.cycle import BillingCycle, Period, Span
 
 SHORT_CALL_MSEC = 6000      # IP2Call, Answer to Seizure Ratio: "duration less than 6 seconds"
@@ -74,7 +74,7 @@ class Measure:
     have lasted longer. `only` (where not empty) and `without` filter number classes, and
     `without_inbound` those of calls received: the toll-free number that was called is one's own.
     `routes` (where not empty) are the carriers or trunks that a call went or came by.
-    Emergency calls are never counted, whatever these say. `calls` follows from these.
+    Emergency calls and calls back after them are never counted, whatever these say. `calls` follows from all.
 
     `per_leg`: each leg dialled is an attempt, else each call is one. `marked` classes are counted apart
     as well, and completed calls that lasted less than `near_msec` longer than a short one.
@@ -101,7 +101,7 @@ class Measure:
 
     def __post_init__(self) -> None:
         """Look up, for each call, rather than work out: `calls` says it all."""
-        kinds = (self.only or frozenset(NumberClass)) - self.without - {NumberClass.EMERGENCY}
+        kinds = (self.only or frozenset(NumberClass)) - self.without - UNTOUCHED
         wanted = frozenset(product(self.mediums, self.directions, kinds))
         left_out = frozenset(product(self.mediums, (Direction.INBOUND,), self.without_inbound))
         object.__setattr__(self, "calls", wanted - left_out)

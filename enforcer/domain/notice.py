@@ -65,6 +65,7 @@ class About(StrEnum):
     STANDING = "standing"       # an account is about to be suspended or terminated, or was
     PROPOSAL = "proposal"       # ops are asked to suspend or terminate
     TROUBLE = "trouble"         # ops are told that something does not work
+    BREAKER = "breaker"         # ops are told that so much would be refused that nothing is any more
 
 
 @dataclass(frozen=True, slots=True)

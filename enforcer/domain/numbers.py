@@ -156,11 +156,18 @@ class NumberPlan:
         dialled = bare(number)
         if not dialled.lstrip("+").isdecimal() or len(dialled) <= LONGEST_EMERGENCY:
             return dialled
-        try:
-            parsed = phonenumbers.parse(dialled, self.country)
-        except phonenumbers.NumberParseException:
-            return dialled
-        return phonenumbers.format_number(parsed, PhoneNumberFormat.E164)
+        while True:
+            try:
+                parsed = phonenumbers.parse(dialled, self.country)
+            except phonenumbers.NumberParseException:
+                return dialled
+            found = phonenumbers.format_number(parsed, PhoneNumberFormat.E164)
+            # "+44 00 20 ...", "+1 1 202 ...": the library takes away one prefix too many at a time; who is
+            # told this number has to find it by the same. (Prefixes within countries are 0, 1 or 8.)
+            prefixed = parsed.italian_leading_zero or str(parsed.national_number)[0] in "018"
+            if not prefixed or found == dialled:
+                return found
+            dialled = found
 
     def _find(self, number: str) -> NumberClass:
         if self.is_emergency(number):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from enforcer.domain.call import CallRecord, NumberClass
+from enforcer.domain.call import UNTOUCHED, CallRecord
 from enforcer.domain.load import Loads
 
 # So many calls that are over are remembered, to know repeats of their events at once (about 35 MB;
@@ -73,5 +73,5 @@ class AtHand:
 
     def _load(self, record: CallRecord, by: int) -> None:
         """A call in progress that began or ended, on its switch."""
-        shares = record.number_class is not NumberClass.EMERGENCY
+        shares = record.number_class not in UNTOUCHED
         self._loads.of(record.switch).change(record.account if shares else "", by)

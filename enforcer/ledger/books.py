@@ -57,11 +57,9 @@ class Books:
         self.registers = Registers()
         self.loads = Loads(channels)
         self._roll = Roll()
-        self.account = self._roll.account
-        self.cycle = self._roll.cycle
+        self.account, self.cycle = self._roll.account, self._roll.cycle
         self._calls = AtHand(self.loads)
-        self.live = self._calls.live
-        self.known = self._calls.known
+        self.live, self.known = self._calls.live, self._calls.known
         self._desks = Desks(self, canonical, clock)
         self.seats = self._desks.seats
         self.policy = Policy()
@@ -202,31 +200,29 @@ class Books:
         if known is None and self._calls.forgotten(event.attempt.at):
             known = self._recall(call_id)
         record = self.told(known, event)
-        if record == known:
-            return None
-        return self._change(known, record)
+        return None if record == known else self._change(known, record)
 
     def refuse(self, call_id: str, refusal: Refusal) -> CallRecord | None:
-        """The call was kept from being set up by us; the changed record, None where nothing changed.
-
-        A call that was answered stays counted: what is refused then is a transfer of it.
-        """
+        """The call was kept from being set up by us; the changed record, None where nothing changed. One that
+        was answered stays counted: what is refused then is a transfer of it."""
         known = self.known(call_id)
         if known is None or known.refusal is not Refusal.NONE or known.answered_at is not None:
             return None
-        record = known._replace(refusal=refusal)
-        return self._change(known, record)
+        return self._change(known, known._replace(refusal=refusal))
+
+    def exempt(self, call_id: str) -> CallRecord | None:
+        """The call is one that no rule may count; the changed record, None where nothing changed."""
+        known = self.known(call_id)
+        if known is None or known.number_class in (NumberClass.EMERGENCY, NumberClass.CALLBACK):
+            return None
+        return self._change(known, known._replace(number_class=NumberClass.CALLBACK))
 
     def take(self, record: CallRecord, counted: CallRecord | None) -> bool:
         """Another hand wrote this record. `counted` is what these books count for the call so far,
         unless they remember it themselves. Whether anything changed."""
-        mine = self.known(record.call_id)
-        if mine is not None:
+        if (mine := self.known(record.call_id)) is not None:
             counted, record = mine, joined(mine, record)
-        if record == counted:
-            return False
-        self._change(counted, record)
-        return True
+        return record != counted and self._change(counted, record) is not None
 
     def told(self, known: CallRecord | None, event: CallEvent) -> CallRecord:
         """The record of a call after an event; what follows from account and number filled in."""
@@ -245,7 +241,9 @@ class Books:
         record = merged(known, event)
         if record.account and not record.customer:
             record = record._replace(customer=self.account(record.account).customer)
-        if record.number != known.number:       # it was "" until now
+        if event.callback and record.number_class is not NumberClass.EMERGENCY:
+            return record._replace(number_class=NumberClass.CALLBACK)
+        if record.number != known.number and record.number_class is not NumberClass.CALLBACK:   # it was ""
             record = record._replace(number_class=self._classify(record.number))
         return record
 

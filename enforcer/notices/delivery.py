@@ -144,7 +144,7 @@ class Delivery:
 
     def _in_the_log(self, notice: Notice, at: float) -> None:
         """Ops without an address read the log."""
-        loud = notice.about in (About.TROUBLE, About.PROPOSAL)
+        loud = notice.about in (About.TROUBLE, About.PROPOSAL, About.BREAKER)
         tell = self._telemetry.fault if loud else self._telemetry.note
         tell("notice to ops", **_about(notice), subject=notice.facts.get("subject", ""))
         self._ledger.note(step(notice, Stage.DELIVERED, at, how=IN_THE_LOG))

@@ -18,7 +18,8 @@ from enforcer.toml_models import meant, one_of
 
 NAMES = (
     "customer-warning", "customer-critical", "customer-cleared", "customer-standing",
-    "ops-level", "ops-cleared", "ops-standing", "ops-proposal", "ops-trouble", "test",
+    "ops-level", "ops-cleared", "ops-standing", "ops-proposal", "ops-trouble", "ops-breaker",
+    "test",
 )
 FIELDS = frozenset({
     "about_notice",         # in `ops-trouble`: the notice that has not reached anybody
@@ -41,7 +42,7 @@ FIELDS = frozenset({
     "standing",             # "suspended" or "terminated"
     "subject",              # "account acme" or "customer acme-inc"
     "told",                 # in `ops-level`: whether the customer is told
-    "trouble",              # in `ops-trouble`: what is wrong
+    "trouble",              # in `ops-trouble` and `ops-breaker`: what is wrong
     "value",
     "window",               # the stretch of time that was counted, as a sentence with its edges
 })

@@ -154,6 +154,26 @@ class Stationery:
             told.cycle, at, facts=facts,
         )
 
+    def breaker(self, words: str, rule: str, at: float) -> Notice:
+        """Ops are told that the breaker tripped, `words` why."""
+        follows = (
+            f"Why: {words}.\n\nFrom now on every call goes. Rules are judged and reported as before.\n"
+            "To look at it: enforcer breaker\n"
+            "If a pack is wrong, put it right first: enforcer reload\n"
+            "Then, or if it was meant: enforcer breaker rearm --reason TEXT\n"
+            "What is refused from then on counts anew, and can trip it again."
+        )
+        moment = datetime.fromtimestamp(at, ZoneInfo("UTC")).isoformat(timespec="milliseconds")
+        ident = notice_id(Audience.OPS, About.BREAKER, "", "", rule, Level.CRITICAL, moment)
+        facts = self._filled("ops-breaker", {
+            "site": self.site, "at": local_time(at, "UTC"), "rule": rule, "trouble": words,
+            "notice": ident, "next": follows,
+        })
+        return Notice(
+            ident, Audience.OPS, About.BREAKER, "", "", rule, Level.CRITICAL, "", at,
+            facts=facts | {"trouble": words},
+        )
+
     def test(self, at: float, who: str) -> tuple[str, str]:
         """Subject and text of a test."""
         facts = self._filled("test", {

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from decimal import Decimal
 
-from enforcer.domain.call import Direction, NumberClass
+from enforcer.domain.call import UNTOUCHED, Direction
 from enforcer.domain.charge import On, Per
 from enforcer.domain.decision import Verdict
 from enforcer.domain.measure import Scope
@@ -89,7 +89,7 @@ def _check_meaning(page: Page, kind: str, table: CountedTable) -> None:
 def check_numbers(page: Page, kind: str, table: CountedTable) -> None:
     """Raises BadInput where no call could ever be counted; no rule may be about emergency calls."""
     for key in ("only", "classes"):
-        if NumberClass.EMERGENCY in getattr(table, key):
+        if UNTOUCHED & getattr(table, key):
             raise page.wrong(key, "no rule can touch emergency calls: they are exempt from all")
     both = table.only & table.without
     if both:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import ssl
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
@@ -31,12 +32,16 @@ OnEvent = Callable[["Session", Message], None]
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Where the manager listens and who we are there. The secret is never shown."""
+    """Where the manager listens and who we are there. The secret is never shown. `tls` is how its
+    certificate is verified, None where all goes in the clear; `tls_name` whom it is made out to, if not to
+    the host."""
 
     host: str
     port: int
     username: str
     secret: str = field(repr=False)
+    tls: ssl.SSLContext | None = field(default=None, repr=False)
+    tls_name: str = ""
 
     def __str__(self) -> str:
         return f"{self.username}@{self.host}:{self.port}"
@@ -197,5 +202,6 @@ async def open_session(
 ) -> Session:
     """Connect and log in, all of it `within` seconds. Raises LinkError naming peer and user."""
     return await opened(
-        lambda: Session(peer, on_event, clock), peer.host, peer.port, Session.login, peer=peer, within=within
+        lambda: Session(peer, on_event, clock), peer.host, peer.port, Session.login, peer=peer, within=within,
+        secured=peer.tls, certified=peer.tls_name,
     )

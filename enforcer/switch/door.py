@@ -19,6 +19,9 @@ from enforcer.errors import LinkError
 # Connections that may wait to be accepted. Asterisk opens one a call and gives up on one only after 2 s, so a
 # burst has to fit (asyncio's default of 100 overflowed in measurements at 150 calls a second).
 BACKLOG = 1024
+# Bytes of questions that are not whole yet, over all connections of a door. A channel of a FreeSWITCH is 12
+# KB and may be stretched to 1 MB by its caller; a thousand that wait at once are 12 MB.
+MOST_HELD = 64 * 1024 * 1024
 # How long an orderly stop waits for questions that are already here; the dialplan waits 0.3 s for us.
 PATIENCE = 0.5
 
@@ -33,11 +36,13 @@ class Outcome(StrEnum):
     GONE = "gone"               # closed without a whole question: a port scan, a health check
     MALFORMED = "malformed"     # not a question
     FOREIGN = "foreign"         # from an address that is not allowed
-    CROWDED = "crowded"         # one connection too many
+    CROWDED = "crowded"         # one connection too many: who has asked nothing for longest makes room
 
 
 class Visitor(Protocol):
-    """A connection, as its door sees it."""
+    """A connection, as its door sees it. `held` are the bytes of a question that is not whole yet."""
+
+    held: int
 
     def end(self, outcome: Outcome) -> None:
         """Close at once."""
@@ -49,7 +54,8 @@ class Door:
     name        what it is called in errors; `label` in metrics
     peers       networks that may connect, as "127.0.0.0/8"
     deadline    seconds that a question may take
-    most        connections at once
+    most        connections at once; who comes then is let in for the one that has asked nothing for longest:
+                a switch asks in the moment in which it connects, who only wants to be in the way does not
     on_fault    told of an error that kept us from deciding, after the connection was closed
     """
 
@@ -72,6 +78,9 @@ class Door:
         self.on_fault = on_fault
         self.counts: Counter[Outcome] = Counter()
         self.open: set[Visitor] = set()
+        self.inside: set[Visitor] = set()           # those of them that were let in and not sent away
+        self._unasked: dict[Visitor, None] = {}     # of those, who has asked nothing yet, the longest first
+        self._held = 0
         self._address = (host, port)
         networks = tuple(ipaddress.ip_network(peer) for peer in peers)
         # One switch has one address or two; a flood from others may not fill memory.
@@ -127,9 +136,44 @@ class Door:
         self.open.add(connection)
         self._idle.clear()
 
+    def let_in(self, connection: Visitor) -> bool:
+        """Whether there is room. Somebody else may have to go for it."""
+        if len(self.inside) >= self.most and not self._one_goes():
+            return False
+        self.inside.add(connection)
+        self._unasked[connection] = None
+        return True
+
+    def keep(self, connection: Visitor, size: int) -> None:
+        """A part of a question has come, of so many bytes. Where it is too much for all together, those go
+        that have asked nothing for longest."""
+        if connection in self._unasked:
+            connection.held += size
+            self._held += size
+            while self._held > MOST_HELD and self._one_goes():
+                pass
+
+    def has_asked(self, connection: Visitor) -> None:
+        """It has asked a whole question, and does not have to make room for others."""
+        if connection in self._unasked:
+            del self._unasked[connection]
+            self._held -= connection.held
+
+    def sent_away(self, connection: Visitor) -> None:
+        """It is being closed, by us, and in nobody's way."""
+        self.has_asked(connection)
+        self.inside.discard(connection)
+
+    def _one_goes(self) -> bool:
+        longest = next(iter(self._unasked), None)
+        if longest is not None:
+            longest.end(Outcome.CROWDED)
+        return longest is not None
+
     def went(self, connection: Visitor, outcome: Outcome) -> None:
         """A connection is closed."""
         self.counts[outcome] += 1
+        self.sent_away(connection)
         self.open.discard(connection)
         if not self.open:
             self._idle.set()

@@ -80,16 +80,16 @@ async def dumps(
     return found
 
 
-async def forget_brakes(session: Session, within: float) -> None:
-    """An enforcer before us may have left brakes that no mode allows any more; those that we want follow at
-    once. Its words end by themselves soon, and may be all that is known."""
+async def forget_limits(session: Session, within: float) -> None:
+    """An enforcer before us may have left brakes and closed accounts that no mode allows any more; those that
+    we want follow at once. Its words end by themselves soon, and may be all that is known."""
     try:
         left = await session.ask(orders.list_left(), within=within)
     except LinkError:
         if session.lost.done():
             raise
         return              # without mod_hash there are none
-    for key in orders.brakes_left(left.text):
+    for key in orders.limits_left(left.text):
         session.post(orders.forget(key))
     await session.settled(within=within)
 

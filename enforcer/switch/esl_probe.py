@@ -88,6 +88,8 @@ async def _checks(
         return
     yield await _lease(subject, session, within)
     yield await _heartbeat(subject, session, pulse, within)
+    if switch.messages:
+        yield await _messages(subject, session, within)
     if switch.listener_only:
         return
     hook = await _hook(session, within)
@@ -180,6 +182,15 @@ async def _emergency(
     if nowhere := those(Way.NOWHERE):
         return Finding(subject, Grade.WARNING, f"{nowhere} from [{name}] lead nowhere for certain", first)
     return Finding(subject, Grade.OK, f"{', '.join(emergency)} from [{name}] never come to us")
+
+
+async def _messages(subject: str, session: Session, within: float) -> Finding:
+    """Whether text messages have a chat plan at all."""
+    loaded = (await session.ask(say.api("module_exists", "mod_sms"), within=within)).text
+    if loaded.strip() != "true":
+        return Finding(subject, Grade.FAILED, "mod_sms is not loaded: text messages pass without a chat plan",
+                       "name it in modules.conf.xml; `load mod_sms` loads it now")
+    return Finding(subject, Grade.OK, "text messages have a chat plan: mod_sms is loaded")
 
 
 def _plain(text: str) -> str:

@@ -59,7 +59,7 @@ class _Place:
 
     def __init__(self, data: bytes, future: asyncio.Future[Message] | None) -> None:
         # Enough to find the command by in a log; never the password.
-        words = data.decode("ascii").split()
+        words = data[:80].decode("ascii", "replace").split()
         self.name = " ".join(words[:2]) if words[0] == "api" else words[0]
         self.future = future
 
@@ -67,10 +67,13 @@ class _Place:
 class Session(Connection, asyncio.BufferedProtocol):
     """See the module. Made by `open_session`; `lost` is done when the connection is over."""
 
-    def __init__(self, peer: Peer, on_event: OnEvent, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, peer: Peer, on_event: OnEvent, clock: Callable[[], float], more: frozenset[str] = frozenset()
+    ) -> None:
         super().__init__(peer, clock)
         self.peer = peer
-        self.decoder = Decoder(WANTED_EVENTS | {OURS})
+        self._wanted = WANTED_EVENTS | more
+        self.decoder = Decoder(self._wanted | {OURS})
         self._on_event = on_event
         self._piece = memoryview(bytearray(PIECE))
         self._reads = 0
@@ -143,7 +146,7 @@ class Session(Connection, asyncio.BufferedProtocol):
         """Greeting, password, subscription. Raises LinkError, which never holds the password."""
         await self._greeted
         await self.ask(say.auth(self.peer.password), within=within)
-        await self.ask(say.events(sorted(WANTED_EVENTS), [BEAT]), within=within)
+        await self.ask(say.events(sorted(self._wanted), [BEAT]), within=within)
 
     def _write(self, data: bytes, future: asyncio.Future[Message] | None) -> _Place:
         transport = self._open(full=len(self._row) >= MOST_UNANSWERED)
@@ -223,10 +226,12 @@ def _one_line(text: str) -> str:
 
 
 async def open_session(
-    peer: Peer, on_event: OnEvent, clock: Callable[[], float], *, within: float
+    peer: Peer, on_event: OnEvent, clock: Callable[[], float], *, within: float,
+    more: frozenset[str] = frozenset(),
 ) -> Session:
-    """Connect, log in and subscribe, all of it `within` seconds. Raises LinkError naming the peer."""
+    """Connect, log in and subscribe, to `more` events than those of calls too, all of it `within` seconds.
+    Raises LinkError naming the peer."""
     return await opened(
-        lambda: Session(peer, on_event, clock), peer.host, peer.port,
+        lambda: Session(peer, on_event, clock, more), peer.host, peer.port,
         lambda session: session.login(within=2 * within), peer=peer, within=within,
     )

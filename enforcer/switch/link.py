@@ -14,6 +14,7 @@ from typing import Protocol
 from enforcer.domain.actions import Action
 from enforcer.domain.call import CallAttempt, CallEvent
 from enforcer.domain.decision import Decision
+from enforcer.domain.gap import Sight
 from enforcer.wire.legs import Legs
 
 
@@ -25,6 +26,9 @@ class Judge(Protocol):
 
     def observe(self, event: CallEvent) -> list[Action]:
         """Count what happened; actions, where something must be done about it."""
+
+    def wrote(self, event: CallEvent) -> list[Action]:
+        """Count a message that nobody was asked about."""
 
     def named(self, event: CallEvent) -> list[Action]:
         """An event, observed already, told whose call it is, which its beginning had not."""
@@ -78,6 +82,25 @@ class LinkState:
     refused_actions: int
     unwanted_events: int        # sent although nobody reads them
     evicted: int
+    failed: int = 0             # tries that came to nothing, and connections that were lost
+
+
+def worth_a_line(times: int) -> bool:
+    """Of what others can make happen as often as they like: the first ten, then each doubling. All are
+    counted; the log is not theirs to fill."""
+    return times <= 10 or times & (times - 1) == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Lapse:
+    """A switch was not heard from `since` to `until` (its own time). `endings` are the calls that were there
+    and are gone; `unseen` how many channels began and ended meanwhile, None where that is not known yet."""
+
+    since: float
+    until: float
+    cause: str
+    endings: tuple[CallEvent, ...]
+    unseen: int | None
 
 
 class Link(Protocol):
@@ -86,6 +109,15 @@ class Link(Protocol):
     @property
     def book(self) -> Legs:
         """The calls in progress there."""
+
+    on_lapse: Callable[[Lapse], None]
+    on_counted: Callable[[float, int], None]
+
+    def remember(self, sight: Sight) -> None:
+        """How far an enforcer before us heard this switch."""
+
+    def sight(self) -> Sight | None:
+        """How far it is heard, None before that is known."""
 
     @property
     def hurry(self) -> Callable[[], object]:

@@ -15,7 +15,9 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from enforcer.checkup import Finding, Grade
 from enforcer.errors import LinkError, WireError
 from enforcer.settings import SwitchSettings
+from enforcer.switch.ami_rights import HINT, judged, lines_of, refused
 from enforcer.switch.ami_session import Peer, Session, open_session
+from enforcer.switch.tls import context_of
 from enforcer.wire.ami import Decoder, Message
 from enforcer.wire.ami_actions import FAMILY
 
@@ -24,7 +26,6 @@ MESSAGES = "enforcer-messages"                  # and messages.conf
 HOOK = "enforcer"                               # the context that dialplan/asterisk/enforcer.conf brings
 NEEDED = ("CoreStatus", "DBDel", "DBGet", "DBPut", "Hangup", "Setvar", "Status", "ShowDialPlan")
 NEEDED_FOR_MESSAGES = ("DBGetTree", "DialplanExtensionAdd", "DialplanExtensionRemove")
-RIGHTS = "read = system,call,user and write = system,call,reporting"
 STALE_SECONDS = 6.0                             # the dialplan's own ENF_STALE, unless it was changed
 CLOCK_SECONDS = 1.0                             # leases bear more; who compares two logs does not
 LISTED = frozenset({"DBGetResponse", "DBGetComplete", "ListDialplan", "ShowDialPlanComplete"})
@@ -33,7 +34,8 @@ COMPLETE = frozenset({"DBGetComplete", "ShowDialPlanComplete"})
 
 def look_at(switch: SwitchSettings, emergency: Sequence[str]) -> Iterable[Finding]:
     """All findings about one switch. Raises BadInput where its secret cannot be read."""
-    peer = Peer(switch.host, switch.port, switch.username, switch.secret())
+    secured = context_of(switch)
+    peer = Peer(switch.host, switch.port, switch.username, switch.secret(), secured, switch.tls_name)
     return asyncio.run(_look(switch, peer, emergency))
 
 
@@ -52,7 +54,7 @@ async def _look(switch: SwitchSettings, peer: Peer, emergency: Sequence[str]) ->
         async for finding in _checks(switch, subject, session, entries, emergency):
             found.append(finding)       # noqa: PERF401 - what was found before an error is kept
     except (LinkError, WireError) as error:
-        found.append(Finding(subject, Grade.FAILED, str(error), f"manager.conf: {RIGHTS}"))
+        found.append(Finding(subject, Grade.FAILED, str(error), HINT))
     finally:
         session.close()
     return found
@@ -66,10 +68,11 @@ async def _checks(
     needed = NEEDED + NEEDED_FOR_MESSAGES if switch.messages else NEEDED
     missing = [name for name in needed if commands.get(name) is None]
     if missing:
-        words = f"user {switch.username} may not do {', '.join(missing)}"
-        yield Finding(subject, Grade.FAILED, words, f"manager.conf: {RIGHTS}")
+        yield refused(subject, switch.username, missing)
         return
     yield Finding(subject, Grade.OK, "permissions complete")
+    for finding in await _rights(subject, switch.username, session, within):
+        yield finding
     yield await _clock(subject, session, within)
     yield await _lease(subject, session, entries, within)
     yield await _heartbeat(subject, session, entries, within)
@@ -86,6 +89,18 @@ async def _checks(
         yield await _messages(subject, session, within)
     for context in switch.outbound_contexts:
         yield await _emergency(subject, session, entries, context, emergency, within)
+
+
+async def _rights(subject: str, user: str, session: Session, within: float) -> list[Finding]:
+    """The user's classes, as they are written down. Of no other user is anything asked."""
+    asked = (("Filename", "manager.conf"), ("Category", user))
+    try:
+        told = await session.ask("GetConfig", asked, within=within)
+    except LinkError as error:
+        if REFUSED not in str(error):
+            raise
+        return list(judged(subject, user, None))
+    return list(judged(subject, user, lines_of(told, user)))
 
 
 async def _messages(subject: str, session: Session, within: float) -> Finding:

@@ -7,12 +7,15 @@ Refuses to know: what is said on the connection, and reconnecting.
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, TypeVar
 
 import structlog
 
 from enforcer.errors import LinkError, WireError
+from enforcer.switch import tls
+from enforcer.switch.link import worth_a_line
 
 log = structlog.get_logger("link")
 
@@ -95,7 +98,10 @@ class Connection(asyncio.BaseProtocol):
             event()
         except Exception:
             self.faults += 1
-            log.exception("an event could not be handled", peer=self._name, message=repr(message))
+            if worth_a_line(self.faults):
+                log.exception(
+                    "an event could not be handled", peer=self._name, message=repr(message), times=self.faults
+                )
 
     def _fail_all(self) -> None:
         error = self.lost.result()
@@ -112,14 +118,15 @@ C = TypeVar("C", bound=Connection)
 
 async def opened(
     make: Callable[[], C], host: str, port: int, login: Callable[[C], Awaitable[None]], *, peer: object,
-    within: float,
+    within: float, secured: ssl.SSLContext | None = None, certified: str = "",
 ) -> C:
-    """Connect and log in, all of it `within` seconds. Raises LinkError naming the peer."""
+    """Connect and log in, all of it `within` seconds; over TLS where that is `secured`, with a certificate
+    made out to the host, or to the name that is `certified`. Raises LinkError naming the peer."""
     session: C | None = None
     try:
         async with asyncio.timeout(within):
             _transport, session = await asyncio.get_running_loop().create_connection(
-                make, host, port
+                make, host, port, ssl=secured, server_hostname=(certified or host) if secured else None
             )
             await login(session)
     except BaseException as problem:
@@ -127,6 +134,8 @@ async def opened(
             session.close("login failed")
         if isinstance(problem, TimeoutError):
             raise LinkError(f"{peer}: no login within {within:g} s") from None
+        if isinstance(problem, ssl.SSLError):
+            raise LinkError(f"{peer}: {tls.words(problem)}") from None
         if isinstance(problem, OSError):
             raise LinkError(f"{peer}: {problem.strerror or problem}") from None
         if isinstance(problem, WireError):

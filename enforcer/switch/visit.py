@@ -62,12 +62,13 @@ class CallDoor(Door):
 class Visit(asyncio.Protocol):
     """A connection. `outcome` is what will be counted when it is gone."""
 
-    __slots__ = ("_door", "_loop", "_timer", "outcome", "transport")
+    __slots__ = ("_door", "_loop", "_timer", "held", "outcome", "transport")
 
     def __init__(self, door: Door, loop: asyncio.AbstractEventLoop) -> None:
         self._door = door
         self._loop = loop
         self._timer: asyncio.TimerHandle | None = None
+        self.held = 0
         self.outcome = Outcome.GONE
         self.transport: asyncio.Transport | None = None
 
@@ -75,12 +76,11 @@ class Visit(asyncio.Protocol):
         """Somebody is here: may they ask, and is there room?"""
         door = self._door
         self.transport = cast(asyncio.Transport, transport)
-        crowded = len(door.open) >= door.most
         door.came(self)
         peer = transport.get_extra_info("peername")
         if not peer or not door.allows(peer[0]):
             self.end(Outcome.FOREIGN)
-        elif crowded:
+        elif not door.let_in(self):
             self.end(Outcome.CROWDED)
         else:
             self.wait()
@@ -98,6 +98,7 @@ class Visit(asyncio.Protocol):
     def end(self, outcome: Outcome) -> None:
         """Close at once; nothing of ours is left to be sent."""
         self.outcome = outcome
+        self._door.sent_away(self)
         if self.transport is not None:
             self.transport.abort()
 
@@ -125,6 +126,9 @@ class Asking(Visit):
         """The question, or the word on our answer, or a part of one."""
         if self.transport is None or self.transport.is_closing():
             return
+        self._calls.keep(self, len(data))
+        if self.transport.is_closing():         # it was too much
+            return
         try:
             self.hear(data, self._calls)
         except WireError:
@@ -138,6 +142,7 @@ class Asking(Visit):
         """Decide, and write the answer line as `encode` puts it; or close, where we could not."""
         door = self._calls
         assert self.transport is not None
+        door.has_asked(self)
         try:
             data = encode(answer_line(door.admission.admit(attempt)))
         except Exception as fault:

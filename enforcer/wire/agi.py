@@ -85,12 +85,9 @@ class AgiReader:
 
         Raises WireError where the bytes cannot become either.
         """
-        if self._asked:
-            if len(self._buffer) + len(data) > LONGEST_REPLY:
-                raise WireError("AGI reply without an end")
-            self._buffer += data
-            return self._reply()
         self._buffer += data
+        if self._asked:
+            return self._reply()
         return self._request()
 
     def _request(self) -> AgiRequest | None:
@@ -105,13 +102,15 @@ class AgiReader:
             self._searched = len(buffer)
             return None
         block = bytes(buffer[:end])
-        self._buffer = buffer[end + 2 : end + 2 + LONGEST_REPLY]
+        self._buffer = buffer[end + 2 : end + 2 + LONGEST_REPLY + 1]     # and no more of what nobody reads
         self._asked = True
         return AgiRequest(_fields(block))
 
     def _reply(self) -> AgiReply | None:
-        end = self._buffer.find(b"\n")
+        end = self._buffer.find(b"\n", 0, LONGEST_REPLY + 1)
         if end < 0:
+            if len(self._buffer) > LONGEST_REPLY:
+                raise WireError("AGI reply without an end")
             return None
         line = bytes(self._buffer[:end])
         del self._buffer[: end + 1]

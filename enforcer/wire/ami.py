@@ -126,14 +126,20 @@ class Decoder:
             searched = 0            # what was searched then was the banner
         end = rest.rfind(_END, max(0, searched - 3))
         if end < 0:
-            if len(rest) > self._largest:
-                raise WireError(f"a message of more than {self._largest} bytes")
+            self._check(len(rest) - 3)
             return []
-        blocks = bytes(rest[:end]).split(_END)
-        del rest[: end + 4]
-        if len(rest) > self._largest:
-            raise WireError(f"a message of more than {self._largest} bytes")
+        close = end
+        while rest.endswith(b"\r\n", 0, close):      # empty lines too many: the first of them closed it,
+            close -= 2                              # however the bytes were cut
+        blocks = bytes(rest[:close]).split(_END)
+        del rest[: end + 4 - (end - close) % 4]
+        self._check(len(rest) - 3)
         return self._messages(blocks)
+
+    def _check(self, size: int) -> None:
+        """Also of what nobody reads: an end within these bytes, or in the next ones, is no difference."""
+        if size > self._largest:
+            raise WireError(f"a message of more than {self._largest} bytes")
 
     def _greeted(self) -> bool:
         """Takes the banner off the front; False while it is not whole."""
@@ -156,6 +162,8 @@ class Decoder:
         keep = messages.append
         cuttable = False            # the block before was an event, and we kept it
         for block in blocks:
+            if len(block) > largest:
+                self._check(len(block))
             if block[:2] == b"\r\n":          # some TestEvents end with an empty line too many
                 block = block.lstrip(b"\r\n")
             if block[:7] == b"Event: ":
@@ -181,8 +189,6 @@ class Decoder:
                         messages.pop()
                 cuttable = False
                 continue
-            if len(block) > largest:
-                raise WireError(f"a message of more than {largest} bytes")
             keep(Message(found, block))
             cuttable = bool(found)
         return messages

@@ -29,6 +29,7 @@ CAUSE_OF_SIP_CODE: dict[int, int] = {
     403: 21, 404: 1, 408: 18, 410: 22, 480: 19, 484: 28, 486: 17, 488: 58,
     500: 38, 501: 29, 502: 27, 503: 42, 603: 16,
 }  # fmt: skip
+SIP_CODE_OF_CAUSE = {cause: code for code, cause in CAUSE_OF_SIP_CODE.items()}
 SIP_CODES = frozenset(CAUSE_OF_SIP_CODE)    # what a policy may ask for; its loader refuses the rest
 
 BLOCK_CODE = 403
@@ -97,6 +98,11 @@ def parse_answer(line: str) -> Answer:
         raise WireError(f"not an answer line: {line[:60]!r}")
     verb, cause, hold, cap, tag, decision_id = match.groups()
     return Answer(_VERDICT[verb], int(cause), float(hold), int(cap), tag, decision_id)
+
+
+def let_through(userfield: str) -> bool:
+    """Whether CDR(userfield) says that the call came back after an emergency call, and nobody was asked."""
+    return userfield.startswith("emergency;")
 
 
 def parse_userfield(userfield: str) -> Answer | None:

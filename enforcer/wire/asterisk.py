@@ -34,11 +34,11 @@ display name or a number, except with `account_from = "caller"`, where a person 
 from __future__ import annotations
 
 from dataclasses import replace
-from enum import StrEnum
 from typing import NamedTuple
 
-from enforcer.domain.call import CallAttempt, CallEvent, Direction, Phase
+from enforcer.domain.call import CallAttempt, CallEvent, Direction, Phase, Refusal
 from enforcer.wire.ami import Message
+from enforcer.wire.answer import SIP_CODE_OF_CAUSE
 from enforcer.wire.channel import (
     ENDING_ONCE,
     QUESTION_ONCE,
@@ -52,7 +52,7 @@ from enforcer.wire.channel import (
     started_by_serial,
     whole,
 )
-from enforcer.wire.legs import MOST_LEGS_OF_A_CALL, Call, Legs
+from enforcer.wire.legs import MOST_LEGS_OF_A_CALL, Call, Legs, SwitchNews
 
 WANTED_EVENTS = frozenset({"Newchannel", "Newstate", "Hangup", "UserEvent", "FullyBooted", "Shutdown"})
 ASK_EVENT = "EnfAsk"
@@ -65,13 +65,6 @@ class Question(NamedTuple):
 
     attempt: CallAttempt
     channel: str
-
-
-class SwitchNews(StrEnum):
-    """What the switch says about itself."""
-
-    BOOTED = "booted"
-    SHUTDOWN = "shutdown"
 
 
 Fact = CallEvent | Question | SwitchNews
@@ -146,9 +139,11 @@ class CallBook(Legs):
         if len(call.legs) < MOST_LEGS_OF_A_CALL:
             call.legs.append(channel.replace(" ", "_"))
         attempt = call.attempt
-        if attempt.direction is not Direction.INBOUND:
+        if attempt.direction is Direction.OUTBOUND:
             if not attempt.route:
                 call.attempt = replace(attempt, route=endpoint_of(channel))
+        elif attempt.direction is Direction.INTERNAL:
+            return                  # a phone is no carrier
         elif not attempt.account and self.identity.account_from != "caller":
             account = self.identity.party(message, channel)
             if account != call.trunk_account:
@@ -213,10 +208,13 @@ class CallBook(Legs):
             call.attempt = replace(call.attempt, account=account)
         if not call.attempt.route and (route := route_asked(message)):
             call.attempt = replace(call.attempt, route=route)
-        # A transferred or forwarded leg asks about another number and is answered on its own channel.
-        attempt = call.attempt
-        if attempt.channel != channel or (number and attempt.number != number):
-            attempt = replace(attempt, channel=channel, number=number or attempt.number)
+        # A transferred or forwarded leg asks about another number, perhaps in another direction, and is
+        # answered on its own channel. That a call from our phones stays inside only the dialplan knows.
+        attempt, told = call.attempt, direction_of(message.get("Direction")) or call.attempt.direction
+        if told is Direction.INTERNAL and call.answered_at is None:
+            attempt = call.attempt = replace(attempt, direction=told)
+        if (attempt.channel, attempt.direction) != (channel, told) or (number and attempt.number != number):
+            attempt = replace(attempt, channel=channel, number=number or attempt.number, direction=told)
         facts: list[Fact] = [Question(attempt, channel)]
         if up_since is not None:
             call.answered_at = up_since
@@ -263,6 +261,8 @@ class CallBook(Legs):
             )
         sip_code = number_in(message.get("TechCause"))
         refusal = refusal_of(message.variable("ENF_VERDICT"), cause)
+        if sip_code is None and refusal is Refusal.BLOCKED:     # not told for cause 16, which is our 603
+            sip_code = SIP_CODE_OF_CAUSE.get(cause or 0)
         return CallEvent(
             Phase.ENDED, attempt, at, hangup_cause=cause, sip_code=sip_code, refusal=refusal, legs=legs
         )

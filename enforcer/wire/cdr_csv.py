@@ -21,7 +21,7 @@ from datetime import tzinfo
 
 from enforcer.domain.call import CallAttempt, CallEvent, Direction, Phase, Refusal, Source
 from enforcer.errors import BadInput
-from enforcer.wire.answer import parse_userfield
+from enforcer.wire.answer import let_through, parse_userfield
 from enforcer.wire.cdr_csv_clock import WallClock
 from enforcer.wire.cdr_csv_rows import read
 from enforcer.wire.channel import Identity, account_name, endpoint_of
@@ -108,6 +108,7 @@ def _event(
         refusal=refusal,
         source=Source.CDR,
         legs=_leg(row[6]),
+        callback=let_through(userfield),
     )
 
 

@@ -28,7 +28,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from enforcer.domain.call import CallAttempt, CallEvent, Direction, Phase
-from enforcer.wire.asterisk import SwitchNews
 from enforcer.wire.channel import account_name
 from enforcer.wire.esl import Message
 from enforcer.wire.freeswitch_channel import (
@@ -44,7 +43,7 @@ from enforcer.wire.freeswitch_channel import (
     refusal_of,
     sip_code_of,
 )
-from enforcer.wire.legs import MOST_LEGS_OF_A_CALL, Call, Legs
+from enforcer.wire.legs import MOST_LEGS_OF_A_CALL, Call, Legs, SwitchNews
 
 # CHANNEL_UUID renames a channel; SHUTDOWN says that all of them are about to end.
 WANTED_EVENTS = frozenset(

@@ -12,6 +12,8 @@ seconds of the switch's own clock. Every value begins with its end, which the di
     lease.<account>  until
     word.<account>   until:<answer line>
     brake.<account>  until:<concurrent calls>:<calls per second>        0: no limit of that kind
+    closed.<account> until: no text message of the account may pass
+    hands            until: text messages without a net may be handed over
     probe            what `enforcer doctor` writes, reads and takes away again
 
 All but `hb` are what an Asterisk finds in its AstDB. The keys have a dot where AstDB's have a slash, because
@@ -39,16 +41,18 @@ from enforcer.wire.answer import parse_answer
 from enforcer.wire.freeswitch_causes import CAUSES
 
 REALM = "enf"
-HEARTBEAT, PROBE = "hb", "probe"
-LEASE, WORD, BRAKE = "lease.", "word.", "brake."
+HEARTBEAT, PROBE, HANDS = "hb", "probe", "hands"
+LEASE, WORD, BRAKE, CLOSED = "lease.", "word.", "brake.", "closed."
 # s after which the last heartbeat is too old: two may be missed. An Asterisk's dialplan knows that by itself.
 STALE = 6
+# s as well, for what is lost with us: one beat may be late, none missed.
+HANDS_STALE = 3
 # The event that the link sends itself once a beat, through the switch's own queue.
 BEAT = "enforcer::beat"
 BEAT_HEADER = "Enforcer-Beat"
 
-_KEY = re.compile(r"hb|probe|(?:lease|word|brake)\.[A-Za-z0-9_.@+-]{1,80}", re.ASCII)
-_BRAKE_LEFT = re.compile(rf"D/{REALM}_(brake\.[A-Za-z0-9_.@+-]{{1,80}})/.*", re.ASCII)
+_KEY = re.compile(r"hb|probe|hands|(?:lease|word|brake|closed)\.[A-Za-z0-9_.@+-]{1,80}", re.ASCII)
+_LIMIT_LEFT = re.compile(rf"D/{REALM}_((?:brake|closed)\.[A-Za-z0-9_.@+-]{{1,80}})/.*", re.ASCII)
 _LATEST = 10**11
 _LONGEST_CALL = 10**9
 
@@ -65,6 +69,11 @@ _SAME_CODE = {
 def heartbeat(at: float) -> bytes:
     """The switch knows by this that somebody would answer. `at` is the switch's own time."""
     return _put(HEARTBEAT, str(_whole(int(at) + STALE, _LATEST)))
+
+
+def hands(at: float) -> bytes:
+    """The same for text messages that nobody but us has once they are handed over."""
+    return _put(HANDS, str(_whole(int(at) + HANDS_STALE, _LATEST)))
 
 
 def farewell() -> bytes:
@@ -97,10 +106,20 @@ def list_left() -> bytes:
     return say.api("hash_dump", "db", REALM)
 
 
-def brakes_left(dump: str) -> list[str]:
-    """The keys of the brakes among what `list_left` was answered."""
-    found = (_BRAKE_LEFT.fullmatch(line) for line in dump.splitlines())
+def limits_left(dump: str) -> list[str]:
+    """The keys of brakes and closed accounts among what `list_left` was answered."""
+    found = (_LIMIT_LEFT.fullmatch(line) for line in dump.splitlines())
     return [match[1] for match in found if match]
+
+
+def close_messages(account: str, until: int) -> bytes:
+    """The chat plan stops the account's messages until then."""
+    return _put(CLOSED + account, str(_whole(until, _LATEST)))
+
+
+def open_messages(account: str) -> bytes:
+    """Takes that back."""
+    return forget(CLOSED + account)
 
 
 def beat(token: str) -> bytes:

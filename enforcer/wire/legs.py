@@ -7,6 +7,7 @@ that are gone. Refuses to know: events, and any policy.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from enum import StrEnum
 
 from enforcer.domain.call import CallAttempt, CallEvent, Phase, Source
 from enforcer.wire.channel import Identity
@@ -15,6 +16,13 @@ from enforcer.wire.channel import Identity
 MOST_LEGS = 100_000
 MOST_LEGS_OF_A_CALL = 50    # remembered by name; nobody forks wider, and a loop of redirects ends sooner
 MOST_UNLISTED = 100         # contexts remembered by name for `enforcer doctor`; more is a mistake anyway
+
+
+class SwitchNews(StrEnum):
+    """What the switch says about itself."""
+
+    BOOTED = "booted"
+    SHUTDOWN = "shutdown"
 
 
 class Call:
@@ -68,6 +76,18 @@ class Legs:
         self._make_room()
         call = self._calls.setdefault(uniqueid, Call(attempt, answered_at))
         call.moved = True           # for all we know
+
+    def believe(self, question: CallAttempt) -> None:
+        """A door was asked about this call, and its beginning was never heard: it goes on, for all we know,
+        until a listing says that it is gone."""
+        uuid, named = question.channel, question.call_id.partition("/")[2]
+        if self.find(question.call_id) or uuid in self._leg_of or uuid in self._originated:
+            return
+        self._make_room()
+        call = self._calls[uuid] = Call(question, None)
+        call.moved = True           # for all we know
+        if named != uuid:
+            self._leg_of[named], call.alias = uuid, named
 
     def moved(self, call_id: str) -> bool:
         """Whether a call may be talking to somebody else than it first dialled. Such a call is never

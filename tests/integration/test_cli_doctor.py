@@ -40,12 +40,13 @@ def test_a_switch_set_up_as_documented_is_fine(
     assert only(findings, Grade.FAILED) == []
     assert only(findings, Grade.OK)[1:] == [
         "permissions complete",
-        findings[2].words,
+        "user enforcer has the classes it needs, and no other",
+        findings[3].words,
         "a lease can be written, read and taken back",
         "hook present: context [enforcer]",
         "112, 911 from [from-accounts] never come to us",
     ]
-    assert findings[2].words.startswith("its clock is 0.")
+    assert findings[3].words.startswith("its clock is 0.")
 
 
 def test_a_switch_that_asks_about_text_messages_is_looked_at_for_that_too(

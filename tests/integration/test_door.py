@@ -212,17 +212,50 @@ async def test_stranger_is_not_listened_to(scripted: Scripted) -> None:
         assert scripted.asked == []
 
 
-async def test_one_connection_too_many_is_closed_and_the_others_are_served(scripted: Scripted) -> None:
-    async with AgiDoor(scripted, "pbx1", clock=lambda: 7.5, port=0, most=2) as door:
+async def test_who_asks_nothing_makes_room_for_who_does(scripted: Scripted) -> None:
+    async with AgiDoor(scripted, "pbx1", clock=lambda: 7.5, port=0, deadline=SOON, most=2) as door:
+        idle = [await connect(door) for _ in range(2)]
+        idle[1][1].write(REQUEST[:50])
+        askers = []
+        for place in range(2):
+            reader, writer = await connect(door)
+            askers.append((reader, writer))
+            writer.write(REQUEST)
+            assert await reader.readline() == ANSWER
+            assert await rest(idle[place][0]) == b""
+        assert door.counts == {Outcome.CROWDED: 2}
+        for _, writer in (*idle, *askers):
+            await leave(writer)
+
+
+async def test_who_has_asked_makes_room_for_nobody(scripted: Scripted) -> None:
+    async with AgiDoor(scripted, "pbx1", clock=lambda: 7.5, port=0, deadline=SOON, most=2) as door:
         served = [await connect(door) for _ in range(2)]
+        for reader, writer in served:
+            writer.write(REQUEST)
+            assert await reader.readline() == ANSWER
         reader, writer = await connect(door)
         assert await rest(reader) == b""
         await leave(writer)
         assert door.counts == {Outcome.CROWDED: 1}
-        for reader, writer in served:
-            writer.write(REQUEST)
-            assert await reader.readline() == ANSWER
+        for _, writer in served:
+            writer.write(b"200 result=1\n")
             await leave(writer)
+        await counted(door, Outcome.ANSWERED, 2)
+
+
+async def test_strangers_take_no_room(scripted: Scripted) -> None:
+    """Not even in the moment before they are gone."""
+    async with AgiDoor(scripted, "pbx1", clock=lambda: 7.5, port=0, most=1) as door:
+        door.allows = lambda address: address != "127.0.0.2"        # type: ignore[assignment]
+        reader, writer = await connect(door)
+        strangers = [await asyncio.open_connection("127.0.0.1", door.port, local_addr=("127.0.0.2", 0))
+                     for _ in range(20)]
+        writer.write(REQUEST)
+        assert await reader.readline() == ANSWER
+        assert door.counts == {Outcome.FOREIGN: 20}
+        for _, one in (*strangers, (reader, writer)):
+            await leave(one)
 
 
 async def test_stop_finishes_the_questions_that_are_here(scripted: Scripted) -> None:

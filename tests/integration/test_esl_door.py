@@ -176,13 +176,19 @@ async def test_strangers_and_crowds_are_not_asked(scripted: Scripted) -> None:
     async with EslDoor(scripted, "fs1", clock=lambda: 7.5, port=0, most=1) as door:
         reader, writer = await connect(door)
         assert await reader.readuntil(b"\n\n") == b"connect\n\n"
-        late_reader, late_writer = await connect(door)
-        assert await rest(late_reader) == b""
-        await leave(late_writer)
-        assert door.counts == {Outcome.CROWDED: 1}
-        writer.write(CHANNEL)
-        assert await reader.readexactly(len(ANSWER)) == ANSWER
+        writer.write(CHANNEL[:100])
+        late_reader, late_writer = await connect(door)      # and the one that says nothing has to go
+        assert await rest(reader) == b""
         await leave(writer)
+        assert door.counts == {Outcome.CROWDED: 1}
+        assert await late_reader.readuntil(b"\n\n") == b"connect\n\n"
+        late_writer.write(CHANNEL)
+        assert await late_reader.readexactly(len(ANSWER)) == ANSWER
+        third_reader, third_writer = await connect(door)    # one that has asked does not
+        assert await rest(third_reader) == b""
+        await leave(third_writer)
+        assert door.counts == {Outcome.CROWDED: 2}
+        await leave(late_writer)
 
 
 async def test_an_error_in_deciding_gives_the_call_back_and_is_told(scripted: Scripted) -> None:

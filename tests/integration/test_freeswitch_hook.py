@@ -478,3 +478,36 @@ async def test_off_lets_everything_go(switch: FakeFreeswitch, scripted: Scripted
     switch.globals["enf_ask"] = "local"
     assert (await switch.call("acme", NUMBER)).code == 403
     assert scripted.asked == []
+
+
+IN = """<context name="public">
+  <extension name="in"><condition field="destination_number" expression="^([0-9+]+)$">
+    <action application="multiset" data="^^|enforcer_direction=inbound|enforcer_account=acme|enforcer_number=$1|enforcer_again=${destination_number} XML ${context}"/>
+    <action application="execute_extension" data="enforcer XML enforcer"/>
+    <action application="set" data="hangup_after_bridge=true"/>
+    <action application="bridge" data="user/acme"/>
+  </condition></extension></context>"""  # noqa: E501
+
+
+async def test_who_called_for_help_is_called_back_with_nobody_alive() -> None:
+    """Blocked by a word, braked, and the switch fails closed."""
+    async with FakeFreeswitch([OUT, IN], second=SECOND) as switch:
+        left(switch, "word.acme", ":block:21:0:0:standing:")
+        left(switch, "brake.acme", ":9:9")
+        switch.globals["enf_fail"] = "closed"
+
+        async def codes(*numbers: str) -> list[int]:
+            return [(await switch.call("acme", number)).code for number in numbers]
+
+        async def back() -> int:
+            return (await switch.call("+13035550199", "12025550101", context="public")).code
+
+        assert await back() == 403
+        assert await codes("933") == [200]
+        assert await back() == 403
+        assert await codes("911", "13035550199") == [200, 403]
+        assert [await back() for _ in range(3)] == [200] * 3
+        assert await codes("13035550199", "0113035550199", "303555019", "13035550198") == [200, 200, 403, 403]
+        switch.hash.pop("enf_sos.acme")         # as the scheduler does, an hour later
+        assert await back() == 403
+        assert len(switch.tasks) == 1, "one end for every window, however often somebody calls for help"

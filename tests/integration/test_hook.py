@@ -11,6 +11,7 @@ import csv
 import itertools
 import re
 import socket
+import sqlite3
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
@@ -59,6 +60,12 @@ exten => _X.,1,Gosub(enforcer,s,1(${CHANNEL(accountcode)},outbound,${EXTEN}))
 exten => _X.,1,Set(CALLERID(num)=${URIDECODE(1%0D%0AAccount: acme)})
  same => n,Goto(from-accounts,${EXTEN},1)
 
+[psap]
+exten => _X.,1,Set(CALLERID(num)=+13035550189)
+ same => n,Gosub(enforcer,s,1(helped,inbound,${EXTEN}))
+ same => n,Dial(PJSIP/${EXTEN}@carrier,60)
+ same => n,Hangup(${HANGUPCAUSE})
+
 [to-redirector]
 exten => _X.,1,Gosub(enforcer,s,1(${CHANNEL(accountcode)},outbound,${EXTEN}))
  same => n,Dial(PJSIP/redirector,60)
@@ -74,6 +81,11 @@ accountcode = verdict
 [careless](account)
 context = careless
 accountcode = careless
+[helped](account)
+accountcode = helped
+[psap](account)
+context = psap
+accountcode = psap
 [forwarded](account)
 context = to-redirector
 accountcode = forwarded
@@ -717,3 +729,51 @@ async def test_caller_whose_number_has_line_breaks_is_refused(hook: Hook) -> Non
     async with answered_by_ami(hook, lambda _: "allow:0:0:0::", asked):
         assert (await hook.call(Call("splits", "7097"))).codes == {484: 1}
     assert asked == []
+
+
+# --- after an emergency call
+
+async def test_who_called_for_help_is_called_back_though_everything_else_is_refused(hook: Hook) -> None:
+    """Nobody is alive, the account is blocked by a word, braked, and the site fails closed."""
+    until = int(time.time()) + 600
+    await hook.heartbeat(age=3600)
+    await hook.settings(ENF_FAIL="closed", ENF_EMERGENCY_WINDOW="")
+    await hook.order("word/helped", f"{until}:block:21:0:0:standing:")
+    await hook.order("brake/helped", f"{until}:1:1")
+    back = "13035550189"
+    try:
+        assert await hook.codes(Call("psap", "12025550186")) == [403]
+        test, refused = await hook.codes(Call("helped", "933"), Call("psap", "12025550187"))
+        assert (test, refused in (403, 503)) == (200, True)
+        assert await hook.codes(Call("helped", "112")) == [200]
+        # Whoever calls it; it calls back who called it last, however that is written; and nobody else.
+        placed = await hook.call(*[Call("psap", "12025550188")] * 3)
+        assert placed.codes == {200: 3}
+        assert (await hook.cdr("12025550188"))[17] == "emergency;allow:0:0:0::"
+        assert await hook.codes(Call("helped", back), Call("helped", f"+{back}"), Call("helped", "911")) == [
+            200, 200, 200
+        ]
+        assert set(await hook.codes(Call("helped", "14045550188"))) <= {403, 503}
+        await hook.settings(ENF_EMERGENCY_WINDOW="0")
+        assert set(await hook.codes(Call("psap", "12025550185"), Call("helped", f"1{back}"))) <= {403, 503}
+    finally:
+        await hook.settings(ENF_EMERGENCY_WINDOW="")
+        for kind in ("word", "brake"):
+            await hook.ami.action("DBDelTree", Family="enforcer", Key=f"{kind}/helped")
+
+
+async def test_an_odd_account_name_never_stands_in_the_way_of_an_emergency_call(hook: Hook) -> None:
+    calls = [Call(name, "112") for name in ODD_ACCOUNTS]
+    assert (await hook.call(*calls)).codes == {200: len(calls)}
+
+
+async def test_an_emergency_call_waits_for_no_lock_of_astdb(hook: Hook) -> None:
+    """The switch's database is locked by somebody else for as long as it takes."""
+    paths = list(hook.switch.directory.rglob("astdb.sqlite3"))
+    with sqlite3.connect(paths[0], isolation_level=None) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        try:
+            placed = await asyncio.wait_for(hook.call(Call("a19", "112")), 10)
+        finally:
+            other.execute("ROLLBACK")
+    assert placed.codes == {200: 1}

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from enforcer.domain.account import Account, Standing
-from enforcer.domain.call import CallAttempt, Direction, Medium
+from enforcer.domain.call import CallAttempt, Direction, Medium, NumberClass
 from enforcer.domain.decide import decide
 from enforcer.domain.decision import Level, Verdict
 from enforcer.domain.load import Loads
@@ -119,11 +119,14 @@ def test_an_emergency_goes_whatever_rule_register_load_notice_standing_and_mode(
             "pbx1/1", "pbx1", "acme", data.draw(st.sampled_from(Direction)), number, "100", NOON, "",
             data.draw(st.sampled_from(["", "carrier"])), data.draw(st.sampled_from(Medium)),
         )
-        decision = decide(asked, PLANS[country].classify(number), account, there, modes, "d")
+        back = data.draw(st.booleans())     # a call back after one is judged by its class alone
+        found = NumberClass.CALLBACK if back else PLANS[country].classify(number)
+        decision = decide(asked, found, account, there, modes, "d", degraded=data.draw(st.text(max_size=5)))
         assert decision.verdict is decision.would_be is Verdict.ALLOW
         assert (decision.hold, decision.shed, decision.sip_code) == (0.0, False, 0)
         assert decision.max_duration is None
-        assert (decision.findings, decision.exempt) == ((), "emergency call")
+        why = "call back after an emergency call" if back else "emergency call"
+        assert (decision.findings, decision.exempt) == ((), why)
     assert all(seat.pacer is None or seat.pacer.used(NOON) == 0 for seat in there)
 
 
@@ -138,3 +141,19 @@ def test_the_same_of_any_other_number_is_blocked(kind: str) -> None:
     modes = Modes(default=Mode.BLOCK)
     decision = decide(asked, PLANS["US"].classify(number), file.account, [seat], modes, "d")
     assert decision.verdict is Verdict.BLOCK
+
+
+@given(
+    st.sampled_from(Scope), st.sampled_from(Window), st.frozensets(st.sampled_from(Direction)),
+    st.frozensets(st.sampled_from(NumberClass)), st.frozensets(st.sampled_from(NumberClass)),
+    st.frozensets(st.sampled_from(Medium)),
+)
+def test_no_measure_whatever_counts_an_emergency_call_or_a_call_back(
+    scope: Scope, window: Window, directions: frozenset[Direction], only: frozenset[NumberClass],
+    without: frozenset[NumberClass], mediums: frozenset[Medium],
+) -> None:
+    measure = Measure(scope, window, directions, only=only, without=without, mediums=mediums)
+    for medium in Medium:
+        for direction in Direction:
+            for kind in (NumberClass.EMERGENCY, NumberClass.CALLBACK):
+                assert not measure.includes(direction, kind, medium)

@@ -62,5 +62,5 @@ def test_an_order_is_one_command_about_its_own_account_or_nothing(order: Order, 
 
 @given(st.lists(TEXTS))
 def test_of_what_stands_in_mod_hash_only_our_own_keys_are_named(lines: list[str]) -> None:
-    for key in actions.brakes_left("\n".join(lines + [f"D/enf_brake.{line}/1" for line in lines])):
+    for key in actions.limits_left("\n".join(lines + [f"D/enf_brake.{line}/1" for line in lines])):
         assert actions.forget(key) == f"api hash delete/enf/{key}\n\n".encode()

@@ -1,4 +1,4 @@
-"""The least of a SIP phone: places one call, transfers it, gives it up, or sends callers elsewhere.
+"""The least of a SIP phone: places one call, ends or transfers it, gives it up, or sends callers elsewhere.
 
 In: a switch's address, an account, a number. Out: what the switch answered. For the few dialogues that the
 lab's SIPp scenarios do not have. Refuses to know audio, authentication, and more than one call at a time.
@@ -10,6 +10,9 @@ import asyncio
 import re
 import secrets
 from typing import Self
+from urllib.parse import quote
+
+_ECHOED = ("via:", "from:", "to:", "call-id:", "cseq:")
 
 
 class _Wire(asyncio.DatagramProtocol):
@@ -17,8 +20,16 @@ class _Wire(asyncio.DatagramProtocol):
         self.hear = hear
         self.closed = asyncio.Event()
 
+    def connection_made(self, transport: asyncio.DatagramTransport) -> None:     # type: ignore[override]
+        self.transport = transport
+
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        self.hear.put_nowait(data.decode("utf-8", "replace"))
+        message = data.decode("utf-8", "replace")
+        if message.startswith("BYE "):      # whoever hangs up is told at once that we heard it
+            kept = [line for line in message.split("\r\n") if line.lower().startswith(_ECHOED)]
+            lines = ["SIP/2.0 200 OK", *kept, "Content-Length: 0", "", ""]
+            self.transport.sendto("\r\n".join(lines).encode(), addr)
+        self.hear.put_nowait(message)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.closed.set()
@@ -52,15 +63,17 @@ class Phone:
         self._transport.close()
         await self._wire.closed.wait()      # the port is free again
 
-    def invite(self, number: str) -> None:
-        """Begin a call."""
+    def invite(self, number: str, more: str = "", account: str | None = None) -> None:
+        """Begin a call; with further header lines, and with another user part of From, if wanted."""
+        if account is not None:
+            self._from = f"<sip:{account}@127.0.0.1>;tag={secrets.token_hex(4)}"
         self._number, self._to, self._cseq = number, f"<sip:{number}@{self._switch[0]}>", 1
         self._branch = self._new_branch()
         sdp = (
             "v=0\r\no=p 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
             "m=audio 42000 RTP/AVP 0\r\n"
         )
-        self._request("INVITE", self._branch, body=sdp)
+        self._request("INVITE", self._branch, more, body=sdp)
 
     async def answered(self, within: float = 10.0) -> int:
         """The final status of the INVITE, acknowledged. Raises TimeoutError."""
@@ -68,25 +81,43 @@ class Phone:
         self._request("ACK", self._new_branch() if status < 300 else self._branch)
         return status
 
-    async def refer(self, number: str, within: float = 10.0) -> int:
-        """Transfer the other party to this number, blindly; the status of the REFER."""
+    async def refer(self, number: str, within: float = 10.0, *, instead: Phone | None = None) -> int:
+        """Transfer the other party to this number, blindly, or into the call that `instead` has there; the
+        status of the REFER."""
         self._cseq += 1
-        target = f"Refer-To: <sip:{number}@{self._switch[0]}:{self._switch[1]}>\r\n"
-        self._request("REFER", self._new_branch(), target)
+        replaces = f"?Replaces={quote(instead._dialogue)}" if instead else ""
+        target = f"Refer-To: <sip:{number}@{self._switch[0]}:{self._switch[1]}{replaces}>\r\n"
+        self._request("REFER", self._new_branch(), f"{target}Referred-By: {self._from.partition(';')[0]}\r\n")
         return await self._final("REFER", within)
+
+    @property
+    def _dialogue(self) -> str:
+        tags = {name: text.partition("tag=")[2] for name, text in (("from", self._from), ("to", self._to))}
+        return f"{self._call_id};to-tag={tags['to']};from-tag={tags['from']}"
 
     async def cancel(self, within: float = 10.0) -> int:
         """Give the call up before it is answered; the final status of the INVITE."""
         self._request("CANCEL", self._branch)
         return await self.answered(within)
 
+    async def rings(self, within: float = 10.0) -> None:
+        """Wait until the far end rings. Raises TimeoutError."""
+        async with asyncio.timeout(within):
+            while not (await self._heard.get()).startswith("SIP/2.0 18"):
+                pass
+
+    async def hang_up(self, within: float = 10.0) -> int:
+        """End the call, which talks; the status of the BYE."""
+        self._cseq += 1
+        self._request("BYE", self._new_branch())
+        return await self._final("BYE", within)
+
     async def redirect(self, number: str, within: float = 10.0) -> None:
         """Answer one incoming call with 302 to this number."""
         async with asyncio.timeout(within):
             while not (invite := await self._heard.get()).startswith("INVITE "):
                 pass
-        wanted = ("via:", "from:", "to:", "call-id:", "cseq:")
-        kept = [line for line in invite.split("\r\n") if line.lower().startswith(wanted)]
+        kept = [line for line in invite.split("\r\n") if line.lower().startswith(_ECHOED)]
         kept = [f"{line};tag={self._call_id}" if line.lower().startswith("to:") else line for line in kept]
         contact = f"Contact: <sip:{number}@127.0.0.1:{self.port}>"
         lines = ["SIP/2.0 302 Moved Temporarily", *kept, contact, "Content-Length: 0", "", ""]

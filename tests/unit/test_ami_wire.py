@@ -99,7 +99,7 @@ def test_events_that_nobody_reads_are_dropped_and_counted_and_responses_kept() -
         b"\r\n\r\n",
         BANNER + b"Event: X\r\nA: " + b"x" * LARGEST_MESSAGE,
         BANNER + b"Event: X\r\nA: " + b"x" * LARGEST_MESSAGE + b"\r\n\r\n",
-        BANNER + EVENT + b"x" * (LARGEST_MESSAGE + 1),
+        BANNER + EVENT + b"x" * (LARGEST_MESSAGE + 4),
     ],
 )
 @pytest.mark.parametrize("size", [None, 4096])

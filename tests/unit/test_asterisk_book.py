@@ -11,7 +11,7 @@ import pytest
 from enforcer.domain.call import CallAttempt, CallEvent, Direction, Phase, Refusal, Source
 from enforcer.errors import WireError
 from enforcer.wire.ami import Decoder, Message
-from enforcer.wire.asterisk import CallBook, Fact, Question, SwitchNews
+from enforcer.wire.asterisk import CallBook, Fact, Question
 from enforcer.wire.asterisk_status import resync
 from enforcer.wire.channel import (
     Identity,
@@ -21,6 +21,7 @@ from enforcer.wire.channel import (
     number_in,
     started_by_serial,
 )
+from enforcer.wire.legs import SwitchNews
 
 RECORDED = Path(__file__).parents[1] / "recorded" / "asterisk"
 IDENTITY = Identity("pbx1", ("from-accounts",), ("from-trunk",), ("from-desks",))
@@ -241,6 +242,21 @@ def test_only_our_own_verdict_on_an_unanswered_call_is_a_refusal(
     assert events(told(event("Newchannel"), hangup(**headers)))[-1].refusal is refusal
     answered = events(told(event("Newchannel"), up(), hangup(**headers, ChannelState="6")))[-1]
     assert (answered.refusal, answered.sip_code) == (Refusal.NONE, None)
+
+
+def test_a_call_that_we_declined_was_told_603_though_asterisk_does_not_say_so() -> None:
+    """It tells no code for normal clearing, which is how it sends a 603; nor do we where one just ended."""
+    refused = events(told(event("Newchannel"), hangup(ChanVariable="ENF_VERDICT=block", Cause="16")))[-1]
+    ended = events(told(event("Newchannel"), hangup(ChanVariable="ENF_VERDICT=allow", Cause="16")))[-1]
+    assert (refused.sip_code, ended.sip_code) == (603, None)
+
+
+@pytest.mark.parametrize("direction", list(Direction))
+def test_a_question_is_about_a_call_in_the_direction_that_the_dialplan_says(direction: Direction) -> None:
+    facts = told(event("Newchannel"), asked(Direction=direction.value))
+    assert [question.attempt.direction for question in questions(facts)] == [direction]
+    nonsense = told(event("Newchannel"), asked(Direction="sideways"))
+    assert [question.attempt.direction for question in questions(nonsense)] == [Direction.OUTBOUND]
 
 
 def test_a_hangup_without_a_cause_is_still_an_ending() -> None:

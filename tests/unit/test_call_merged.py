@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from enforcer.domain.call import (
     CallEvent,
     CallRecord,
+    Direction,
     Phase,
     Refusal,
     Source,
@@ -29,7 +30,7 @@ def told(first: CallEvent, *rest: CallEvent) -> CallRecord:
     known = first.attempt
     begun = record(
         known.at, started_by=first.source, account=known.account, customer="", number=known.number,
-        caller=known.caller, route=known.route, channel=known.channel,
+        caller=known.caller, route=known.route, channel=known.channel, direction=known.direction,
     )
     return reduce(merged, (first, *rest), begun)
 
@@ -155,3 +156,21 @@ def test_a_negative_billsec_takes_no_minutes_back() -> None:
 
 def test_milliseconds_are_truncated_as_switches_truncate_billsec() -> None:
     assert [milliseconds(s) for s in (0.0, 0.0009, 0.001, 1.79, 5.9999)] == [0, 0, 1, 1790, 5999]
+
+
+INSIDE = CallEvent(Phase.STARTED, replace(ATTEMPT, direction=Direction.INTERNAL), NOON)
+
+
+def test_a_call_stays_inside_as_soon_as_the_dialplan_says_so_whoever_is_heard_first() -> None:
+    assert told(START, INSIDE, ANSWER, END).direction is Direction.INTERNAL
+    assert told(INSIDE, START, ANSWER, END).direction is Direction.INTERNAL
+
+
+def test_a_call_that_went_out_stays_one_when_it_is_sent_on_inside() -> None:
+    """Else whoever forwards a call to a colleague had never called out."""
+    assert told(START, ANSWER, INSIDE, END).direction is Direction.OUTBOUND
+
+
+def test_a_call_that_came_in_stays_one_when_it_is_sent_on_outside() -> None:
+    came = START._replace(attempt=replace(ATTEMPT, direction=Direction.INBOUND))
+    assert told(came, START, ANSWER, END).direction is Direction.INBOUND

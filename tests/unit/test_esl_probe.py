@@ -199,3 +199,14 @@ async def test_the_names_that_fusionpbx_needs_are_no_reason_to_warn(
         "hook present: context enforcer@local",
         "[default] is not in the dialplan that it shows: emergency numbers were not tried there",
     ]
+
+
+async def test_switch_that_asks_about_messages_needs_a_chat_plan(
+    server: EslServer, switch: SwitchSettings
+) -> None:
+    server.hash["hb"] = str(int(time.time()) + 6)
+    asking = switch.model_copy(update={"messages": True})
+    assert "text messages have a chat plan: mod_sms is loaded" in only(await findings(asking), Grade.OK)
+    says(server, "api module_exists mod_sms", b"false")
+    words = "mod_sms is not loaded: text messages pass without a chat plan"
+    assert only(await findings(asking), Grade.FAILED) == [words]

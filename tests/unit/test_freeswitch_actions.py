@@ -69,7 +69,7 @@ def test_the_heartbeat_is_whole_seconds_and_can_be_taken_away() -> None:
 
 def test_the_brakes_are_found_among_what_stands_in_mod_hash() -> None:
     dump = "D/enf_hb/1795000000\nD/enf_brake.acme/1:2:3\nD/site_enf_brake.x/1\nD/enf_lease.brake.b/7\n"
-    assert actions.brakes_left(dump + "D/enf_brake.bad name/1\n") == ["brake.acme"]
+    assert actions.limits_left(dump + "D/enf_brake.bad name/1\n") == ["brake.acme"]
 
 
 def test_a_beat_is_an_event_of_our_own() -> None:

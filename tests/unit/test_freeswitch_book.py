@@ -9,10 +9,10 @@ import pytest
 
 from enforcer.domain.call import CallAttempt, CallEvent, Direction, Phase, Refusal
 from enforcer.errors import WireError
-from enforcer.wire.asterisk import SwitchNews
 from enforcer.wire.channel import Identity
 from enforcer.wire.esl import Message
 from enforcer.wire.freeswitch import CallBook
+from enforcer.wire.legs import SwitchNews
 from tests.support.esl import event
 
 IDENTITY = Identity("fs1", outbound_contexts=("accounts",), inbound_contexts=("trunk",))

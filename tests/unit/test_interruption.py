@@ -210,7 +210,9 @@ def test_no_touch_is_lost_or_counted_twice_and_intervals_of_one_rule_lie_apart(
 
 @pytest.mark.parametrize(("value", "text"), [
     ("=1+1", "'=1+1"), ("+1202", "'+1202"), ("@SUM(A1)", "'@SUM(A1)"), ("-2+3", "'-2+3"), ("-", "'-"),
-    ("\t=1", "'\t=1"), ("-20.005", "-20.005"), ("-7", "-7"), ("--1", "'--1"), ("-1.2.3", "'-1.2.3"),
+    ("\t=1", "\\x09=1"), ("a\r\n=1", "a\\x0d\\x0a=1"), ("x;=1", "x;'=1"), (" =1", "' =1"),
+    ("\uff1d1", "'\uff1d1"), ("a|@b", "a|'@b"), ("-\u0661", "'-\u0661"), ("a=1;b-2", "a=1;b-2"),
+    ("-20.005", "-20.005"), ("-7", "-7"), ("--1", "'--1"), ("-1.2.3", "'-1.2.3"),
     ("plain", "plain"), ("", ""), (None, ""), (1.5, "1.5"), (7, "7"), (False, "false"), (["a", "b"], "a b"),
 ])
 def test_no_cell_is_a_formula(value: object, text: str) -> None:
@@ -218,4 +220,5 @@ def test_no_cell_is_a_formula(value: object, text: str) -> None:
 
 
 def test_a_sheet_quotes_what_csv_needs_quoted() -> None:
-    assert sheet(("a", "b"), [{"a": 'say "x", y', "b": "two\nlines"}]) == 'a,b\n"say ""x"", y","two\nlines"\n'
+    rows = [{"a": 'say "x", y', "b": "two\nlines"}]
+    assert sheet(("a", "b"), rows) == 'a,b\n"say ""x"", y",two\\x0alines\n'

@@ -197,7 +197,7 @@ WRONG = [
     (
         PACK + RULE + CRITICAL + 'only = ["premum"]\n',
         9,
-        "rule.only must be emergency, directory_assistance, "
+        "rule.only must be callback, emergency, directory_assistance, "
         "toll_free, premium, international, internal, high_risk or ordinary; did you mean 'premium'?",
     ),
     (PACK + RULE + CRITICAL + "directions = []\n", 9, "rule.directions must not be empty"),

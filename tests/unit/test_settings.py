@@ -86,7 +86,8 @@ def test_the_example_loads_and_shows_the_defaults(tmp_path: Path) -> None:
         for line in example.splitlines()
         if line.startswith(
             (
-                "# [lease",
+                "# [lease", "# [breaker", "# [emergency", "# calls", "# accounts", "# jump", "# least_",
+                "# window", "# tests",
                 "# [door",
                 "# [messages",
                 "# stop_words",
@@ -156,7 +157,7 @@ WRONG = [
     (
         SITE + '[numbers.classes]\npremum = ["1900."]\n',
         3,
-        "numbers.classes.premum must be emergency, "
+        "numbers.classes.premum must be callback, emergency, "
         "directory_assistance, toll_free, premium, international, internal, high_risk or ordinary; "
         "did you mean 'premium'?",
     ),

@@ -27,6 +27,11 @@ def test_nobody_asks_about_messages_unless_it_is_said(tmp_path: Path) -> None:
     assert settings.messages.words == StopWords.of()
 
 
+def test_freeswitch_asks_about_messages_where_it_is_said(tmp_path: Path) -> None:
+    [switch] = loaded(tmp_path, SWITCH + 'kind = "freeswitch"\nmessages = true\n').switches
+    assert switch.messages
+
+
 def test_words_and_door_are_the_sites_own(tmp_path: Path) -> None:
     settings = loaded(
         tmp_path,
@@ -50,7 +55,6 @@ def test_words_and_door_are_the_sites_own(tmp_path: Path) -> None:
     ('[door.messages]\nread_deadline = 0\n', 3, "door.messages.read_deadline"),
     (SWITCH + 'messages = "yes"\n', 5, "messages must be true or false"),
     (SWITCH + 'message_contexts = "a b"\n', 5, "'a b' begins no context"),
-    (SWITCH + 'kind = "freeswitch"\nmessages = true\n', 6, "only an Asterisk asks about text messages"),
 ])  # fmt: skip
 def test_mistake_is_named_with_its_line(tmp_path: Path, text: str, line: int, words: str) -> None:
     with pytest.raises(BadInput) as caught:

@@ -1,0 +1,106 @@
+"""FreeSWITCH's XML dialplan on paper: which actions a number meets.
+
+In: files, with what they include. Out: the actions of every extension that would, or could, take a number,
+from the top of the context to the first that surely takes it.
+Refuses to know: what an action does, but that one of them has to send the call somewhere.
+
+An extension that asks for more than the number (a variable, the time) could take it. What is not a regular
+expression that Python reads could match.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
+
+from enforcer.errors import BadInput
+
+DEEPEST = 20
+GOES = ("bridge", "transfer", "execute_extension", "socket", "lua")
+
+
+class Contexts:
+    """All contexts of some files. Raises BadInput where one cannot be read."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._contexts: dict[str, list[Element]] = {}
+        for path in paths:
+            root = Element("include")
+            root.extend(list(_read(path, 0)))
+            for context in root.iter("context"):
+                self._contexts.setdefault(context.get("name", ""), []).extend(context.iter("extension"))
+
+    def fares(self, context: str, number: str) -> list[str] | None:
+        """The actions that a number meets; None where there is no such context, [] where nothing serves
+        it."""
+        if context not in self._contexts:
+            return None
+        steps: list[str] = []
+        for extension in self._contexts[context]:
+            surely = _takes(extension, number)
+            if surely is None:
+                continue
+            actions = [
+                f"{one.get('application', '')}({one.get('data', '')})" for one in extension.iter("action")
+            ]
+            steps += [step for step in actions if "enforcer" in step]
+            if not surely or extension.get("continue") == "true":
+                continue
+            if any(step.startswith(GOES) for step in actions):
+                return [*steps, *actions]
+            if actions:
+                return steps
+        return steps
+
+
+def _takes(extension: Element, number: str) -> bool | None:
+    """Whether an extension surely takes the number, could take it (False), or does not (None)."""
+    surely = True
+    for condition in extension.findall("condition"):
+        name, expression = condition.get("field"), condition.get("expression")
+        if name is None and condition.attrib.keys() <= {"break"}:
+            continue
+        if name != "destination_number" or expression is None or "${" in expression:
+            surely = False
+            continue
+        try:
+            matched = re.search(expression.replace(r"\z", r"\Z"), number)
+        except re.error:
+            surely = False
+            continue
+        if matched is None and condition.get("break", "on-false") == "on-false":
+            return None
+        surely = surely and matched is not None
+    return surely
+
+
+def _read(path: Path, depth: int) -> Iterator[Element]:
+    """The elements of a file, in the place of each inclusion what it includes. Raises BadInput."""
+    if depth > DEEPEST:
+        raise BadInput(str(path), "includes itself")
+    try:
+        root = ElementTree.fromstring(path.read_bytes())     # noqa: S314 - the operator's own file
+    except OSError as error:
+        raise BadInput(str(path), error.strerror or "cannot be read") from None
+    except ElementTree.ParseError as error:
+        raise BadInput(f"{path}:{error.position[0]}", "is not XML") from None
+    _include(root, path, depth)
+    yield from list(root) if root.tag == "include" else [root]
+
+
+def _include(element: Element, path: Path, depth: int) -> None:
+    for child in list(element):
+        if child.tag == "X-PRE-PROCESS" and child.get("cmd") == "include":
+            at = list(element).index(child)
+            element.remove(child)
+            there = [
+                one for other in sorted(path.parent.glob(child.get("data", "").removeprefix("/")))
+                for one in _read(other, depth + 1)
+            ]
+            for offset, one in enumerate(there):
+                element.insert(at + offset, one)
+        else:
+            _include(child, path, depth)

@@ -1,0 +1,75 @@
+"""After an emergency call: for how long whoever calls that account is exempt, and whom it may call back.
+
+In: entries of the journal, each an emergency call and the end of its window; who called meanwhile.
+Out: whether an attempt is a call back. Refuses to know: which numbers are emergency numbers, how long a
+window is, and the clock.
+
+A call-back by a public safety answering point (PSAP) comes from a number that nobody knows beforehand, so
+that every call to the account may be it: RFC 7090 tells why its number proves nothing, and why what marks
+such a call (`Priority: psap-callback`) may be trusted within one network only. What is exempt outbound are
+the redials: emergency numbers at any time, and whoever called within the window, for that call may not have
+been answered.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from enforcer.domain.call import CallAttempt, Direction
+from enforcer.domain.journal import JournalEntry, Kind
+
+MOST_CALLERS = 64       # remembered for one account; in one hour of one account, more is no PSAP
+
+
+class Window(NamedTuple):
+    """From an emergency call on, until then (Unix seconds); `callers` are the numbers that called, E.164."""
+
+    at: float
+    until: float
+    callers: dict[str, None]
+
+
+class Windows:
+    """Those of all accounts. A later entry lengthens a window, none shortens it."""
+
+    def __init__(self) -> None:
+        self._windows: dict[str, Window] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._windows)
+
+    def take(self, entry: JournalEntry) -> None:
+        """An emergency call that began or ended. Windows that were over by then are forgotten."""
+        until = float(entry.body["until"])
+        known = self._windows.get(entry.account)
+        if known is not None and entry.at < known.until:
+            kept = Window(min(known.at, entry.at), max(known.until, until), known.callers)
+        else:
+            kept = Window(entry.at, until, {})
+        self._windows = {name: one for name, one in self._windows.items() if one.until > entry.at}
+        self._windows[entry.account] = kept
+
+    def until(self, account: str, at: float) -> float:
+        """When the account's window ends, 0 where none is open at `at`."""
+        one = self._windows.get(account)
+        return one.until if one is not None and one.at <= at < one.until else 0.0
+
+    def called_by(self, account: str, caller: str) -> None:
+        """Somebody called an account whose window is open."""
+        callers = self._windows[account].callers
+        if caller and len(callers) < MOST_CALLERS:
+            callers[caller] = None
+
+    def holds(self, attempt: CallAttempt, account: str, number: str) -> bool:
+        """Whether the attempt, to a `number` (E.164), is a call back: to the account, or by it to somebody
+        who called within its window."""
+        if not self.until(account, attempt.at):
+            return False
+        if attempt.direction is Direction.OUTBOUND:
+            return number in self._windows[account].callers
+        return attempt.direction is Direction.INBOUND
+
+
+def entry_of(call_id: str, customer: str, account: str, at: float, until: float) -> JournalEntry:
+    """What is put on record of an emergency call."""
+    return JournalEntry(Kind.EMERGENCY, at, call_id, customer, account, {"until": until})

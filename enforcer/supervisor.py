@@ -1,0 +1,57 @@
+"""What a service manager hears of us: that we are ready, that we are alive, that we are going.
+
+In: the environment that systemd starts a service with. Out: datagrams to its socket (sd_notify(3)),
+"READY=1", "WATCHDOG=1", "STOPPING=1". Started otherwise, nobody hears anything.
+Refuses to know: what we do. A manager that does not listen costs us nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Supervisor:
+    """`address` is the socket's, "" where nobody listens; `watchdog` the seconds after which silence is taken
+    for death, 0 where nobody waits."""
+
+    address: str = ""
+    watchdog: float = 0.0
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str]) -> Supervisor:
+        """Whoever started us. A watchdog that is set for another process is not ours."""
+        micros = environment.get("WATCHDOG_USEC", "")
+        ours = environment.get("WATCHDOG_PID", "") in ("", str(os.getpid()))
+        watchdog = int(micros) / 1e6 if ours and micros.isdecimal() else 0.0
+        return cls(environment.get("NOTIFY_SOCKET", ""), watchdog)
+
+    def ready(self) -> None:
+        """We do what we are there for."""
+        self._tell("READY=1")
+
+    def stopping(self) -> None:
+        """We have been told to stop, and do."""
+        self._tell("STOPPING=1")
+
+    async def watched(self) -> None:
+        """Say that the loop turns, three times in each span that is waited for; until cancelled."""
+        while self.watchdog > 0:
+            self._tell("WATCHDOG=1")
+            await asyncio.sleep(self.watchdog / 3)
+
+    def _tell(self, line: str) -> None:
+        if not self.address.startswith(("/", "@")):
+            return
+        address = "\0" + self.address[1:] if self.address.startswith("@") else self.address
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
+            out.setblocking(False)
+            out.sendto(line.encode(), address)
+
+
+NOBODY = Supervisor()

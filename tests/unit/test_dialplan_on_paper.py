@@ -1,0 +1,110 @@
+"""`enforcer check` refuses a dialplan in which an emergency number comes to the hook, or leads nowhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from enforcer.control.dialplan import refuse_unless_safe
+from enforcer.control.dialplan_asterisk import Extensions
+from enforcer.errors import BadInput
+
+DIALPLANS = Path(__file__).resolve().parents[2] / "dialplan"
+OUT = """
+[accounts-out]
+exten => _[0-9+*#].,1,Gosub(enforcer,s,1(${CHANNEL(accountcode)},outbound,${EXTEN}))
+ same => n,Dial(PJSIP/${EXTEN}@carrier,60)
+"""
+INCLUDED = "[from-accounts]\ninclude => emergency\ninclude => accounts-out\n"
+
+
+def asterisk(folder: Path, text: str, emergency: bool = True) -> Path:
+    path = folder / "extensions.conf"
+    (folder / "emergency.conf").write_text((DIALPLANS / "asterisk" / "emergency.conf").read_text())
+    path.write_text(('#include "emergency.conf"\n' if emergency else "") + text + OUT)
+    return path
+
+
+def looked(path: Path, contexts: tuple[str, ...], *numbers: str) -> str:
+    """What is wrong, "" nothing."""
+    try:
+        refuse_unless_safe([path], contexts, numbers or ("112", "911"))
+    except BadInput as problem:
+        return str(problem).partition(": ")[2]
+    return ""
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        (INCLUDED, ""),
+        (INCLUDED + "exten => _X.,1,Gosub(enforcer,s,1(a,outbound,${EXTEN}))\n", "comes to the enforcer"),
+        ("[from-accounts]\ninclude => accounts-out\ninclude => emergency\n", "comes to the enforcer's hook"),
+        ("[from-accounts]\ninclude => emergency\nexten => _NXX,1,Dial(PJSIP/${EXTEN}@carrier)\n", ""),
+        ("[from-accounts]\nexten => _X.,1,Goto(accounts-out,${EXTEN},1)\n", "comes to the enforcer's hook"),
+        ("[from-accounts]\nexten => _X.,1,Goto(emergency,${EXTEN},1)\n", ""),
+        ("[from-accounts]\ninclude => somewhere\n", "leads nowhere"),
+        ("[elsewhere]\n", "none of the contexts"),
+        ("[base](!)\ninclude => emergency\n[from-accounts](base)\ninclude => accounts-out\n", ""),
+        (INCLUDED + ";exten => _X.,1,Gosub(enforcer,s,1())\n;-- exten => _X.,1,x(enforcer) --;\n", ""),
+    ],
+)
+def test_asterisk(tmp_path: Path, text: str, wrong: str) -> None:
+    found = looked(asterisk(tmp_path, text), ("from-accounts",))
+    assert (wrong in found) if wrong else not found
+
+
+def test_a_number_that_the_emergency_context_lacks_is_refused(tmp_path: Path) -> None:
+    found = looked(asterisk(tmp_path, INCLUDED), ("from-accounts",), "112", "999")
+    assert found.startswith("999 from [from-accounts] comes to the enforcer's hook: Gosub(enforcer,s,1(")
+
+
+@pytest.mark.parametrize(
+    ("patterns", "served"),
+    [
+        (("_X.", "_9XX", "_91[1-2]"), "_91[1-2]"), (("_N.", "_X!"), "_N."), (("_[29]11", "_N11"), "_[29]11"),
+        (("_X.", "911"), "911"), (("_9-1-1", "_9XX"), "_9-1-1"), (("_8XX", "_XXXX"), ""),
+    ],
+)
+def test_patterns_match_in_asterisks_order(tmp_path: Path, patterns: tuple[str, ...], served: str) -> None:
+    path = tmp_path / "extensions.conf"
+    path.write_text("[c]\n" + "".join(f"exten => {one},1,NoOp({one})\n" for one in patterns))
+    assert Extensions([path]).fares("c", "911") == ([f"NoOp({served})"] if served else [])
+
+
+def freeswitch(folder: Path, body: str) -> Path:
+    (folder / "emergency.xml").write_text((DIALPLANS / "freeswitch" / "emergency.xml").read_text())
+    path = folder / "default.xml"
+    path.write_text(f'<include>\n<context name="default">\n{body}\n</context>\n</include>')
+    return path
+
+
+FIRST = '<X-PRE-PROCESS cmd="include" data="emergency.xml"/>'
+HOOK = """<extension name="out"><condition field="destination_number" expression="^([0-9]+)$">
+<action application="execute_extension" data="enforcer XML enforcer"/>
+<action application="bridge" data="sofia/gateway/carrier/$1"/></condition></extension>"""
+ODD = """<extension name="odd"><condition field="${odd}" expression="^yes$"/>
+<condition field="destination_number" expression="^([0-9]+)$">
+<action application="execute_extension" data="enforcer XML enforcer"/></condition></extension>"""
+
+
+@pytest.mark.parametrize(
+    ("body", "wrong"),
+    [
+        (FIRST + HOOK, ""), (HOOK + FIRST, "comes to the enforcer's hook"), (HOOK, "comes to the enforcer"),
+        (ODD + FIRST + HOOK, "comes to the enforcer's hook"), (FIRST + ODD, ""), ("", "leads nowhere"),
+    ],
+    ids=["first", "after the hook", "none", "sometimes", "never asked", "empty"],
+)
+def test_freeswitch(tmp_path: Path, body: str, wrong: str) -> None:
+    found = looked(freeswitch(tmp_path, body), ("default",))
+    assert (wrong in found) if wrong else not found
+
+
+def test_what_cannot_be_read_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"nothing\.conf: No such file"):
+        refuse_unless_safe([tmp_path / "nothing.conf"], ["c"], ["911"])
+    (tmp_path / "bad.xml").write_text("<a>")
+    with pytest.raises(BadInput, match=r"bad\.xml:1: is not XML"):
+        refuse_unless_safe([tmp_path / "bad.xml"], ["c"], ["911"])

@@ -1,0 +1,154 @@
+"""After an emergency call: who is exempt, for how long, and that nobody counts it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from enforcer import app
+from enforcer.domain.account import Account, Standing
+from enforcer.domain.call import CallAttempt, CallEvent, Direction, NumberClass, Phase
+from enforcer.domain.decision import Decision, Verdict
+from enforcer.domain.journal import Kind
+from tests.unit.test_guard import Site
+
+OUT, IN = Direction.OUTBOUND, Direction.INBOUND
+PSAP = "+13035550911"
+PACK = """
+[pack]
+name = "strict"
+revision = "1"
+effective = 2026-01-01
+[[rule]]
+id = "none"
+kind = "attempts"
+clause = "1"
+directions = ["outbound", "inbound"]
+critical = { at = 1, verdict = "block" }
+"""
+
+
+class House(Site):
+    """Everybody is past a limit, and acme is terminated on top of that."""
+
+    def pack(self, at: str, revision: str) -> None:
+        (self.folder / "pack.toml").write_text(PACK)
+
+    def start(self) -> None:
+        super().start()
+        standing = Account("acme", "acme", standing=Standing.TERMINATED)
+        self.house.ledger.put_accounts([standing, Account("apex", "apex")])
+        for account in ("acme", "apex"):
+            for _ in range(3):
+                self.ask(account)
+
+    def attempt(self, account: str, direction: Direction, number: str, caller: str) -> CallAttempt:
+        self.serial += 1
+        return CallAttempt(f"pbx1/{self.serial}-{self.now:.0f}", "pbx1", account, direction, number, caller,
+                           self.now)
+
+    def ask(
+        self, account: str, direction: Direction = OUT, number: str = "12025550142", caller: str = "100"
+    ) -> Decision:
+        decision = self.house.admission.admit(self.attempt(account, direction, number, caller))
+        for later in self.after:
+            later()
+        self.after.clear()
+        return decision
+
+    def emergency(self, account: str = "acme", number: str = "911", seconds: float = 10.0) -> None:
+        """As the switch tells it: nobody asks about an emergency call."""
+        one = self.attempt(account, OUT, number, "100")
+        assert self.house.admission.observe(CallEvent(Phase.STARTED, one, self.now)) == []
+        self.now += seconds
+        self.house.admission.observe(CallEvent(Phase.ENDED, one, self.now))
+
+    def counted(self, account: str) -> int:
+        (seat,) = self.house.ledger.seats(account, self.now)
+        return seat.tally.attempts + seat.tally.blocked
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> House:
+    return House(tmp_path, more="[breaker]\nenabled = false\n")
+
+
+def test_a_terminated_account_past_its_limit_is_called_back_and_nobody_counts_it(site: House) -> None:
+    assert site.ask("acme", IN, "12025550101", PSAP).verdict is Verdict.BLOCK
+    site.emergency()
+    before = site.counted("acme")
+    decision = site.ask("acme", IN, "12025550101", PSAP)
+    assert decision.verdict is decision.would_be is Verdict.ALLOW
+    assert decision.exempt == "call back after an emergency call"
+    assert site.counted("acme") == before
+    record = site.house.ledger.call(decision.call_id)
+    assert record is not None
+    assert record.number_class is NumberClass.CALLBACK
+    assert not site.house.ledger.verify()
+
+
+def test_it_may_call_those_back_who_called_and_nobody_else(site: House) -> None:
+    site.emergency()
+    assert site.ask("acme", OUT, "13035550911").verdict is Verdict.BLOCK       # has not called yet
+    site.ask("acme", IN, "12025550101", PSAP)
+    assert site.ask("acme", OUT, "13035550911").verdict is Verdict.ALLOW
+    assert site.ask("acme", OUT, "12025550142").verdict is Verdict.BLOCK
+    assert site.ask("acme", OUT, "911").verdict is Verdict.ALLOW
+    assert site.ask("apex", IN, "12025550102", PSAP).verdict is Verdict.BLOCK   # somebody else's window
+
+
+@pytest.mark.parametrize(("later", "verdict"), [(3599.0, Verdict.ALLOW), (3601.0, Verdict.BLOCK)])
+def test_the_window_is_counted_from_the_end_of_the_call(site: House, later: float, verdict: Verdict) -> None:
+    site.emergency(seconds=7200.0)
+    site.now += later
+    assert site.ask("acme", IN, "12025550101", PSAP).verdict is verdict
+
+
+def test_it_survives_a_restart_and_is_on_record(site: House) -> None:
+    site.emergency()
+    site.house.ledger.close()
+    super(House, site).start()
+    assert site.ask("acme", IN, "12025550101", PSAP).verdict is Verdict.ALLOW
+    entries = list(site.house.ledger.journal({Kind.EMERGENCY}))
+    assert [entry.account for entry in entries] == ["acme", "acme"]     # as it began, and as it ended
+
+
+def test_a_call_that_nobody_asked_about_is_exempt_as_well(site: House) -> None:
+    site.emergency()
+    before = site.counted("acme")
+    one = site.attempt("acme", IN, "12025550101", PSAP)
+    assert site.house.admission.observe(CallEvent(Phase.STARTED, one, site.now)) == []
+    site.house.admission.observe(CallEvent(Phase.ANSWERED, one, site.now))
+    site.house.admission.observe(CallEvent(Phase.ENDED, one, site.now + 60))
+    assert site.counted("acme") == before
+    assert not site.house.ledger.verify()
+
+
+@pytest.mark.parametrize("more", ["", "[emergency]\nwindow = 0\n"])
+def test_a_test_number_opens_no_window_nor_does_a_site_without_one(tmp_path: Path, more: str) -> None:
+    numbers = '[numbers]\nemergency = ["933"]\n'
+    site = House(tmp_path, more=f"[breaker]\nenabled = false\n{numbers}{more}")
+    site.emergency(number="911" if more else "933")
+    assert site.ask("acme", IN, "12025550101", PSAP).verdict is Verdict.BLOCK
+
+
+def test_callers_are_remembered_up_to_a_cap(site: House) -> None:
+    site.emergency()
+    for nth in range(200):
+        site.ask("acme", IN, "12025550101", f"+1303555{nth:04}")
+    assert site.ask("acme", OUT, "13035550000").verdict is Verdict.ALLOW
+    assert site.ask("acme", OUT, "13035550199").verdict is Verdict.BLOCK
+
+
+def test_the_class_stands_whatever_a_cdr_says_later(site: House) -> None:
+    site.emergency()
+    decision = site.ask("acme", IN, "12025550101", PSAP)
+    one = site.house.ledger.call(decision.call_id)
+    assert one is not None
+    site.house.ledger.absorb([CallEvent(Phase.ENDED, one.attempt(), site.now + 5, site.now, billsec=5.0)])
+    again = site.house.ledger.call(decision.call_id)
+    assert again is not None
+    assert again.number_class is NumberClass.CALLBACK
+    assert app.reload(site.house) == ""
+    assert not site.house.ledger.verify()
