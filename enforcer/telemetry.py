@@ -15,6 +15,7 @@ from typing import Any, TextIO
 import structlog
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
+from enforcer import buckets
 from enforcer.domain.decision import Decision, Verdict
 from enforcer.metrics_server import serve_metrics
 
@@ -76,29 +77,20 @@ class Telemetry:
             "enforcer_exempt_calls_total", "Calls for which no rule was read.",
             ["switch", "why"], registry=registry,
         )
-        self.up = Gauge(
-            "enforcer_switch_up", "1 while a switch's link is logged in.", ["switch"], registry=registry,
+        self.decided = buckets.Histogram(
+            "enforcer_decision_seconds", "How long a decision takes: count the attempt, weigh it, decide.",
+            ["switch"], registry,
         )
-        self.lag = Gauge(
-            "enforcer_event_lag_seconds", "How far events run behind the switch's clock.",
-            ["switch"], registry=registry,
-        )
-        self.link = Gauge(
-            "enforcer_link_troubles", "What a switch's link met since the start, by kind.",
-            ["switch", "kind"], registry=registry,
-        )
-        self.door = Gauge(
-            "enforcer_door_connections", "Connections to a door, by what became of them.",
-            ["door", "outcome"], registry=registry,
-        )
-        self.degraded = Gauge(
-            "enforcer_ledger_degraded", "1 while the ledger cannot write.", registry=registry,
+        self.answered = buckets.Histogram(
+            "enforcer_answer_seconds",
+            "From the bytes of a question to those of its answer, by the door they came and went through.",
+            ["switch", "door"], registry,
         )
         self.breaker_tripped = Gauge(
             "enforcer_breaker_tripped", "1 while the breaker holds the site at monitor.", registry=registry,
         )
         self.breaker_share = Gauge(
-            "enforcer_breaker_refused_share", "Share of the last 5 minutes that block mode would refuse.",
+            "enforcer_breaker_refused_ratio", "Share of the last 5 minutes that block mode would refuse.",
             ["of"], registry=registry,
         )
         self.faults = Counter(

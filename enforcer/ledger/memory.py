@@ -24,7 +24,7 @@ from enforcer.ledger.books import Books
 from enforcer.ledger.charge_rows import charge_entry
 from enforcer.ledger.journal_rows import decision_parts
 from enforcer.ledger.mirrors import MIRRORED, Tables, contradictions
-from enforcer.ledger.port import Absorbed, Mismatch, Proof
+from enforcer.ledger.port import Absorbed, Backlog, Mismatch, Proof
 from enforcer.ledger.register_rows import account_entry, customer_entry, mode_entry
 from enforcer.ledger.tables import row_of_decision
 from enforcer.ledger.verifying import same
@@ -38,6 +38,7 @@ class MemoryLedger:
     seconds; `channels` is how many calls each switch can hold."""
 
     degraded = ""
+    backlog = Backlog
 
     def __init__(
         self, classify: Callable[[str], NumberClass], clock: Callable[[], float],

@@ -62,6 +62,7 @@ class SqliteLedger:
         self._store = Store(path, patience)
         self._lot = secrets.randbits(48)
         self._writer = Writer(self._store, self._lot, clock)
+        self.backlog = self._writer.backlog
         self._books = Books(classify, self._recall, clock, self._derive, canonical, channels)
         self._foreign = Foreign(self._store, self._books, self._lot)
         self._trouble = ""
