@@ -18,7 +18,9 @@ from enforcer.control.facts import decision_facts, mode_facts
 from enforcer.control.feed import Feed, Happening
 from enforcer.control.mqtt import Mqtt
 from enforcer.control.mqtt_topics import Topics
+from enforcer.control.nearest import Nearest
 from enforcer.control.series import Series
+from enforcer.control.window import Window, beside
 from enforcer.control.words import iso
 from enforcer.domain.decision import Decision, Verdict
 from enforcer.domain.journal import JournalEntry, Kind
@@ -55,6 +57,7 @@ class Room:
         self.series = Series()
         self.faults: deque[dict[str, Any]] = deque(maxlen=FAULTS)
         self._ledger = ledger
+        self._telemetry = telemetry
         self._admission = admission
         self._links = dict(zip((switch.name for switch in settings.switches), links, strict=True))
         self._clock = clock
@@ -74,6 +77,10 @@ class Room:
             settings.mqtt, settings.site, self.desk, self.feed, self._now, self._settled, clock,
             telemetry.registry, telemetry.note, telemetry.fault,
         ) if settings.mqtt.url else None
+        self.nearest = Nearest(
+            ledger.seats, ledger.account, lambda: (account for _, account in admission.orders.callers())
+        )
+        self.window = Window(beside(settings.ledger_path), self.view, self.feed)
 
     def decision(self, decision: Decision) -> None:
         """Hear of a decision, after its answer. Those that let a call go by every rule are only counted."""
@@ -97,6 +104,11 @@ class Room:
             "number": self.feed.number,
         }
 
+    def view(self) -> dict[str, Any]:
+        """The overview, and the accounts that are nearest their limits: some milliseconds, so not for every
+        asker."""
+        return self.overview() | {"nearest": self.nearest.look(self._clock())}
+
     def switch(self, name: str) -> dict[str, Any]:
         """One switch's link, for programs."""
         state = self._links[name].state()
@@ -107,8 +119,17 @@ class Room:
         """Watch modes and links, and be at the broker, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._watch(), name="control room: watch")
+            tasks.create_task(self._open_window(), name="control room: window")
             if self.mqtt is not None:
                 tasks.create_task(self.mqtt.run(), name="control room: mqtt")
+
+    async def _open_window(self) -> None:
+        """Without it `enforcer top` sees nothing, and everything else goes on."""
+        try:
+            await self.window.run()
+        except OSError as problem:
+            words = problem.strerror or str(problem)
+            self._telemetry.fault("no window for enforcer top", problem=words)
 
     async def _watch(self) -> None:
         while True:

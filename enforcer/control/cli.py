@@ -28,6 +28,7 @@ from enforcer.control import (
     cli_reload,
     cli_settle,
     cli_strike,
+    cli_top,
     cli_verify,
     cli_why,
 )
@@ -64,6 +65,7 @@ app.command("settle")(cli_settle.settle)
 app.command("evidence")(cli_evidence.make)
 app.command("interruptions")(cli_interruptions.show)
 app.command("settle-due")(cli_settle.due)
+app.command("top")(cli_top.top)
 app.command("reload")(cli_reload.reload)
 app.command("verify")(cli_verify.verify)
 app.command("head")(cli_verify.show_head)
