@@ -86,6 +86,18 @@ class Telemetry:
             "From the bytes of a question to those of its answer, by the door they came and went through.",
             ["switch", "door"], registry,
         )
+        self.gap_seconds = Gauge(
+            "enforcer_gap_seconds", "Time in which a switch was not heard and that no CDRs have filled yet.",
+            ["switch"], registry=registry,
+        )
+        self.gap_calls = Gauge(
+            "enforcer_gap_calls", "Calls at most that may be missing in open gaps; -1 nobody can tell.",
+            ["switch"], registry=registry,
+        )
+        self.cdr_rows = Counter(
+            "enforcer_cdr_rows_total", "Rows of CDR files that were followed, by what they told.",
+            ["switch", "told"], registry=registry,
+        )
         self.breaker_tripped = Gauge(
             "enforcer_breaker_tripped", "1 while the breaker holds the site at monitor.", registry=registry,
         )
@@ -164,4 +176,6 @@ def decision_line(decision: Decision) -> dict[str, object]:
         line["policy"] = decision.policy
     if decision.degraded:
         line["degraded"] = decision.degraded
+    if decision.gap:
+        line["gap"] = decision.gap
     return line
