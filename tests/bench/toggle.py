@@ -2,10 +2,10 @@
 and whether a call is lost over it.
 
 A real Asterisk under SIPp, asked over AMI; a rule that every call has passed, so that the mode alone says
-what becomes of it. The mode goes to and fro between `block` and `monitor`. A change is in force when the last call
-was judged by the old mode; counted from when it was entered (its own time in the ledger) and from when the
-order was given, which for the command line is before a Python has started. Times of calls are those of the
-enforcer's log, on the same clock.
+what becomes of it. The mode goes to and fro between `block` and `monitor`. A change is in force when the last
+call was judged by the old mode; counted from when it was entered (its own time in the ledger) and from when
+the order was given, which for the command line is before a Python has started. Times of calls are those of
+the enforcer's log, on the same clock.
 """
 
 from __future__ import annotations
