@@ -24,6 +24,7 @@ class Look:
 
     def __init__(self, ledger: Path) -> None:
         self._rest = b""
+        self._kept: list[dict[str, Any]] = []       # what came with the first overview
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.settimeout(PATIENCE)
         try:
@@ -54,6 +55,9 @@ class Look:
 
     def read(self) -> list[dict[str, Any]]:
         """What has come, waiting for something. Raises LinkError where the enforcer is gone."""
+        if self._kept:
+            kept, self._kept = self._kept, []
+            return kept
         try:
             data = self._socket.recv(65_536)
         except TimeoutError:
@@ -73,10 +77,12 @@ class Look:
     def first(self) -> dict[str, Any]:
         """The first overview. Raises LinkError."""
         while True:
-            for found in self.read():
+            lines = self.read()
+            for place, found in enumerate(lines):
                 if "overview" in found:
+                    self._kept = lines[place + 1:]
                     return dict(found["overview"])
 
     def waiting(self) -> bool:
         """Whether something more has come already."""
-        return bool(select.select([self._socket], [], [], 0)[0])
+        return bool(self._kept) or bool(select.select([self._socket], [], [], 0)[0])
