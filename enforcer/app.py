@@ -295,7 +295,10 @@ def _run_alone(settings: Settings) -> int:
         try:
             stop_metrics = telemetry.serve(host, int(port))
         except OSError as problem:
-            raise LinkError(f"metrics {settings.metrics.listen}: {problem.strerror or problem}") from None
+            raise LinkError(
+                f"metrics {settings.metrics.listen}: {problem.strerror or problem}; stop what listens there, "
+                "or choose another [metrics] listen"
+            ) from None
 
     async def main() -> None:
         loop = asyncio.get_running_loop()

@@ -109,7 +109,10 @@ class Door:
         try:
             self._server = await loop.create_server(lambda: self.visitor(loop), host, port, backlog=BACKLOG)
         except OSError as problem:
-            raise LinkError(f"{self.name} door {host}:{port}: {problem.strerror or problem}") from None
+            raise LinkError(
+                f"{self.name} door {host}:{port}: {problem.strerror or problem}; stop what listens there, or "
+                f"choose another address under [door.{self.label}]"
+            ) from None
 
     async def stop(self) -> None:
         """Take no more questions, finish those that are here, then close."""

@@ -104,7 +104,8 @@ def test_tab_in_a_real_bash_completes(house: House) -> None:
     done = subprocess.run(
         [bash, "--norc", "-c", script], capture_output=True, text=True, env={"PATH": os.environ["PATH"]},
     )
-    assert done.stdout.splitlines() == ["acme", "apex", "complete -o default -F _enforcer enforcer"], done.stderr
+    said = done.stdout.splitlines()
+    assert said == ["acme", "apex", "complete -o default -F _enforcer enforcer"], done.stderr
 
 
 def test_the_command_prints_the_lines_for_each_shell(house: House) -> None:
