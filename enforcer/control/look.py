@@ -16,6 +16,7 @@ from enforcer.control.window import beside, reachable
 from enforcer.errors import LinkError
 
 LONGEST = 4 * 1024 * 1024       # bytes of a line; a view of many switches has 100 KB
+MOMENT = 0.05                   # s: what is on its way, where the enforcer is busy with calls
 PATIENCE = 5.0                  # s for the first view: the enforcer may be busy with calls
 
 
@@ -84,5 +85,5 @@ class Look:
                     return dict(found["overview"])
 
     def waiting(self) -> bool:
-        """Whether something more has come already."""
-        return bool(self._kept) or bool(select.select([self._socket], [], [], 0)[0])
+        """Whether something more has come already, or does in a moment."""
+        return bool(self._kept) or bool(select.select([self._socket], [], [], MOMENT)[0])

@@ -97,9 +97,8 @@ class Window:
         if len(self._looking) >= MOST:
             next(iter(self._looking)).close()
         self._looking[one] = None
-        one.write(_line(self._view()))
-        for happening in self._feed.since(self._feed.number - LATELY):
-            one.write(_line(_told(happening)))
+        lately = self._feed.since(self._feed.number - LATELY)
+        one.write(_line(self._view()) + b"".join(_line(_told(happening)) for happening in lately))
         self._somebody.set()
 
     def went(self, one: _Look) -> None:
