@@ -110,6 +110,10 @@ def bundles() -> dict[str, Bundle]:
             suite="trixie", packages=("mosquitto", "mosquitto-clients"),
             programs=("usr/sbin/mosquitto", "usr/bin/mosquitto_passwd", "usr/bin/mosquitto_sub"),
         ),
+        # Judges docker/grafana/alerts.yml, with the tests written beside it.
+        "prometheus": Bundle(
+            suite="trixie", packages=("prometheus",), programs=("usr/bin/promtool", "usr/bin/prometheus"),
+        ),
         # Only where the machine's Python came without ensurepip (see lab/environment.py).
         "pip": Bundle(suite="forky", packages=("python3-pip-whl",), data=("usr/share/python-wheels",)),
     }
