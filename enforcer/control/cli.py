@@ -21,10 +21,12 @@ from enforcer.control import (
     cli_check,
     cli_customer,
     cli_evidence,
+    cli_hold,
     cli_interruptions,
     cli_mode,
     cli_notice,
     cli_optout,
+    cli_prune,
     cli_reload,
     cli_settle,
     cli_strike,
@@ -57,6 +59,7 @@ app.add_typer(cli_notice.app, name="notice")
 app.add_typer(cli_cdr.app, name="cdr")
 app.add_typer(cli_optout.app, name="optout")
 app.add_typer(cli_strike.app, name="strike")
+app.add_typer(cli_hold.app, name="hold")
 app.command("check")(cli_check.check)
 app.command("usage")(cli_why.usage)
 app.command("why")(cli_why.why)
@@ -65,6 +68,7 @@ app.command("evidence")(cli_evidence.make)
 app.command("interruptions")(cli_interruptions.show)
 app.command("settle-due")(cli_settle.due)
 app.command("reload")(cli_reload.reload)
+app.command("prune")(cli_prune.prune)
 app.command("verify")(cli_verify.verify)
 app.command("head")(cli_verify.show_head)
 
