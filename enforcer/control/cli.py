@@ -27,6 +27,7 @@ from enforcer.control import (
     cli_notice,
     cli_optout,
     cli_prune,
+    cli_reconcile,
     cli_reload,
     cli_settle,
     cli_strike,
@@ -69,6 +70,7 @@ app.command("interruptions")(cli_interruptions.show)
 app.command("settle-due")(cli_settle.due)
 app.command("reload")(cli_reload.reload)
 app.command("prune")(cli_prune.prune)
+app.command("reconcile")(cli_reconcile.reconcile)
 app.command("verify")(cli_verify.verify)
 app.command("head")(cli_verify.show_head)
 

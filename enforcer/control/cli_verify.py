@@ -17,6 +17,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from enforcer.control.cli_terminal import CONFIG, FOUND, Config, Json, emit, say
+from enforcer.control.gaps import gap_facts, gap_lines
 from enforcer.control.pruned import pruned_words
 from enforcer.control.site import Site
 from enforcer.control.words import iso, local
@@ -54,11 +55,13 @@ def verify(
             mismatches, unread = _as_far_as_readable(count, proof)
         calls = sum(1 for _ in ledger.calls())
         pruned = checkpoints(() if proof.fault else ledger.journal({Kind.PRUNE}))
+        gaps = [] if unread else ledger.registers.gaps.open()
     broken = [proof.fault] if proof.fault else []
     if as_json:
         emit([
             *(_facts("chain", fault) for fault in broken), *(_facts("tables", fault) for fault in tables),
             *(_mismatch_facts(m) for m in mismatches),
+            *({"check": "gaps"} | gap_facts(gap) for gap in gaps),
         ])
     else:
         for fault in (*broken, *tables):
@@ -71,6 +74,10 @@ def verify(
         say(_chain_words(proof, noted))
         for line in pruned_words(pruned):
             say(line)
+        for line in gap_lines(gaps, "UTC"):
+            say(line)
+        if gaps:
+            say("`enforcer reconcile` fills gaps from the switch's CDR files")
     if broken or tables or mismatches:
         raise typer.Exit(FOUND)
 

@@ -33,7 +33,7 @@ from enforcer.control.strikes import facts as strike_facts
 from enforcer.control.strikes import standings
 from enforcer.control.words import iso
 from enforcer.domain.account import Account
-from enforcer.domain.chain import BEGINNING, Gap, sealed_text
+from enforcer.domain.chain import BEGINNING, Cut, sealed_text
 from enforcer.domain.cycle import BillingCycle, Span
 from enforcer.domain.interruption import GAP
 from enforcer.domain.journal import JournalEntry, Kind
@@ -227,7 +227,7 @@ def _chain(ledger: Ledger, links: set[int], decisions: set[str]) -> dict[str, An
     found: list[dict[str, Any]] = []
     before = BEGINNING
     for link in ledger.chain():
-        if isinstance(link, Gap):
+        if isinstance(link, Cut):
             before = link.seal
             continue
         mine = link.ref in decisions if link.kind == "decision" else link.number in links

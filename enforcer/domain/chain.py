@@ -3,7 +3,7 @@
 In: what is to be recorded, and the seal before it. Out: its seal; and of a whole chain the first link that
 does not fit, and in what way. Whoever changes, removes or inserts a link later has to make every seal after
 it anew, and the last one was told to others by then (it stands in evidence bundles and in the log).
-Links that were pruned leave a `Gap`, which a checkpoint on the chain itself vouches for.
+Links that were pruned leave a `Cut`, which a checkpoint on the chain itself vouches for.
 Refuses to know: where links are kept.
 """
 
@@ -46,7 +46,7 @@ class Link(NamedTuple):
         return f"link {self.number} ({self.kind} {self.ref})"
 
 
-class Gap(NamedTuple):
+class Cut(NamedTuple):
     """Links that were pruned: the first and the last of them, the seal of the link before them, the seal of
     the last one, and the link of the checkpoint that vouches for all this."""
 
@@ -67,14 +67,14 @@ class Gap(NamedTuple):
         return f"{self.first} {self.last} {self.before} {self.seal}\n".encode()
 
 
-CHECKPOINT = "prune"            # the kind of link that vouches for gaps
+CHECKPOINT = "prune"            # the kind of link that vouches for cuts
 
 
-def digest(gaps: Iterable[Gap]) -> str:
-    """The digest (SHA-256, hex) of gaps in their order, as their checkpoint seals it."""
+def digest(cuts: Iterable[Cut]) -> str:
+    """The digest (SHA-256, hex) of cuts in their order, as their checkpoint seals it."""
     found = hashlib.sha256()
-    for gap in gaps:
-        found.update(gap.text)
+    for cut in cuts:
+        found.update(cut.text)
     return found.hexdigest()
 
 
@@ -115,11 +115,11 @@ def sealed_text(before: str, *parts: object) -> str:
 
 
 def follow(
-    links: Callable[[], Iterable[Link | Gap]], end: Head, noted: Head | None = None
+    links: Callable[[], Iterable[Link | Cut]], end: Head, noted: Head | None = None
 ) -> tuple[int, Fault | None]:
     """Follow a chain from its beginning to its `end`: up to which link it is sound, and what is wrong after.
 
-    `links` gives all links and gaps by number, a gap before links of it that are still there, as often as it
+    `links` gives all links and cuts by number, a cut before links of it that are still there, as often as it
     is asked. `noted` is an end that was noted earlier, and has to lie on the chain. Memory stays flat.
     """
     last, expected, over = BEGINNING, 1, 0
@@ -127,7 +127,7 @@ def follow(
     if noted is not None and noted.link == 0 and noted.seal != BEGINNING:
         return 0, Fault(What.HEAD, "no chain begins with the seal that was noted")
     for link, after in _pairs(links()):
-        if isinstance(link, Gap):
+        if isinstance(link, Cut):
             problem = _bridged(link, expected, last, noted)
             if problem is not None:
                 return expected - 1, problem
@@ -137,7 +137,7 @@ def follow(
         if link.number <= over:
             continue                # pruned, and not removed yet
         if link.number != expected:
-            return expected - 1, _gap(link, expected)
+            return expected - 1, _hole(link, expected)
         if seal(last, *link.parts) != link.seal:
             return expected - 1, _unfit(links, link, last, after)
         last = link.seal
@@ -145,7 +145,7 @@ def follow(
             words = f"link {link.number} had another seal when it was noted: the chain was made anew"
             return expected - 1, _fault(What.HEAD, words, link)
         if link.kind == CHECKPOINT and not vouched.by(link):
-            words = f"{link.words} vouches for other gaps than there are: more was taken away than pruned"
+            words = f"{link.words} vouches for other cuts than there are: more was taken away than pruned"
             return expected - 1, _fault(What.MISSING, words, link)
         expected += 1
     there = expected - 1
@@ -172,14 +172,14 @@ class _Vouched:
     """Gaps that were met, for which a checkpoint still has to vouch."""
 
     def __init__(self) -> None:
-        self._owed: dict[int, tuple[int, Any]] = {}     # by checkpoint: its first gap, the digest so far
+        self._owed: dict[int, tuple[int, Any]] = {}     # by checkpoint: its first cut, the digest so far
 
-    def owe(self, gap: Gap) -> None:
-        """This gap was met."""
-        self._owed.setdefault(gap.checkpoint, (gap.first, hashlib.sha256()))[1].update(gap.text)
+    def owe(self, cut: Cut) -> None:
+        """This cut was met."""
+        self._owed.setdefault(cut.checkpoint, (cut.first, hashlib.sha256()))[1].update(cut.text)
 
     def by(self, checkpoint: Link) -> bool:
-        """Whether a checkpoint vouches for the gaps that name it, and no others."""
+        """Whether a checkpoint vouches for the cuts that name it, and no others."""
         found = self._owed.pop(checkpoint.number, (0, hashlib.sha256()))[1].hexdigest()
         try:
             body = json.loads(str(checkpoint.parts[-1]))
@@ -193,20 +193,20 @@ class _Vouched:
         return min((first for first, _ in self._owed.values()), default=0)
 
 
-def _bridged(gap: Gap, expected: int, last: str, noted: Head | None) -> Fault | None:
-    """What is wrong with a gap where link `expected` would be, after the seal `last`."""
-    pruned = f"{_numbers(gap.first, gap.last)} pruned"
-    if gap.first != expected:
-        what = What.ORDER if gap.first < expected else What.MISSING
-        words = "which stand in a place that is taken" if gap.first < expected else (
-            f"and {_numbers(expected, gap.first - 1)} missing before"
+def _bridged(cut: Cut, expected: int, last: str, noted: Head | None) -> Fault | None:
+    """What is wrong with a cut where link `expected` would be, after the seal `last`."""
+    pruned = f"{_numbers(cut.first, cut.last)} pruned"
+    if cut.first != expected:
+        what = What.ORDER if cut.first < expected else What.MISSING
+        words = "which stand in a place that is taken" if cut.first < expected else (
+            f"and {_numbers(expected, cut.first - 1)} missing before"
         )
         return Fault(what, f"{pruned}, {words}", expected)
-    if gap.before != last:
+    if cut.before != last:
         words = f"link {expected - 1} is not what it was when {pruned.replace(' is ', ' was ')}"
         return Fault(What.ALTERED, words.replace(" are ", " were "), expected - 1)
-    if noted is not None and gap.first <= noted.link <= gap.last and noted != (gap.last, gap.seal):
-        if noted.link == gap.last:
+    if noted is not None and cut.first <= noted.link <= cut.last and noted != (cut.last, cut.seal):
+        if noted.link == cut.last:
             words = f"link {noted.link} had another seal when it was noted: the chain was made anew"
         else:
             words = f"link {noted.link} was pruned since it was noted: nothing can be said of it; " \
@@ -215,7 +215,7 @@ def _bridged(gap: Gap, expected: int, last: str, noted: Head | None) -> Fault | 
     return None
 
 
-def _pairs(links: Iterable[Link | Gap]) -> Iterator[tuple[Link | Gap, Link | Gap | None]]:
+def _pairs(links: Iterable[Link | Cut]) -> Iterator[tuple[Link | Cut, Link | Cut | None]]:
     """Each link with the one that follows it."""
     before = None
     for link in links:
@@ -230,7 +230,7 @@ def _fault(what: What, words: str, link: Link) -> Fault:
     return Fault(what, words, link.number, link.kind, link.at, link.ref)
 
 
-def _gap(link: Link, expected: int) -> Fault:
+def _hole(link: Link, expected: int) -> Fault:
     if link.number < expected:
         return _fault(What.ORDER, f"{link.words} stands in a place that is taken", link)
     return Fault(
@@ -243,11 +243,11 @@ def _numbers(first: int, last: int) -> str:
 
 
 def _unfit(
-    links: Callable[[], Iterable[Link | Gap]], link: Link, last: str, after: Link | Gap | None
+    links: Callable[[], Iterable[Link | Cut]], link: Link, last: str, after: Link | Cut | None
 ) -> Fault:
     """Why a link does not fit its seal."""
     own = seal(last, *link.parts)
-    if after is not None and own == (after.before if isinstance(after, Gap) else ""):
+    if after is not None and own == (after.before if isinstance(after, Cut) else ""):
         return _fault(What.SEAL, f"the seal of {link.words} was altered", link)
     if isinstance(after, Link) and seal(own, *after.parts) == after.seal:
         return _fault(What.SEAL, f"the seal of {link.words} was altered", link)
@@ -256,7 +256,7 @@ def _unfit(
         found = seal(before, *link.parts)
         if found == link.seal:
             break
-        if isinstance(other, Gap):
+        if isinstance(other, Cut):
             before, place = other.seal, f"link {other.last}"
             continue
         if found == other.seal and other.number != link.number:

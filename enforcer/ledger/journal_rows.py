@@ -13,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from enforcer.domain.chain import Gap, Head, Link, follow, seal
+from enforcer.domain.chain import Cut, Head, Link, follow, seal
 from enforcer.domain.decision import Decision
 from enforcer.domain.journal import JournalEntry, Kind
 from enforcer.errors import LedgerError
@@ -111,17 +111,17 @@ def _entry_parts(row: Any) -> tuple[object, ...]:
     return row["kind"], row["at"], row["ref"], row["customer"], row["account"], row["body"]
 
 
-def gaps(connection: sa.Connection) -> Iterator[Gap]:
+def cuts(connection: sa.Connection) -> Iterator[Cut]:
     """What was pruned, by link."""
     streamed = connection.execution_options(yield_per=ROWS_AT_ONCE)
-    columns = [PRUNED.c[name] for name in Gap._fields]
+    columns = [PRUNED.c[name] for name in Cut._fields]
     for row in streamed.execute(sa.select(*columns).order_by(PRUNED.c.first)):
-        yield Gap(*row)
+        yield Cut(*row)
 
 
-def chain(connection: sa.Connection) -> Iterator[Link | Gap]:
-    """The whole chain in order, a gap before links of it that are still there."""
-    return merge(gaps(connection), links(connection), key=lambda one: one.number)
+def chain(connection: sa.Connection) -> Iterator[Link | Cut]:
+    """The whole chain in order, a cut before links of it that are still there."""
+    return merge(cuts(connection), links(connection), key=lambda one: one.number)
 
 
 def prove(connection: sa.Connection, noted: Head | None) -> Proof:

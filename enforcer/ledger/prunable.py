@@ -1,6 +1,6 @@
 """What may be pruned, as questions to the database.
 
-In: a connection, how far pruning may go, what is needed. Out: conditions, and stretches of decisions as gaps.
+In: a connection, how far pruning may go, what is needed. Out: conditions, and stretches of decisions as cuts.
 Refuses to know: how anything is removed.
 """
 
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from enforcer.domain.chain import BEGINNING, Gap
+from enforcer.domain.chain import BEGINNING, Cut
 from enforcer.domain.retention import Moment
 from enforcer.ledger.tables import CALL, DECISION, JOURNAL, LIVE, LIVED, MARK, PRUNED, TOLD
 
@@ -81,22 +81,22 @@ def callers(connection: sa.Connection, needed: Needed) -> Iterator[str]:
             yield last
 
 
-def since(connection: sa.Connection, checkpoint: int) -> list[Gap]:
+def since(connection: sa.Connection, checkpoint: int) -> list[Cut]:
     rows = connection.execute(
-        sa.select(*(PRUNED.c[name] for name in Gap._fields)).where(PRUNED.c.checkpoint > checkpoint)
+        sa.select(*(PRUNED.c[name] for name in Cut._fields)).where(PRUNED.c.checkpoint > checkpoint)
         .order_by(PRUNED.c.first)
     )
-    return [Gap(*row) for row in rows]
+    return [Cut(*row) for row in rows]
 
 
 def stretches(
     connection: sa.Connection, where: list[sa.ColumnElement[bool]]
-) -> tuple[list[Gap], dict[str, list[int]], int]:
+) -> tuple[list[Cut], dict[str, list[int]], int]:
     """The next decisions that may go, as stretches of links, each of which ends where somebody was told an
     end of the chain; the numbers in their ids, by prefix; how many.
     """
     told = set(connection.execute(sa.select(TOLD.c.link)).scalars())
-    found: list[Gap] = []
+    found: list[Cut] = []
     ids: dict[str, list[int]] = {}
     count = 0
     rows = connection.execution_options(yield_per=ROWS_AT_ONCE).execute(
@@ -114,9 +114,9 @@ def stretches(
         if found and found[-1].last + 1 == link and found[-1].last not in told:
             found[-1] = found[-1]._replace(last=link, seal=sealed)
         else:
-            found.append(Gap(link, link, "", sealed, 0))
+            found.append(Cut(link, link, "", sealed, 0))
     rows.close()
-    return [gap._replace(before=_seal_of(connection, gap.first - 1)) for gap in found], ids, count
+    return [cut._replace(before=_seal_of(connection, cut.first - 1)) for cut in found], ids, count
 
 
 def _number(decision_id: str) -> tuple[str, int]:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
-from enforcer.domain.chain import Gap, digest
+from enforcer.domain.chain import Cut, digest
 from enforcer.domain.journal import JournalEntry, Kind
 from enforcer.domain.retention import Terms, lived, old_enough
 from enforcer.ledger.journal_rows import append, head
@@ -177,20 +177,20 @@ class Pruner:
         return gone + self._prune_unsealed(before, needed)
 
     def _checkpoint(
-        self, found: list[Gap], ids: dict[str, list[int]], decisions: int, before: float | None, calls: int,
+        self, found: list[Cut], ids: dict[str, list[int]], decisions: int, before: float | None, calls: int,
         calls_before: float | None,
     ) -> None:
         at = self._clock()
         entry = JournalEntry(Kind.PRUNE, at, datetime.fromtimestamp(at, UTC).isoformat("T", "seconds"), body={
             "decisions": decisions, "decisions_before": before, "calls": calls, "calls_before": calls_before,
-            "gaps": len(found), "digest": digest(found), "ids": ids,
+            "cuts": len(found), "digest": digest(found), "ids": ids,
         })
         with self._store.guarded(), self._store.writing() as connection:
             (written,) = append(connection, [entry], 0)
             if found:
-                rows = [gap._replace(checkpoint=written.link)._asdict() for gap in found]
+                rows = [cut._replace(checkpoint=written.link)._asdict() for cut in found]
                 connection.execute(sa.insert(PRUNED), rows)
-                # These are the ends of gaps now.
+                # These are the ends of cuts now.
                 connection.execute(sa.delete(TOLD).where(TOLD.c.link <= found[-1].last, sa.exists().where(
                     PRUNED.c.last == TOLD.c.link
                 )))
@@ -199,13 +199,13 @@ class Pruner:
         """Remove the decisions that checkpoints speak of."""
         with self._store.reading() as connection:
             done = mark(connection, "prune")
-            left = [gap for gap in since(connection, done) if gap.checkpoint > done]
+            left = [cut for cut in since(connection, done) if cut.checkpoint > done]
         bite: list[tuple[int, int]] = []
         room = BITE
-        for gap in left:
-            first = gap.first
-            while first <= gap.last:
-                last = min(gap.last, first + room - 1)
+        for cut in left:
+            first = cut.first
+            while first <= cut.last:
+                last = min(cut.last, first + room - 1)
                 bite.append((first, last))
                 room -= last - first + 1
                 first = last + 1
@@ -213,7 +213,7 @@ class Pruner:
                     self._remove(bite)
                     bite, room = [], BITE
         if left:
-            self._remove(bite, max(gap.checkpoint for gap in left))
+            self._remove(bite, max(cut.checkpoint for cut in left))
 
     def _remove(self, bite: list[tuple[int, int]], done: int = 0) -> None:
         begun = time.monotonic()

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
-from enforcer.domain.chain import Fault, Gap, Head, Link, What
+from enforcer.domain.chain import Cut, Fault, Head, Link, What
 from enforcer.domain.charge import Claim, Entry
 from enforcer.domain.journal import JournalEntry, Kind
 from enforcer.domain.registers import Registers
@@ -105,13 +105,13 @@ class Record:
                 connection.execute(insert(TOLD).values(link=found.link).on_conflict_do_nothing())
         return found
 
-    def chain(self) -> Iterator[Link | Gap]:
-        """The chain in its order: decisions and journal entries, each with its seal; gaps where some went."""
+    def chain(self) -> Iterator[Link | Cut]:
+        """The chain in its order: decisions and journal entries, each with its seal; cuts where some went."""
         over = 0
         with self._settled() as connection:
             for one in journal_rows.chain(connection):
-                if isinstance(one, Gap) or one.number > over:
-                    over = one.last if isinstance(one, Gap) else over
+                if isinstance(one, Cut) or one.number > over:
+                    over = one.last if isinstance(one, Cut) else over
                     yield one
 
     def prove(self, noted: Head | None = None) -> Proof:
