@@ -10,13 +10,15 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from enforcer import history
-from enforcer.control.parties import Gathering
+from enforcer.control.parties import Gathering, Party
 from enforcer.domain.account import Account
 from enforcer.domain.cycle import BillingCycle
 from enforcer.domain.journal import Kind
-from enforcer.domain.measure import OWN, Window
+from enforcer.domain.measure import Window
 from enforcer.domain.policy import Policy
 from enforcer.domain.retention import held
+from enforcer.domain.settle import settles
+from enforcer.history import Revisions
 from enforcer.ledger.port import Ledger
 from enforcer.ledger.prunable import Needed
 
@@ -46,13 +48,13 @@ def holding(ledger: Ledger) -> Needed:
 def windows_since(policy: Policy, accounts: list[Account], now: float) -> float:
     """When the longest window begins that is open at `now` (Unix seconds)."""
     own = {(account.anchor_day, account.timezone) for account in accounts} | {(1, "UTC")}
-    calendars = {calendar for some in policy.calendars.values() for calendar in some} | {OWN}
+    calendars = {calendar for some in policy.calendars.values() for calendar in some}
     starts = [calendar.of(*one).at(now).start for calendar in calendars for one in own]
     starts += [
         measure.rolling_span(now).start for some in policy.measures.values() for measure in some
         if measure.window is Window.ROLLING
     ]
-    return min(starts)
+    return min(starts, default=float("inf"))
 
 
 def kept(
@@ -70,11 +72,14 @@ def kept(
     past = history.past(ledger)
     callers: set[str] = set()
     labels, earliest = _labels(first, before)
-    settled = _settled(ledger)
+    settled, revisions = _settled(ledger), history.revisions(ledger)
     for cycle in labels:
         gathering = Gathering(ledger, past, cycle)
         for party in gathering.parties():
-            if (party.customer, cycle) not in settled and gathering.called(party):
+            if (
+                (party.customer, cycle) not in settled and _settles(revisions, party)
+                and gathering.called(party)
+            ):
                 unsettled.setdefault(party.customer, cycle)
                 callers |= {account.id for account in (*party.members, *party.former)}
                 callers |= {account.id for account, _ in party.accounts}
@@ -83,6 +88,16 @@ def kept(
             callers=frozenset(callers), calling=frozenset(unsettled), calls_since=min(since, earliest)
         ),
         unsettled,
+    )
+
+
+def _settles(revisions: Revisions, party: Party) -> bool:
+    """Whether any rule of the cycle comes to anything when it closes."""
+    stretches = [one for _, one in party.accounts] + ([party.cycle] if party.cycle else [])
+    return any(
+        settles(rule) or rule.settled_only
+        for start, day in {(one.span.start, one.day) for one in stretches}
+        for rule in revisions.at(start, day)[0].rules
     )
 
 
