@@ -19,7 +19,7 @@ FEWEST_CALLS = 35 * DAY         # longer than any billing cycle
 
 
 class RetentionSettings(Table):
-    """How long decisions and calls are kept at the least; "0s" for ever. Calls that a window or a cycle that
+    """How long decisions and calls are kept at the least; 0 for ever. Calls that a window or a cycle that
     is not settled needs are kept longer, and everything of those who are held (`enforcer hold`). What else is
     on record is kept for good: accounts, charges, notices, strikes, opt-outs, modes, policies."""
 
@@ -29,9 +29,9 @@ class RetentionSettings(Table):
     @model_validator(mode="after")
     def _long_enough(self) -> Self:
         if 0 < self.decisions < FEWEST_DECISIONS:
-            raise Wrong('must be "1d" at least, or "0s" for ever', "decisions")
+            raise Wrong('must be "1d" at least, or 0 for ever', "decisions")
         if 0 < self.calls < FEWEST_CALLS:
-            raise Wrong('must be "35d" at least, longer than any billing cycle, or "0s" for ever', "calls")
+            raise Wrong('must be "35d" at least, longer than any billing cycle, or 0 for ever', "calls")
         if self.calls and (not self.decisions or self.decisions > self.calls):
             raise Wrong("must be kept as long as decisions, which are explained by them", "calls")
         return self

@@ -52,7 +52,8 @@ def prune(
             if not dry_run and max(terms):
                 pruner.look(max(terms))
             before = now - terms.calls if terms.calls else float("-inf")
-            found = kept(ledger, site.policy, now, before, pruner.oldest_call)
+            revisions = site.revisions(ledger, now, compare=False)
+            found = kept(ledger, site.policy, revisions, now, before, pruner.oldest_call)
             outcome = (pruner.plan if dry_run else pruner.prune)(terms, found.needed)
             since = None if trusting else pruner.lived()
         finally:

@@ -58,7 +58,8 @@ def windows_since(policy: Policy, accounts: list[Account], now: float) -> float:
 
 
 def kept(
-    ledger: Ledger, policy: Policy, now: float, before: float, oldest: Callable[[Needed], float]
+    ledger: Ledger, policy: Policy, revisions: Revisions, now: float, before: float,
+    oldest: Callable[[Needed], float],
 ) -> Kept:
     """What is needed of the calls that began before a moment (Unix seconds); `oldest` tells when the oldest
     of those began that are not needed already."""
@@ -72,12 +73,12 @@ def kept(
     past = history.past(ledger)
     callers: set[str] = set()
     labels, earliest = _labels(first, before)
-    settled, revisions = _settled(ledger), history.revisions(ledger)
+    settled = _settled(ledger)
     for cycle in labels:
         gathering = Gathering(ledger, past, cycle)
         for party in gathering.parties():
             if (
-                (party.customer, cycle) not in settled and _settles(revisions, party)
+                (party.customer, cycle) not in settled and _settles(revisions, party, before)
                 and gathering.called(party)
             ):
                 unsettled.setdefault(party.customer, cycle)
@@ -91,12 +92,12 @@ def kept(
     )
 
 
-def _settles(revisions: Revisions, party: Party) -> bool:
-    """Whether any rule of the cycle comes to anything when it closes."""
+def _settles(revisions: Revisions, party: Party, before: float) -> bool:
+    """Whether any rule comes to anything when the cycle closes, as far as it began before a moment."""
     stretches = [one for _, one in party.accounts] + ([party.cycle] if party.cycle else [])
     return any(
         settles(rule) or rule.settled_only
-        for start, day in {(one.span.start, one.day) for one in stretches}
+        for start, day in {(one.span.start, one.day) for one in stretches if one.span.start < before}
         for rule in revisions.at(start, day)[0].rules
     )
 

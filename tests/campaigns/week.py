@@ -27,6 +27,7 @@ from heapq import heappop, heappush
 from pathlib import Path
 from typing import NamedTuple
 
+from enforcer import history
 from enforcer.app import House, build
 from enforcer.control.keeping import kept
 from enforcer.domain.account import Account, AccountType
@@ -255,7 +256,8 @@ class Week:
             pruner = Pruner(store, lambda: self.now, lambda _: None)
             pruner.look(max(TERMS))
             policy = self.house.admission.policy
-            found = kept(ledger, policy, self.now, self.now - TERMS.calls, pruner.oldest_call)
+            revisions = history.revisions(ledger)
+            found = kept(ledger, policy, revisions, self.now, self.now - TERMS.calls, pruner.oldest_call)
             outcome = pruner.prune(TERMS, found.needed)
             self.pruned += outcome.decisions + outcome.calls
         finally:
