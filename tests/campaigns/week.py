@@ -140,11 +140,11 @@ class Week:
     def run(self, say: bool = True) -> list[Quarter]:
         """The whole week."""
         quarters: list[Quarter] = []
-        begun, steps = time.monotonic(), int(self.days * DAY / STEP)
+        begun, steps, each = time.monotonic(), int(self.days * DAY / STEP), int(DAY / 4 / STEP)
         for step in range(1, steps + 1):
             self._step(self.calls * step // steps)
-            if step % 360 == 0:                     # six hours
-                self._six_hours(step // 360)
+            if step % each == 0:
+                self._six_hours(step // each)
             if step * 4 % steps < 4:
                 quarters.append(self._quarter(time.monotonic() - begun))
                 if say:
