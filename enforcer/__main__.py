@@ -6,8 +6,6 @@ switches, so both are handed to it here; they are imported only when a command w
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterable, Sequence
 
 from enforcer.checkup import Finding
@@ -33,13 +31,7 @@ def _probe(switch: SwitchSettings, emergency: Sequence[str]) -> Iterable[Finding
 def main() -> None:
     """Carry out the command line, and exit."""
     set_up_logging()        # on stderr: what a command prints on stdout is its answer
-    try:
-        try:
-            app(obj=Outside(_run, _probe), prog_name="enforcer")
-        finally:
-            sys.stdout.flush()
-    except BrokenPipeError:     # `enforcer why acme | head`: nobody reads any more, and that is fine
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    app(obj=Outside(_run, _probe), prog_name="enforcer")
 
 
 if __name__ == "__main__":
