@@ -151,6 +151,8 @@ INVENTORY = {
     "switch/unheard._new": "MOST; the oldest go, the switch's own CDRs end them [CAPS]",
     "switch/unheard._old": "MOST, as above",
     "telemetry.on_fault": "the parts of a house",
+    "control/mqtt._retained": "modes in force, and what the broker holds below our own topic as we connect",
+    "watching._bad_rows": SWITCHES,
     "watching._kept": SWITCHES,
     "watching._troubles": SWITCHES,
     "wire/legs.legs": "MOST_LEGS_OF_A_CALL [test_asterisk_book]",
