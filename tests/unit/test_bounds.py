@@ -151,6 +151,8 @@ INVENTORY = {
     "switch/unheard._new": "MOST; the oldest go, the switch's own CDRs end them [CAPS]",
     "switch/unheard._old": "MOST, as above",
     "telemetry.on_fault": "the parts of a house",
+    "control/gateways._answers": "answers kept for one caller each, by the door's own cap",
+    "control/http/problems.headers": "the headers of one answer",
     "control/mqtt._retained": "modes in force, and what the broker holds below our own topic as we connect",
     "watching._bad_rows": SWITCHES,
     "watching._kept": SWITCHES,
