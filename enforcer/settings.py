@@ -33,6 +33,7 @@ from enforcer.settings_fields import Context, Listen, Name, Network, Port, Secon
 from enforcer.settings_http import HttpSettings
 from enforcer.settings_mqtt import MqttSettings
 from enforcer.settings_notices import NoticesSettings
+from enforcer.settings_retention import RetentionSettings
 from enforcer.settings_secrets import from_environment, from_file, located
 from enforcer.settings_settle import SettleSettings
 from enforcer.toml_lines import read
@@ -244,6 +245,7 @@ class Settings(Table):
     door: DoorSettings = Field(default_factory=DoorSettings)
     messages: MessageSettings = Field(default_factory=MessageSettings)
     settle: SettleSettings = Field(default_factory=SettleSettings)
+    retention: RetentionSettings = Field(default_factory=RetentionSettings)
     notices: NoticesSettings = Field(default_factory=NoticesSettings)
     breaker: BreakerSettings = Field(default_factory=BreakerSettings)
     emergency: EmergencySettings = Field(default_factory=EmergencySettings)
