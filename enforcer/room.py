@@ -16,6 +16,7 @@ from enforcer.control.acts import Office
 from enforcer.control.desk import Ack, Desk
 from enforcer.control.facts import decision_facts, mode_facts
 from enforcer.control.feed import Feed, Happening
+from enforcer.control.gaps import gap_facts
 from enforcer.control.mqtt import Mqtt
 from enforcer.control.mqtt_topics import Topics
 from enforcer.control.series import Series
@@ -95,6 +96,7 @@ class Room:
             "modes": [mode_facts(one) for one in modes.settings(now)],
             "switches": [self.switch(name) for name in self._links],
             "decisions_per_second": self.series.rate(now), "decisions": self.series.last(now),
+            "gaps": [gap_facts(gap) for gap in self._ledger.registers.gaps.open()],
             "breaker": self.breaker(), "degraded": self._ledger.degraded, "faults": list(self.faults),
             "number": self.feed.number,
         }
@@ -178,7 +180,10 @@ class Room:
         return found
 
     def _entered(self, entry: JournalEntry) -> None:
-        """Something was put on record, here or by another process: notices, and levels that were reached."""
+        """Something was put on record, here or by another process: gaps, notices, levels reached."""
+        if entry.kind is Kind.GAP:
+            found = [gap_facts(gap) for gap in self._ledger.registers.gaps.open() if gap.id == entry.ref]
+            self.feed.tell("gap", entry.at, {"gap": entry.ref, "open": bool(found), **(found or [{}])[0]})
         if entry.kind is not Kind.NOTICE:
             return
         notice = self._ledger.registers.notices.get(entry.ref)
