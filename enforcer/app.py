@@ -79,7 +79,7 @@ def build(
 ) -> House:
     """Put the parts together. Raises BadInput for a bad pack or a missing secret, LedgerError."""
     policy = packs.load(settings.pack_paths, SIP_CODES)
-    secrets_of = {switch.name: switch.secret() for switch in settings.switches}
+    secrets_of = {switch.name: switch.secret() for switch in settings.linked}
     plan = settings.numbers.plan()
     parts = settings.ledger_path, plan.classify, clock
     opened = partial(SqliteLedger, *parts, canonical=plan.canonical, channels=settings.channels)
@@ -106,8 +106,8 @@ def build(
     )
     guard.began()
     admission.on_leased = guard.leased
-    links = tuple(_link(switch, secrets_of[switch.name], admission, clock) for switch in settings.switches)
-    for switch, link in zip(settings.switches, links, strict=True):
+    links = tuple(_link(switch, secrets_of[switch.name], admission, clock) for switch in settings.linked)
+    for switch, link in zip(settings.linked, links, strict=True):
         for record in ledger.live(switch.name):     # calls that were going on when we were last here
             link.book.restore(record.attempt(), record.answered_at)
     admission.hurry = lambda: _hurry(links)
@@ -120,8 +120,8 @@ def build(
         settings, admission, telemetry, clock, asked,
         lambda: {one.book.identity.switch: one.book.core for one in links if isinstance(one, EslLink)},
     )
-    by_name = {switch.name: link for switch, link in zip(settings.switches, links, strict=True)}
-    watching = Watching(by_name, settings.switches, ledger, opened, telemetry, clock)
+    by_name = {switch.name: link for switch, link in zip(settings.linked, links, strict=True)}
+    watching = Watching(by_name, settings.linked, ledger, opened, telemetry, clock)
     room = Room(
         settings, ledger, admission, links, telemetry, clock, lambda: reload(house), lambda: changed(house)
     )
@@ -160,10 +160,12 @@ async def serve(house: House, stop: asyncio.Event, supervisor: Supervisor = NOBO
     for door in house.doors:
         await door.start()
     try:
+        if house.room.http is not None:
+            await house.room.http.start()
         async with asyncio.TaskGroup() as tasks:
             running = [
                 tasks.create_task(link.run(), name=f"link {switch.name}")
-                for link, switch in zip(house.links, house.settings.switches, strict=True)
+                for link, switch in zip(house.links, house.settings.linked, strict=True)
             ]
             running.append(tasks.create_task(_take_over(house), name="take over changes"))
             running.append(tasks.create_task(_watch(house), name="watch"))
@@ -180,6 +182,8 @@ async def serve(house: House, stop: asyncio.Event, supervisor: Supervisor = NOBO
             )
             supervisor.ready()
             await stop.wait()
+            if house.room.http is not None:
+                await house.room.http.stop()
             with contextlib.suppress(LedgerError):      # which closing it will tell
                 house.watching.keep()
             supervisor.stopping()
@@ -188,6 +192,8 @@ async def serve(house: House, stop: asyncio.Event, supervisor: Supervisor = NOBO
             for task in running:
                 task.cancel()
     finally:
+        if house.room.http is not None:
+            await house.room.http.stop()
         for door in house.doors:
             await door.stop()
         log_head(house.ledger, telemetry, last=True)
@@ -256,7 +262,7 @@ async def _watch(house: House) -> None:
     telemetry = house.telemetry
     degraded, deaf = "", 0
     while True:
-        for switch, link in zip(house.settings.switches, house.links, strict=True):
+        for switch, link in zip(house.settings.linked, house.links, strict=True):
             state = link.state()
             telemetry.up.labels(switch.name).set(state.connected)
             telemetry.lag.labels(switch.name).set(max(0.0, state.lag))

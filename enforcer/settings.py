@@ -30,6 +30,7 @@ from enforcer.errors import BadInput
 from enforcer.settings_breaker import BreakerSettings, EmergencySettings
 from enforcer.settings_doors import DoorSettings, MessageSettings, doorways
 from enforcer.settings_fields import Context, Listen, Name, Network, Port, Seconds, Zone
+from enforcer.settings_http import HttpSettings
 from enforcer.settings_mqtt import MqttSettings
 from enforcer.settings_notices import NoticesSettings
 from enforcer.settings_secrets import from_environment, from_file, located
@@ -107,10 +108,12 @@ class SwitchSettings(Table):
     is `message_contexts` and the account's. `door_port` (over HTTP `door_http_port`), `door_allow`: where its
     calls ask, and who may, where the door's table does not say it. With `tls` its manager proves who it is:
     `tls_ca` (else the system's authorities) vouches for its certificate, made out to `tls_name` or the host.
+
+    A "gateway" is neither: it asks over HTTP and is not connected to.
     """
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=40)]
-    kind: Literal["asterisk", "freeswitch"] = "asterisk"
+    kind: Literal["asterisk", "freeswitch", "gateway"] = "asterisk"
     host: Name = "127.0.0.1"
     port: Port = 5038
     username: Name = "enforcer"
@@ -248,6 +251,7 @@ class Settings(Table):
     log: LogSettings = Field(default_factory=LogSettings)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
     mqtt: MqttSettings = Field(default_factory=MqttSettings)
+    http: HttpSettings = Field(default_factory=HttpSettings)
 
     _path: Path = PrivateAttr(default=Path("enforcer.toml"))
 
@@ -263,6 +267,18 @@ class Settings(Table):
     def _a_door_each(self) -> Self:
         doorways(self.switches, self.door)
         return self
+
+    @model_validator(mode="after")
+    def _gateways_ask_over_http(self) -> Self:
+        for index, switch in enumerate(self.switches):
+            if switch.kind == "gateway" and not self.http.listen:
+                raise Wrong("a gateway asks over HTTP: set listen under [http]", f"switch.{index}.kind")
+        return self
+
+    @property
+    def linked(self) -> tuple[SwitchSettings, ...]:
+        """The switches that we connect to."""
+        return tuple(switch for switch in self.switches if switch.kind != "gateway")
 
     @property
     def path(self) -> Path:
@@ -305,6 +321,7 @@ def load(path: Path) -> Settings:
     settings._path = path
     settings.notices._base = path.parent
     settings.mqtt._base = path.parent
+    settings.http._base = path.parent
     for switch in settings.switches:
         switch._base = path.parent
     return settings

@@ -15,8 +15,10 @@ import typer
 
 from enforcer.checkup import Grade
 from enforcer.control import (
+    clerk,
     cli_account,
     cli_breaker,
+    cli_calls,
     cli_cdr,
     cli_check,
     cli_customer,
@@ -29,6 +31,7 @@ from enforcer.control import (
     cli_reload,
     cli_settle,
     cli_strike,
+    cli_token,
     cli_verify,
     cli_why,
 )
@@ -58,6 +61,9 @@ app.add_typer(cli_notice.app, name="notice")
 app.add_typer(cli_cdr.app, name="cdr")
 app.add_typer(cli_optout.app, name="optout")
 app.add_typer(cli_strike.app, name="strike")
+app.add_typer(cli_token.app, name="token")
+app.command("calls")(cli_calls.calls)
+app.command("charges")(cli_calls.charges)
 app.command("check")(cli_check.check)
 app.command("usage")(cli_why.usage)
 app.command("why")(cli_why.why)
@@ -81,6 +87,12 @@ def run(context: typer.Context, config: Config = CONFIG) -> None:
     """Run until stopped: listen, decide, act."""
     outside: Outside = context.obj
     raise typer.Exit(outside.run(Site(config).settings))
+
+
+@app.command("clerk", hidden=True)
+def answer_questions(context: typer.Context) -> None:
+    """Answer the running enforcer's questions about the past, on standard input and output."""
+    clerk.work(app, context.obj)
 
 
 @app.command()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from enforcer import app
+from enforcer.domain import emergency
 from enforcer.domain.account import Account, Standing
 from enforcer.domain.call import CallAttempt, CallEvent, Direction, NumberClass, Phase
 from enforcer.domain.decision import Decision, Verdict
@@ -125,6 +127,21 @@ def test_a_call_that_nobody_asked_about_is_exempt_as_well(site: House) -> None:
     assert not site.house.ledger.verify()
 
 
+def test_a_call_back_whose_account_is_told_late_is_exempt_all_the_same(site: House) -> None:
+    site.emergency()
+    before = site.counted("acme")
+    one = site.attempt("acme", IN, "12025550101", PSAP)
+    site.house.admission.observe(CallEvent(Phase.STARTED, replace(one, account=""), site.now))
+    site.house.admission.observe(CallEvent(Phase.ANSWERED, one, site.now))
+    record = site.house.ledger.call(one.call_id)
+    assert record is not None
+    assert (record.account, record.number_class) == ("acme", NumberClass.CALLBACK)
+    site.house.admission.observe(CallEvent(Phase.ENDED, one, site.now + 60))
+    assert site.counted("acme") == before
+    assert not site.house.ledger.verify()
+    assert site.ask("acme", OUT, "13035550911").verdict is Verdict.ALLOW        # they may be called back
+
+
 @pytest.mark.parametrize("more", ["", "[emergency]\nwindow = 0\n"])
 def test_a_test_number_opens_no_window_nor_does_a_site_without_one(tmp_path: Path, more: str) -> None:
     numbers = '[numbers]\nemergency = ["933"]\n'
@@ -152,3 +169,29 @@ def test_the_class_stands_whatever_a_cdr_says_later(site: House) -> None:
     assert again.number_class is NumberClass.CALLBACK
     assert app.reload(site.house) == ""
     assert not site.house.ledger.verify()
+
+
+@pytest.mark.parametrize("back", [2.0, 3600.0, 20_000.0])
+def test_a_clock_that_is_set_back_after_the_call_takes_nobodys_window(site: House, back: float) -> None:
+    site.emergency()
+    site.now -= back
+    assert site.ask("acme", IN, "12025550101", PSAP).verdict is Verdict.ALLOW
+    assert site.ask("acme", OUT, "13035550911").verdict is Verdict.ALLOW
+
+
+def test_a_call_by_a_clock_far_ahead_ends_nobody_elses_window(site: House) -> None:
+    site.emergency("acme")
+    now = site.now
+    site.now += 365 * 86_400
+    site.emergency("apex")
+    site.now = now
+    assert site.ask("acme", IN, "12025550101", PSAP).verdict is Verdict.ALLOW
+    assert site.ask("apex", IN, "12025550102", PSAP).verdict is Verdict.BLOCK   # that year has not come
+
+
+def test_windows_are_remembered_up_to_a_cap(site: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(emergency, "MOST_WINDOWS", 3)
+    for nth in range(5):
+        site.emergency(f"a{nth}")
+    windows = site.house.ledger.registers.emergencies
+    assert [bool(windows.until(f"a{nth}", site.now)) for nth in range(5)] == [False, False, True, True, True]

@@ -92,6 +92,7 @@ def test_the_example_loads_and_shows_the_defaults(tmp_path: Path) -> None:
                 "# [messages",
                 "# stop_words",
                 "# start_words",
+                "# [http", "# tls_cert", "# tls_key", "# metrics",
                 "# [log",
                 "# [metrics",
                 "# seconds",
@@ -173,7 +174,7 @@ WRONG = [
     (
         SITE + SWITCH + 'kind = "freeswich"\n',
         5,
-        "switch.kind must be asterisk or freeswitch; did you mean 'freeswitch'?",
+        "switch.kind must be asterisk, freeswitch or gateway; did you mean 'freeswitch'?",
     ),
     (
         SITE + SWITCH + 'timezone = "Europe/Belin"\n',
