@@ -117,7 +117,7 @@ def build(
     admission.on_wish = lambda heard: telemetry.wish(
         heard.wish, heard.seconds, heard.account.customer, heard.account.id
     )
-    asked = {link.book.identity.switch: link.asked for link in links if isinstance(link, EslLink)}
+    asked = {link.book.identity.switch: link.asked for link in links}
     doors = doors_of(
         settings, admission, telemetry, clock, asked,
         lambda: {one.book.identity.switch: one.book.core for one in links if isinstance(one, EslLink)},
