@@ -30,23 +30,20 @@ from enforcer.headlog import log_head, log_heads
 from enforcer.ledger.port import Ledger
 from enforcer.ledger.sqlite import SqliteLedger
 from enforcer.ledger.store import alone
+from enforcer.links import link_to
 from enforcer.notices.bureau import Bureau
 from enforcer.orders import LeaseTerms
 from enforcer.readings import Readings
 from enforcer.room import Room
-from enforcer.settings import Settings, SwitchSettings
+from enforcer.settings import Settings
 from enforcer.supervisor import NOBODY, Supervisor
-from enforcer.switch import ami_session, esl_session
-from enforcer.switch.ami import AmiLink
 from enforcer.switch.door import Door
 from enforcer.switch.esl import EslLink
-from enforcer.switch.link import Deadlines, Link
-from enforcer.switch.tls import context_of
+from enforcer.switch.link import Link
 from enforcer.telemetry import Telemetry
 from enforcer.timed import TimedAdmission, stopwatches
 from enforcer.watching import Watching
 from enforcer.wire.answer import SIP_CODES
-from enforcer.wire.channel import Identity
 
 # How often the ledger is asked whether a command changed something: a mode set on the command line is
 # in force in under 100 ms, and the question costs 10 us.
@@ -108,7 +105,7 @@ def build(
     )
     guard.began()
     admission.on_leased = guard.leased
-    links = tuple(_link(switch, secrets_of[switch.name], admission, clock) for switch in settings.linked)
+    links = tuple(link_to(switch, secrets_of[switch.name], admission, clock) for switch in settings.linked)
     for switch, link in zip(settings.linked, links, strict=True):
         for record in ledger.live(switch.name):     # calls that were going on when we were last here
             link.book.restore(record.attempt(), record.answered_at)
@@ -140,25 +137,6 @@ def _hurry(links: Iterable[Link]) -> None:
         link.hurry()
 
 
-def _link(switch: SwitchSettings, secret: str, admission: Admission, clock: Callable[[], float]) -> Link:
-    identity = Identity(
-        switch.name, tuple(switch.outbound_contexts), tuple(switch.inbound_contexts),
-        tuple(switch.internal_contexts), switch.account_from,
-    )
-    deadlines = Deadlines(
-        login=switch.login_deadline, pong=switch.ping_deadline, action=switch.action_deadline
-    )
-    if switch.kind == "freeswitch":
-        socket = esl_session.Peer(switch.host, switch.port, secret)
-        return EslLink(
-            socket, identity, admission, deadlines=deadlines, messages=switch.messages, clock=clock
-        )
-    secured = context_of(switch)
-    peer = ami_session.Peer(switch.host, switch.port, switch.username, secret, secured, switch.tls_name)
-    messages = switch.message_contexts if switch.messages else None
-    return AmiLink(peer, identity, admission, deadlines=deadlines, messages=messages, clock=clock)
-
-
 async def serve(house: House, stop: asyncio.Event, supervisor: Supervisor = NOBODY) -> None:
     """Run until `stop` is set. Raises LinkError where a door's address is taken."""
     telemetry = house.telemetry
@@ -176,9 +154,14 @@ async def serve(house: House, stop: asyncio.Event, supervisor: Supervisor = NOBO
             running.append(tasks.create_task(_take_over(house), name="take over changes"))
             running.append(tasks.create_task(_watch(house), name="watch"))
             running.append(tasks.create_task(house.watching.run(), name="follow CDR files"))
-            running.append(tasks.create_task(_closing(house).run(), name="settle closed cycles"))
+            closing = Closing(
+                house.settings.settle.after, house.ledger.accounts,
+                lambda: in_a_process(house.settings.path), telemetry, time.time,
+            )
+            running.append(tasks.create_task(closing.run(), name="settle closed cycles"))
             running.append(tasks.create_task(log_heads(house.ledger, telemetry), name="log heads"))
-            running.append(tasks.create_task(_retire(house), name="prune"))
+            prune = partial(retiring.in_a_process, house.settings.path)
+            running.append(tasks.create_task(retiring.retire(prune, telemetry), name="prune"))
             running.append(tasks.create_task(house.bureau.run(), name="notices"))
             running.append(tasks.create_task(supervisor.watched(), name="watchdog"))
             running.append(tasks.create_task(house.guard.run(), name="breaker"))
@@ -255,17 +238,6 @@ async def _take_over(house: House) -> None:
             _answer(house)
         except EnforcerError as problem:
             house.telemetry.fault("ledger", problem=str(problem))
-
-
-def _closing(house: House) -> Closing:
-    return Closing(
-        house.settings.settle.after, house.ledger.accounts, lambda: in_a_process(house.settings.path),
-        house.telemetry, time.time,
-    )
-
-
-async def _retire(house: House) -> None:
-    await retiring.retire(lambda: retiring.in_a_process(house.settings.path), house.telemetry)
 
 
 async def _watch(house: House) -> None:
