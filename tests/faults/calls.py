@@ -28,6 +28,7 @@ class Seen:
     account: str
     phase: str
     sent_at: float = 0.0            # the first INVITE; epoch seconds
+    ringing_at: float | None = None
     final_at: float | None = None   # its final answer
     code: int = 0
     bye_at: float | None = None     # the caller hung up
@@ -113,6 +114,8 @@ def _read(messages: Iterable[SipMessage], phase: str) -> Iterable[Seen]:
                 call.bye_at = message.at
                 call.ended = not message.sent
         elif not message.sent:
+            if message.code == 180 and call.ringing_at is None:
+                call.ringing_at = message.at
             if message.method == "INVITE" and message.code >= 200 and call.final_at is None:
                 call.final_at, call.code = message.at, message.code
             elif message.method == "BYE" and message.code == 200:

@@ -38,6 +38,9 @@ class Fault:
     loses_calls: ClassVar[bool] = False
     relevels: ClassVar[bool] = False        # the link is new afterwards
 
+    async def prepare(self, house: House) -> None:
+        """What takes time, and is not felt yet."""
+
     async def strike(self, house: House) -> None:
         """Returns when it is in force."""
 
@@ -213,16 +216,21 @@ class Locked(Fault):
     seconds = 6.0
     _holder: subprocess.Popen[bytes] | None = None
 
-    async def strike(self, house: House) -> None:
+    async def prepare(self, house: House) -> None:
         code = (
             "import sqlite3, sys; c = sqlite3.connect(sys.argv[1], timeout=20, isolation_level=None); "
-            "c.execute('BEGIN EXCLUSIVE'); print('held', flush=True); sys.stdin.read()"
+            "sys.stdin.readline(); c.execute('BEGIN EXCLUSIVE'); print('held', flush=True); sys.stdin.read()"
         )
         holder = subprocess.Popen(
             [sys.executable, "-c", code, str(house.ledger)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
         object.__setattr__(self, "_holder", holder)
-        assert holder.stdout is not None
+
+    async def strike(self, house: House) -> None:
+        holder = self._holder
+        assert holder is not None and holder.stdin is not None and holder.stdout is not None
+        holder.stdin.write(b"now\n")
+        holder.stdin.flush()
         await asyncio.to_thread(holder.stdout.readline)
 
     async def heal(self, house: House) -> None:

@@ -17,6 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from typing import NamedTuple
 
 from lab.process import freeze, thaw
 from lab.provision import Provisioned
@@ -28,7 +29,18 @@ PHASES = ("before", "question", "answer", "mid-call", "hang-up")
 STRUCK = ("before", "question")         # whose set-up the fault can hold up
 GOES = [name for name, account in ACCOUNTS.items() if account.answered == 200]
 RATE = 12.0                             # calls a second while the fault is in force
+MISSED = "the fault found no call there"
 EARLY, LATE = 3.5, 7.0                  # s from the fault: see `Fault`
+
+
+class Times(NamedTuple):
+    """When the enforcer was held so that questions stand, when the fault began to strike, when it was in force,
+    and when it was put right. Epoch seconds."""
+
+    frozen: float
+    began: float
+    struck: float
+    ended: float
 
 
 @dataclass(slots=True)
@@ -76,6 +88,11 @@ class Row:
         return self.switch_says == self.enforcer_says
 
     @property
+    def missed(self) -> bool:
+        """Whether all that is wrong is that the fault came too early or too late for some phase."""
+        return bool(self.problems) and all(MISSED in problem for problem in self.problems)
+
+    @property
     def well(self) -> bool:
         """Whether every cell is as it should be."""
         return not self.problems
@@ -94,14 +111,14 @@ async def run(kind: type[Fault], parts: Mapping[str, Provisioned]) -> Row:
     fault = kind()
     async with House(parts, fault.asks, fault.wants) as house:
         calls = Calls(parts["sipp"], house.switch)
-        began, ended = await _play(fault, house, calls)
+        times = await _play(fault, house, calls)
         rows = cdrs(house.switch.cdr_path)
         calls.look_up(rows)
         counted = await _counted(house)
-        return _judge(fault, calls.seen, began, ended, _written(rows), counted)
+        return _judge(fault, calls.seen, times, _written(rows), counted)
 
 
-async def _play(fault: Fault, house: House, calls: Calls) -> tuple[float, float]:
+async def _play(fault: Fault, house: House, calls: Calls) -> Times:
     """Place all calls; when the fault began and ended."""
     await calls.place("first", list(ACCOUNTS), rate=10)
     await _taught(house)
@@ -122,17 +139,20 @@ async def _play(fault: Fault, house: House, calls: Calls) -> tuple[float, float]
             await asyncio.sleep(0.8)
             begin("answer", GOES * 3, 0.5, ringing=True)
             await asyncio.sleep(0.9)
+        await fault.prepare(house)
+        frozen = time.time()
         freeze(house.enforcer.pid)
         if not fault.loses_calls:
-            burst = calls.place("question", list(ACCOUNTS) * 2, rate=100)
+            burst = calls.place("question", list(ACCOUNTS) * 4, rate=100)
             tasks.create_task(burst, name="question")
             await _asked(house)
+        began = time.time()
         await fault.strike(house)
         if not isinstance(fault, Frozen) and not fault.relevels:
             thaw(house.enforcer.pid)
         elif fault.relevels and fault.name.startswith("link"):
             thaw(house.enforcer.pid)
-        began = time.time()
+        struck = time.time()
         stream = [name for _ in range(int(fault.seconds * RATE / len(ACCOUNTS))) for name in ACCOUNTS]
         if fault.loses_calls:
             await asyncio.sleep(0.2)
@@ -144,7 +164,7 @@ async def _play(fault: Fault, house: House, calls: Calls) -> tuple[float, float]
         await house.enforcer.line(lambda line: line.get("event") == "level with the switch", within=30)
     await _beating(house)
     await calls.place("after", list(ACCOUNTS) * 2, rate=RATE)
-    return began, ended
+    return Times(frozen, began, struck, ended)
 
 
 async def _taught(house: House) -> None:
@@ -221,8 +241,7 @@ def _sums(calls: Iterable[Sequence[object]]) -> dict[str, int]:
 
 
 def _judge(
-    fault: Fault, seen: Sequence[Seen], began: float, ended: float, written: dict[str, int],
-    counted: dict[str, int],
+    fault: Fault, seen: Sequence[Seen], times: Times, written: dict[str, int], counted: dict[str, int],
 ) -> Row:
     cells = {phase: {policy: Cell() for policy in POLICIES} for phase in PHASES}
     after = Cell()
@@ -233,11 +252,12 @@ def _judge(
     for call in seen:
         if call.phase == "after":
             _note(after, call, _wrong(call, LIVE, fault))
-        phase = _phase(call, began, ended)
+        phase = _phase(call, times)
         if phase is None:
             continue
-        since = call.sent_at - began
-        _note(cells[phase][ACCOUNTS[call.account].policy], call, _wrong(call, _deciders(fault, phase, since), fault))
+        since = call.sent_at - times.struck
+        wrong = _wrong(call, _deciders(fault, phase, since), fault)
+        _note(cells[phase][ACCOUNTS[call.account].policy], call, wrong)
         if phase in STRUCK and call.waited is not None:
             waits.append(call.waited - usual)
             if phase == "before" and since > LATE and fault.late.isdisjoint(LIVE):
@@ -253,18 +273,18 @@ def _judge(
     return row
 
 
-def _phase(call: Seen, began: float, ended: float) -> str | None:
+def _phase(call: Seen, times: Times) -> str | None:
     """In which phase the fault really found this call, None where it missed it."""
-    final, bye = call.final_at, call.bye_at
-    if call.phase == "question":
-        return "question" if call.sent_at < began < (final or ended) or call.account == "leased" else None
-    if call.phase == "answer":
-        return "answer" if call.sent_at < began < (final or ended) else None
-    if call.phase == "hang-up":
-        return "hang-up" if final is not None and final < began and began < (bye or ended) < ended else None
-    if call.phase == "mid-call":
-        return "mid-call" if final is not None and final < began and (bye or ended) >= ended else None
-    return "before" if call.phase == "before" and call.sent_at < ended else None
+    final, bye = call.final_at or times.ended, call.bye_at or times.ended
+    found = {
+        "before": call.sent_at < times.ended,
+        "question": times.frozen < call.sent_at < times.began and (
+            final > times.began or call.account == "leased"),
+        "answer": call.ringing_at is not None and call.ringing_at < times.frozen and final > times.began,
+        "mid-call": final < times.frozen and bye >= times.ended,
+        "hang-up": final < times.frozen and times.began < bye < times.ended,
+    }
+    return call.phase if found.get(call.phase, False) else None
 
 
 def _deciders(fault: Fault, phase: str, since: float) -> frozenset[str]:
@@ -308,7 +328,7 @@ def _problems(row: Row, fault: Fault) -> list[str]:
         for policy, cell in cells.items():
             problems += [f"{phase}, {policy}: {words}" for words in cell.wrong[:3]]
             if not cell.placed and not fault.loses_calls:
-                problems.append(f"{phase}, {policy}: the fault found no call there")
+                problems.append(f"{phase}, {policy}: {MISSED}")
     problems += [f"after: {words}" for words in row.after.wrong[:3]]
     if row.worst_added > row.allowed:
         problems.append(f"a caller waited {row.worst_added:.2f} s longer than usual")
