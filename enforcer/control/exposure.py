@@ -28,6 +28,10 @@ def exposed(settings: Settings) -> list[Finding]:
                               "listen on the loopback, or let a firewall say who may read"))
     for switch in settings.switches:
         found += _switch(switch)
+    broker = settings.mqtt.broker
+    if settings.mqtt.url and not broker.tls and not on_loopback(broker.host):
+        found.append(_warning("mqtt", f"the broker {broker.host} is reached in the clear, password and all",
+                              "mqtts:// in its url, and ca_file"))
     return [*found, *modes(settings)]
 
 
@@ -37,7 +41,7 @@ def modes(settings: Settings) -> list[Finding]:
     paths = [ledger, ledger.with_name(ledger.name + "-wal"), ledger.with_name(ledger.name + "-shm")]
     subjects: list[tuple[str, Path | None]] = [("ledger", path) for path in paths]
     subjects += [(f"switch {switch.name}", switch.secret_path) for switch in settings.switches]
-    subjects.append(("notices", settings.notices.ops_path))
+    subjects += [("notices", settings.notices.ops_path), ("mqtt", settings.mqtt.secret_path)]
     return [
         _warning(subject, problem, f"chmod 600 {path}")
         for subject, path in subjects if path is not None and (problem := open_to_others(path))
