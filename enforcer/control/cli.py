@@ -20,6 +20,7 @@ from enforcer.control import (
     cli_cdr,
     cli_check,
     cli_customer,
+    cli_drill,
     cli_evidence,
     cli_interruptions,
     cli_mode,
@@ -59,6 +60,7 @@ app.add_typer(cli_cdr.app, name="cdr")
 app.add_typer(cli_optout.app, name="optout")
 app.add_typer(cli_strike.app, name="strike")
 app.command("check")(cli_check.check)
+app.command("drill")(cli_drill.run)
 app.command("usage")(cli_why.usage)
 app.command("why")(cli_why.why)
 app.command("settle")(cli_settle.settle)

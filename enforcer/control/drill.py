@@ -13,15 +13,15 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from enforcer.domain.account import Account, Standing
+from enforcer.domain.account import Account, Standing, unregistered
 from enforcer.domain.actions import RememberWord, SetBrake
-from enforcer.domain.decision import OnFailure, Verdict
+from enforcer.domain.decision import OnFailure
 from enforcer.domain.mode import Mode, Modes, ModeSetting
 from enforcer.domain.policy import Policy, Seat
 from enforcer.domain.rules import Rule
 from enforcer.ledger.port import Ledger
 from enforcer.orders import LeaseTerms, Orders
-from enforcer.wire.answer import parse_answer, sip_code_of
+from enforcer.wire.answer import SIP_CODE_OF_CAUSE, parse_answer
 
 STALE, WAIT = 6, 0.3            # s: ENF_STALE and ENF_MAXWAIT, as the dialplan has them by default
 
@@ -151,7 +151,7 @@ def _held(
     """The orders of these accounts as `Orders` would write them now, as far as these seats want them."""
     def account_of(account_id: str) -> Account:
         account = ledger.account(account_id)
-        return account if people else Account.unknown(account_id)
+        return account if people else unregistered(account_id)
 
     orders = Orders(
         terms, lambda account_id, when: [s for s in ledger.seats(account_id, when) if wanted(s)], account_of
@@ -175,9 +175,7 @@ def _held(
         yield Held(
             name, switch, orders.leasable(name, at, switch),
             answer.verdict.word if answer is not None else "",
-            sip_code_of(answer) if answer is not None and answer.refusal else 0,
+            SIP_CODE_OF_CAUSE.get(answer.cause, 603) if answer is not None and answer.cause else 0,
             calls, cps, people and account_of(name).standing is not Standing.ACTIVE,
         )
 
-
-__all__ = ["FAULTS", "STALE", "WAIT", "Drill", "Fault", "Held", "Line", "Verdict", "drill"]
