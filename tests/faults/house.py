@@ -164,7 +164,7 @@ class House:
         env = {"FAULTS_MQTT": PASSWORDS["enforcer"]}
         if "clock" in self._wants:
             env |= faked(self.parts, self.clock)
-        more = "[lease]\nseconds = 60\n"
+        more = f'cdr_file = "{self.switch.cdr_path}"\n' + "[lease]\nseconds = 60\n"
         if self.asks == "agi":
             more += f"[door.agi]\nenabled = true\nport = {self.agi_port}\nmax_connections = 200\n"
         if self.broker is not None:

@@ -185,12 +185,12 @@ async def _asked(house: House) -> None:
     what matters is seen in the calls themselves afterwards."""
     async with house.switch.ami() as session:
         await session.action("Events", EventMask="off")
-        for _ in range(25):
+        for _ in range(150):
             status = await session.command("core show channels concise")
             waiting = [
                 line for line in status.splitlines() if "WaitForCondition" in line or "!AGI!" in line
             ]
-            if len(waiting) >= 4:
+            if len(waiting) >= 9:
                 return
             await asyncio.sleep(0.02)
 
@@ -211,7 +211,7 @@ async def _beating(house: House) -> None:
 async def _counted(house: House) -> dict[str, int]:
     """What the enforcer counts, once it has read the switch's own records."""
     await asyncio.sleep(0.3)        # a commit
-    await house.enforcer.command("cdr", "import", str(house.switch.cdr_path), "--switch", "pbx1")
+    await house.enforcer.command("reconcile")
     await house.enforcer.stop()
     with sqlite3.connect(house.ledger) as ledger:
         rows = ledger.execute(
