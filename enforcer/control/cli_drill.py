@@ -57,16 +57,19 @@ def run(
 
 def _say(found: Drill, *, door: bool) -> None:
     say()
-    say(f"switch {found.switch}" + (": calls that ask at the FastAGI door are answered until the heartbeat "
-                                    "is stale" if door else ""))
-    table(("rule", "on failure", "of its accounts", "so that"),
-          ((line.rule, line.on_failure.value, _accounts(line), _so_that(found, line)) for line in found.lines))
+    at_door = ": calls that ask at the FastAGI door are answered until the heartbeat is stale"
+    say(f"switch {found.switch}" + (at_door if door else ""))
+    table(
+        ("rule", "on failure", "of its accounts", "so that"),
+        ((one.rule, one.on_failure.value, _accounts(one), _so_that(found, one)) for one in found.lines),
+    )
     if not found.held:
         say("The switch holds nothing for any account: calls go as ENF_FAIL says.")
         return
     say()
     shown = sorted(found.held, key=lambda held: (not held.refused, held.account))[:SHOWN]
-    table(("account", "first", "then"), ((one.account, _first(found, one), _then(found, one)) for one in shown))
+    rows = ((one.account, _first(found, one), _then(found, one)) for one in shown)
+    table(("account", "first", "then"), rows)
     if len(found.held) > len(shown):
         say(f"and {len(found.held) - len(shown)} more: --json has all, --account one")
 
@@ -92,7 +95,8 @@ def _so_that(found: Drill, line: Line) -> str:
     elif line.on_failure is OnFailure.CLOSED:
         said = "calls are refused with 503" if refused else "calls go: no mode lets it block"
     else:
-        said = "the last verdict stands" if refused or line.accounts["tag"] else "calls go: the last verdict was to"
+        some = refused or line.accounts["tag"]
+        said = "the last verdict stands" if some else "calls go: no account's last verdict was another"
     return said + (", within the brake" if line.braked else "")
 
 

@@ -1,8 +1,8 @@
 """A drill: what callers would get under a fault, rule by rule and account by account, with nothing broken.
 
 In: a policy, modes, a ledger, a fault's name. Out: a `Drill`: what each rule's `on_failure` comes to for the
-accounts that it is about, and the orders that hold for each account meanwhile: its lease, word and brake. They
-are found by the very code that writes them (`orders`), from the last decisions in the ledger.
+accounts that it is about, and the orders that hold for each account meanwhile: its lease, word and brake.
+They are found by the very code that writes them (`orders`), from the last decisions in the ledger.
 Refuses to know: switches, and how it is shown.
 """
 
@@ -36,8 +36,8 @@ class Fault(NamedTuple):
 
 
 _ALONE = (
-    f"Callers wait {WAIT} s at the most until the heartbeat is {STALE} s old, and no time after that. Then an "
-    "account's lease holds, else its brake, else its word, each until it expires; else ENF_FAIL of the dialplan."
+    f"Callers wait {WAIT} s at the most until the heartbeat is {STALE} s old, and no time after that. Then "
+    "an account's lease holds, else its brake, else its word, each until it expires; else ENF_FAIL."
 )
 _AS_EVER = "Questions are answered as ever: callers get what `enforcer why` says."
 FAULTS = {
@@ -57,7 +57,7 @@ FAULTS = {
     ),
     "switch": Fault(
         "the switch restarts",
-        f"Its calls in progress are lost. Until the enforcer is connected again: {_ALONE[0].lower()}{_ALONE[1:]}",
+        f"Its calls in progress are lost. Until the enforcer is connected again, c{_ALONE[1:]}",
         answered=False,
     ),
     "breaker": Fault(
@@ -89,7 +89,7 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One rule, as if it were the only one. `accounts`: of those it is about, how many would get which verdict."""
+    """One rule, as if it were the only one. `accounts`: of those it is about, how many get which verdict."""
 
     rule: str
     clause: str
@@ -138,10 +138,8 @@ def _line(
         ledger, modes, switch, terms, at, theirs, lambda seat: seat.rule.spec.id == mine, people=False
     ))
     verdicts = Counter(one.word or "allow" for one in held)
-    return Line(
-        mine, rule.spec.clause, rule.spec.on_failure, verdicts, sum(bool(one.calls or one.cps) for one in held),
-        rule.per_call,
-    )
+    braked = sum(bool(one.calls or one.cps) for one in held)
+    return Line(mine, rule.spec.clause, rule.spec.on_failure, verdicts, braked, rule.per_call)
 
 
 def _held(

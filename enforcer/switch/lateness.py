@@ -10,8 +10,8 @@ changed that, the connection is to be closed, which frees them, and the live cal
 a second, each of two legs with three events, which is more than any FreeSWITCH that we know of can do, are
 45,000 events in that time: less than half of the queue. Who was stopped for longer and can read on does so
 first: what is caught up in time is not lost. `CATCHING_UP` is more than a beat: a clock that jumped, ours or
-the switch's, is read anew within it, and no reason to let go. A process that stays stopped lets go of nothing;
-then the switch's own end of the queue is the bound, or (Asterisk) the 10 s for which it waits to write.
+the switch's, is read anew within it, and no reason to let go. A process that stays stopped lets go of
+nothing; then the switch's own end of the queue is the bound, or (Asterisk) the 10 s that it waits to write.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Lateness:
         self._since = None
 
     def felt(self, lag: float, ours: float) -> str:
-        """An event came `lag` s after it happened; `ours` is our time, Unix seconds. Why to let go, "" not to."""
+        """An event came `lag` s after it happened; it is `ours` by our clock. Why to let go, "" not to."""
         self.lag = lag
         if lag <= LATE:
             self._since = None

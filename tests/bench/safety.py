@@ -4,9 +4,9 @@ slow, silent or looping, against that beside one that is well, and against none.
     frozen    SIGSTOP: after six seconds its heartbeat is stale and nobody asks it any more
     slow      stopped for 0.4 s, running for 0.1 s: its heartbeat stays fresh, and most answers come too late
     silent    its heartbeat stays fresh and nothing is ever answered: the most that asking can cost
-    looping   frozen to the switch, and taking a whole CPU; as it is started by hand, and as the unit starts it
+    looping   frozen to the switch, and taking a whole CPU; as started by hand, and giving way to others
 
-Interleaved, each on a fresh switch, as in `switch`. ENFORCER_BENCH_SLICE=N does one round's N-th variants only
+Interleaved, each on a fresh switch, as in `switch`. ENFORCER_BENCH_SLICE=1,4 runs only these of them, once,
 and keeps the rates in safety.json, for machines that have to be asked for in slices.
 """
 
@@ -53,8 +53,7 @@ async def harmed(rig: Rig, harm: str) -> AsyncIterator[None]:
         elif harm != "slow":
             await asyncio.sleep(8.0)        # a stale heartbeat
         if harm.startswith("looping"):
-            niced = ["nice", "-n", str(NICE)] if "nice" in harm else []
-            burner = subprocess.Popen(guarded([*niced, sys.executable, "-c", "while True: pass"]))  # noqa: ASYNC220
+            burner = _burning(NICE if "nice" in harm else 0)
         yield
     finally:
         if burner is not None:
@@ -64,6 +63,11 @@ async def harmed(rig: Rig, harm: str) -> AsyncIterator[None]:
             job.cancel()
         await asyncio.gather(*jobs, return_exceptions=True)
         thaw(pid)
+
+
+def _burning(nice: int) -> subprocess.Popen[bytes]:
+    command = ["nice", "-n", str(nice), sys.executable, "-c", "while True: pass"]
+    return subprocess.Popen(guarded(command))
 
 
 async def _stutter(pid: int) -> None:
@@ -92,20 +96,27 @@ async def _rate(parts: dict[str, Provisioned], harm: str, start: float) -> float
     return found
 
 
+def _known() -> dict[str, list[float]]:
+    kept = json.loads(KEPT.read_text()) if KEPT.exists() else {}
+    return {harm: kept.get(harm, []) for harm in HARMS}
+
+
+def _keep(rates: dict[str, list[float]]) -> None:
+    KEPT.write_text(json.dumps(rates) + "\n")
+
+
 async def measure() -> list[Figure]:
     """All of them, interleaved, or one slice."""
     parts = dict(provision(["asterisk", "sipp"]))
     slice_ = os.environ.get("ENFORCER_BENCH_SLICE", "")
-    rates: dict[str, list[float]] = {harm: [] for harm in HARMS}
-    if slice_ and KEPT.exists():
-        rates |= json.loads(KEPT.read_text())
+    rates = _known() if slice_ else {harm: [] for harm in HARMS}
     harms = [HARMS[int(one)] for one in slice_.split(",")] if slice_ else list(HARMS)
     for _ in range(1 if slice_ else ROUNDS):
         for harm in harms:
             known = rates[WELL] + rates["none"]
             rates[harm].append(await _rate(parts, harm, 0.75 * median(known) if known else START))
             if slice_:
-                KEPT.write_text(json.dumps(rates) + "\n")
+                _keep(rates)
     return figures(rates)
 
 
@@ -119,9 +130,8 @@ def figures(rates: dict[str, list[float]]) -> list[Figure]:
         note = f"{median(runs):.0f} calls/s, median of {len(runs)}: {', '.join(f'{one:.0f}' for one in runs)}"
         share = median(runs) / well if well else 0.0
         what = f"clean rate, {harm}, against an enforcer that is well"
-        found.append(
-            Figure(what, share, "", note=note) if harm in ("none", WELL) else at_least(what, share, "", 0.95, note)
-        )
+        plain = Figure(what, share, "", note=note)
+        found.append(plain if harm in ("none", WELL) else at_least(what, share, "", 0.95, note))
     return found
 
 

@@ -1,6 +1,7 @@
 """`python -m tests.faults [FAULT ...]`: the fault matrix, or the rows named; --list says which there are.
 
-Prints a table, writes faults.json, exits 1 where a cell is not as it should be and 2 for a name that is none.
+Prints a table and writes faults.json (rows named replace those in it; --show only prints it). Exit 1 where a
+cell is not as it should be, 2 for a name that is none.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import asyncio
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -17,7 +19,9 @@ from lab.provision import LabUnavailable, provision
 from tests.bench.report import machine
 from tests.faults.faults import ALL
 from tests.faults.house import POLICIES
-from tests.faults.matrix import PHASES, Row, run
+from tests.faults.matrix import PHASES, run
+
+WRITTEN = Path("faults.json")
 
 
 def main(names: list[str]) -> int:
@@ -26,6 +30,9 @@ def main(names: list[str]) -> int:
         for name, fault in ALL.items():
             print(f"{name:20} {fault.words}")
         return 0
+    rows = known() if names else {}
+    if names == ["--show"]:
+        return show(rows)
     unknown = [name for name in names if name not in ALL]
     if unknown:
         print(f"no such fault: {unknown[0]} (--list names them)", file=sys.stderr)
@@ -35,36 +42,43 @@ def main(names: list[str]) -> int:
     except LabUnavailable as problem:
         print(f"the fault matrix needs a real switch: {problem}", file=sys.stderr)
         return 2
-    rows: list[Row] = []
     for name in names or list(ALL):
         row = asyncio.run(run(ALL[name], parts))
         if row.missed:          # a phase lasts a moment, and others have the machine too
             row = asyncio.run(run(ALL[name], parts))
-        rows.append(row)
-        print(f"  {name}: {'as it should be' if row.well else '; '.join(row.problems)}", file=sys.stderr, flush=True)
-    show(rows)
-    document = {"machine": machine(), "faults": [row.as_json() for row in rows]}
-    Path("faults.json").write_text(json.dumps(document, indent=1) + "\n")
-    return 0 if all(row.well for row in rows) else 1
+        words = "as it should be" if row.well else "; ".join(row.problems)
+        print(f"  {name}: {words}", file=sys.stderr, flush=True)
+        rows[name] = row.as_json()
+        document = {"machine": machine(), "faults": [rows[one] for one in ALL if one in rows]}
+        WRITTEN.write_text(json.dumps(document, indent=1) + "\n")
+    return show({name: rows[name] for name in names or list(ALL)})
 
 
-def show(rows: list[Row]) -> None:
+def known() -> dict[str, Any]:
+    """The rows of an earlier run, by fault."""
+    rows = json.loads(WRITTEN.read_text())["faults"] if WRITTEN.exists() else []
+    return {row["fault"]: row for row in rows}
+
+
+def show(rows: dict[str, Any]) -> int:
     """One line a fault, and below it one a phase: calls that went as their policy says, of those placed."""
     table = Table(title="calls that went as their policy says / calls placed")
     for column in ("fault", "phase", *POLICIES, "worst added delay", "counters = CDRs", "emergency"):
         table.add_column(column)
-    for row in rows:
+    for row in rows.values():
         table.add_section()
-        stale = "" if row.worst_stale is None else f", stale {1000 * row.worst_stale:.0f} ms"
+        stale = "" if row["worst_stale"] is None else f", stale {1000 * row['worst_stale']:.0f} ms"
         table.add_row(
-            row.fault, f"all {row.as_policy}/{row.placed}", *("" for _ in POLICIES),
-            f"{1000 * row.worst_added:.0f} ms{stale}", "yes" if row.counters_agree else "NO",
-            f"{row.emergency_passed}/{row.emergency_placed}",
+            row["fault"], f"all {row['as_policy']}/{row['placed']}", *("" for _ in POLICIES),
+            f"{1000 * row['worst_added']:.0f} ms{stale}",
+            "yes" if row["counters_agree"] else "NO",
+            f"{row['emergency_passed']}/{row['emergency_placed']}, {1000 * row['emergency_worst']:.0f} ms",
         )
         for phase in PHASES:
-            cells = row.cells[phase]
-            table.add_row("", phase, *(f"{cells[p].as_policy}/{cells[p].placed}" for p in POLICIES))
-    Console(width=130).print(table)
+            cells = [row["cells"][phase][policy] for policy in POLICIES]
+            table.add_row("", phase, *(f"{cell['as_policy']}/{cell['placed']}" for cell in cells))
+    Console(width=140).print(table)
+    return 0 if all(row["well"] for row in rows.values()) else 1
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
-"""Calls of which everything is known: who placed which when, in which phase of a call the fault found it, what
-came of it, and what the switch wrote down about it.
+"""Calls of which everything is known: who placed which when, in which phase of a call the fault was to find
+it, what came of it, and what the switch wrote down about it.
 
 In: batches to place. Out: `Seen`, one a call. Refuses to know: which fault it was, and what should have come.
 """

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import random
 import resource
 import subprocess
@@ -37,6 +36,7 @@ class Fault:
     late: ClassVar[frozenset[str]] = LIVE
     loses_calls: ClassVar[bool] = False
     relevels: ClassVar[bool] = False        # the link is new afterwards
+    thaws: ClassVar[bool] = True            # the enforcer runs on once it has struck
 
     async def prepare(self, house: House) -> None:
         """What takes time, and is not felt yet."""
@@ -58,7 +58,7 @@ class Killed(Fault):
     """SIGKILL."""
 
     name, words = "killed", "enforcer killed (SIGKILL), started again later"
-    seconds, early, late, relevels = 9.0, NOBODY, NOBODY, True
+    seconds, early, late, relevels, thaws = 9.0, NOBODY, NOBODY, True, False
 
     async def strike(self, house: House) -> None:
         house.enforcer.kill()
@@ -71,7 +71,7 @@ class Frozen(Fault):
     """SIGSTOP."""
 
     name, words = "frozen", "enforcer frozen (SIGSTOP), thawed later"
-    seconds, early, late = 9.0, NOBODY, NOBODY
+    seconds, early, late, thaws = 9.0, NOBODY, NOBODY, False
 
     async def strike(self, house: House) -> None:
         freeze(house.enforcer.pid)
@@ -84,7 +84,7 @@ class Slow(Fault):
     """Most of the time it does not run."""
 
     name, words = "slow", "enforcer slow: stopped for 0.4 s, then runs for 0.1 s"
-    seconds, early, late = 8.0, EITHER, EITHER
+    seconds, early, late, thaws = 8.0, EITHER, EITHER, False
 
     _task: asyncio.Task[None] | None = None
 
@@ -110,7 +110,7 @@ class Restarted(Fault):
     """An upgrade."""
 
     name, words = "restarted", "enforcer stopped in order and started at once"
-    seconds, early, late, relevels = 3.0, EITHER, EITHER, True
+    seconds, early, late, relevels, thaws = 3.0, EITHER, EITHER, True, False
 
     async def strike(self, house: House) -> None:
         thaw(house.enforcer.pid)
@@ -221,14 +221,16 @@ class Locked(Fault):
             "import sqlite3, sys; c = sqlite3.connect(sys.argv[1], timeout=20, isolation_level=None); "
             "sys.stdin.readline(); c.execute('BEGIN EXCLUSIVE'); print('held', flush=True); sys.stdin.read()"
         )
-        holder = subprocess.Popen(
+        holder = subprocess.Popen(      # noqa: ASYNC220 - its pipes are written and read from a thread
             [sys.executable, "-c", code, str(house.ledger)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
         object.__setattr__(self, "_holder", holder)
 
     async def strike(self, house: House) -> None:
         holder = self._holder
-        assert holder is not None and holder.stdin is not None and holder.stdout is not None
+        assert holder is not None
+        assert holder.stdin is not None
+        assert holder.stdout is not None
         holder.stdin.write(b"now\n")
         holder.stdin.flush()
         await asyncio.to_thread(holder.stdout.readline)
@@ -261,11 +263,19 @@ class ClockBehind(ClockAhead):
     by = "-3600"
 
 
+class SwitchClockAhead(ClockAhead):
+    """The switch's clock jumps; until the next beat, two seconds later, it takes us for dead."""
+
+    name, words = "switch clock +1 h", "the switch's clock jumps an hour ahead, later back"
+    wants = frozenset({"switch clock"})
+
+
 class SwitchRestarted(Fault):
     """The switch goes down with its calls, and comes back."""
 
     name, words = "switch restarted", "Asterisk killed and started again"
     seconds, early, late, loses_calls, relevels = 4.0, EITHER, EITHER, True, True
+    thaws = False
 
     async def strike(self, house: House) -> None:
         house.switch.kill()
@@ -300,7 +310,7 @@ class Garbage(Fault):
         object.__setattr__(self, "_task", asyncio.create_task(self._flood(house.agi_port)))
 
     async def _flood(self, port: int) -> None:
-        dice = random.Random(7)     # noqa: S311 - garbage needs no secret
+        dice = random.Random(7)
         held: list[asyncio.StreamWriter] = []
         try:
             while True:
@@ -328,7 +338,6 @@ class Garbage(Fault):
 ALL: dict[str, type[Fault]] = {
     fault.name: fault for fault in (
         None_, Killed, Frozen, Slow, Restarted, Reset, Silent, KilledAtDoor, FrozenAtDoor, SilentAtDoor, Full,
-        NoGrowth, Locked, ClockAhead, ClockBehind, SwitchRestarted, BrokerGone, Garbage,
+        NoGrowth, Locked, ClockAhead, ClockBehind, SwitchClockAhead, SwitchRestarted, BrokerGone, Garbage,
     )
 }
-IS_ROOT = os.geteuid() == 0

@@ -6,6 +6,7 @@ In: how the switch asks, and what the fault needs. Out: a running house. Refuses
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
@@ -109,6 +110,7 @@ class House:
         self.switch = Asterisk(
             parts["asterisk"], accounts=list(ACCOUNTS),
             variables={"ENF_ASK": asks, "ENF_AGI": f"agi://127.0.0.1:{self.agi_port}/ask"},
+            env={**os.environ, **faked(parts, self.clock)} if "switch clock" in wants else None,
         )
         self.relay = Relay(self.switch.ami_port, self.cable.host if self.cable else "127.0.0.1")
         self.enforcer: Enforcer
@@ -143,10 +145,7 @@ class House:
         self._stack.callback(shutil.rmtree, self.directory, ignore_errors=True)
         self._stack.callback(self.switch.close)
         if self.small is not None:
-            self.small.mkdir()
-            subprocess.run(
-                ["mount", "-t", "tmpfs", "-o", f"size={SMALL}", "faults", str(self.small)], check=True
-            )
+            _mount(self.small)
             self._stack.callback(subprocess.run, ["umount", "-l", str(self.small)], check=False)
         if self.cable is not None:
             self._stack.enter_context(self.cable)
@@ -182,6 +181,12 @@ class House:
         )
         enforcer.config.write_text(text.replace("sqlite:///enforcer.db", f"sqlite:///{self.ledger}"))
         return enforcer
+
+
+def _mount(small: Path) -> None:
+    small.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={SMALL}", "faults", str(small)]
+    subprocess.run(command, check=True)
 
 
 def faked(parts: Mapping[str, Provisioned], clock: Path) -> dict[str, str]:

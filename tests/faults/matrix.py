@@ -22,7 +22,7 @@ from typing import NamedTuple
 from lab.process import freeze, thaw
 from lab.provision import Provisioned
 from tests.faults.calls import EMERGENCY, Calls, Seen, cdrs, userfield
-from tests.faults.faults import EITHER, LIVE, Fault, Frozen
+from tests.faults.faults import EITHER, LIVE, Fault
 from tests.faults.house import ACCOUNTS, DEADLINE, HELP, POLICIES, House
 
 PHASES = ("before", "question", "answer", "mid-call", "hang-up")
@@ -34,8 +34,8 @@ EARLY, LATE = 3.5, 7.0                  # s from the fault: see `Fault`
 
 
 class Times(NamedTuple):
-    """When the enforcer was held so that questions stand, when the fault began to strike, when it was in force,
-    and when it was put right. Epoch seconds."""
+    """When the enforcer was held so that questions stand, when the fault began to strike, when it was in
+    force, and when it was put right. Epoch seconds."""
 
     frozen: float
     began: float
@@ -148,9 +148,7 @@ async def _play(fault: Fault, house: House, calls: Calls) -> Times:
             await _asked(house)
         began = time.time()
         await fault.strike(house)
-        if not isinstance(fault, Frozen) and not fault.relevels:
-            thaw(house.enforcer.pid)
-        elif fault.relevels and fault.name.startswith("link"):
+        if fault.thaws:
             thaw(house.enforcer.pid)
         struck = time.time()
         stream = [name for _ in range(int(fault.seconds * RATE / len(ACCOUNTS))) for name in ACCOUNTS]
