@@ -27,7 +27,7 @@ from tests.bench.report import Figure, at_least, median
 from tests.bench.switch import ASKED, ROUNDS, Rig, Variant, highest, say
 
 WELL = "well"
-HARMS = ("none", WELL, "frozen", "slow", "silent", "looping", "looping, nice 5")
+HARMS = ("none", WELL, "frozen", "slow", "silent", "looping", "looping, nice 5", "well, nice 5")
 KEPT = Path("safety.json")
 START = 150.0
 NICE = 5
@@ -41,6 +41,10 @@ async def harmed(rig: Rig, harm: str) -> AsyncIterator[None]:
         return
     assert rig.enforcer is not None
     pid = rig.enforcer.pid
+    if harm.startswith(WELL):
+        os.setpriority(os.PRIO_PROCESS, pid, NICE)
+        yield
+        return
     jobs: list[asyncio.Task[None]] = []
     burner: subprocess.Popen[bytes] | None = None
     try:
