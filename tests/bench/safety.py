@@ -20,16 +20,20 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import NamedTuple
 
 from lab.process import freeze, guarded, thaw
 from lab.provision import Provisioned, provision
+from tests.bench.clean_rate import ROUNDS, clean, say
 from tests.bench.report import Figure, at_least, median
-from tests.bench.switch import ASKED, ROUNDS, Rig, Variant, highest, say
+from tests.bench.switch import ASKED, Rig, Variant
 
 WELL = "well"
 HARMS = ("none", WELL, "frozen", "slow", "silent", "looping", "looping, nice 5", "well, nice 5")
 KEPT = Path("safety.json")
-START = 150.0
+START = 80.0            # calls/s
+STEP = 1.05
+SECONDS = 3.0           # of calls at each rate
 NICE = 5
 
 
@@ -92,50 +96,70 @@ async def _beat(rig: Rig) -> None:
             await asyncio.sleep(1.0)
 
 
-async def _rate(parts: dict[str, Provisioned], harm: str, start: float) -> float:
+class Run(NamedTuple):
+    """One run: the highest clean rate (calls/s), and the CPU (ms) that a call cost the switch at `START`."""
+
+    rate: float
+    cpu: float
+
+
+async def _climbed(parts: dict[str, Provisioned], harm: str) -> Run:
+    """Upwards in steps of 5 %, until a rate is not clean twice."""
     variant = Variant(harm) if harm == "none" else Variant(harm, policy=ASKED)
     async with Rig(parts, variant) as rig, harmed(rig, harm):
-        found = await highest(rig, start)
-    say(f"{harm}: {found:.0f} calls/s{' (others were at work)' if rig.disturbed else ''}")
-    return found
+        before = rig.cpu()[0]
+        outcome = await rig.calls(START, int(START * 2 * SECONDS))
+        cpu = 1000 * (rig.cpu()[0] - before) / outcome.placed
+        low, rate, failures = 0.0, START, 0
+        while failures < 2 and rate < 2000:
+            if clean(await rig.calls(rate, int(rate * SECONDS))):
+                low, rate, failures = rate, rate * STEP, 0
+            else:
+                failures += 1
+                await rig.idle()
+    say(f"{harm}: {low:.0f} calls/s, {cpu:.2f} ms a call")
+    return Run(low, cpu)
 
 
-def _known() -> dict[str, list[float]]:
+def _known() -> dict[str, list[Run]]:
     kept = json.loads(KEPT.read_text()) if KEPT.exists() else {}
-    return {harm: kept.get(harm, []) for harm in HARMS}
+    return {harm: [Run(*one) for one in kept.get(harm, [])] for harm in HARMS}
 
 
-def _keep(rates: dict[str, list[float]]) -> None:
-    KEPT.write_text(json.dumps(rates) + "\n")
+def _keep(runs: dict[str, list[Run]]) -> None:
+    KEPT.write_text(json.dumps(runs) + "\n")
 
 
 async def measure() -> list[Figure]:
     """All of them, interleaved, or one slice."""
     parts = dict(provision(["asterisk", "sipp"]))
     slice_ = os.environ.get("ENFORCER_BENCH_SLICE", "")
-    rates = _known() if slice_ else {harm: [] for harm in HARMS}
+    runs: dict[str, list[Run]] = _known() if slice_ else {harm: [] for harm in HARMS}
     harms = [HARMS[int(one)] for one in slice_.split(",")] if slice_ else list(HARMS)
     for _ in range(1 if slice_ else ROUNDS):
         for harm in harms:
-            known = rates[WELL] + rates["none"]
-            rates[harm].append(await _rate(parts, harm, 0.75 * median(known) if known else START))
+            runs[harm].append(await _climbed(parts, harm))
             if slice_:
-                _keep(rates)
-    return figures(rates)
+                _keep(runs)
+    return figures(runs)
 
 
-def figures(rates: dict[str, list[float]]) -> list[Figure]:
+def figures(runs: dict[str, list[Run]]) -> list[Figure]:
     """Each against the enforcer that is well."""
-    found = []
-    well = median(rates[WELL]) if rates[WELL] else 0.0
-    for harm, runs in rates.items():
-        if not runs:
+    found: list[Figure] = []
+    if not runs[WELL]:
+        return found
+    well, usual = (median(column) for column in zip(*runs[WELL], strict=True))
+    for harm, theirs in runs.items():
+        if not theirs:
             continue
-        note = f"{median(runs):.0f} calls/s, median of {len(runs)}: {', '.join(f'{one:.0f}' for one in runs)}"
-        share = median(runs) / well if well else 0.0
+        rate, cpu = (median(column) for column in zip(*theirs, strict=True))
+        each = ", ".join(f"{one.rate:.0f}" for one in theirs)
+        note = f"{rate:.0f} calls/s, median of {each}; {cpu:.2f} ms of the switch's CPU a call"
         what = f"clean rate, {harm}, against an enforcer that is well"
-        plain = Figure(what, share, "", note=note)
-        found.append(plain if harm in ("none", WELL) else at_least(what, share, "", 0.95, note))
+        plain = Figure(what, rate / well, "", note=note)
+        found.append(plain if harm in ("none", WELL) else at_least(what, rate / well, "", 0.95, note))
+        found.append(Figure(f"CPU a call of the switch, {harm}, against the same", cpu / usual, ""))
     return found
 
 
