@@ -10,12 +10,13 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, MutableMapping
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import structlog
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
 from enforcer.domain.decision import Decision, Verdict
+from enforcer.log_stream import LogStream
 from enforcer.metrics_server import serve_metrics
 
 
@@ -24,7 +25,9 @@ def set_up_logging(form: str = "auto", stream: TextIO | None = None) -> None:
     out = stream or sys.stderr
     console = form == "console" or (form == "auto" and out.isatty())
     renderer: structlog.typing.Processor
+    lost = '{"level": "error", "event": "log lines lost", "lines": %d}'
     if console:
+        lost = "%d log lines lost"
         renderer = structlog.dev.ConsoleRenderer(colors=out.isatty(), pad_event_to=0)
     else:
         renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
@@ -37,7 +40,7 @@ def set_up_logging(form: str = "auto", stream: TextIO | None = None) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(file=out),
+        logger_factory=structlog.WriteLoggerFactory(file=cast(TextIO, LogStream(out, lost))),
         cache_logger_on_first_use=False,
     )
 

@@ -36,6 +36,7 @@ class Fault:
     late: ClassVar[frozenset[str]] = LIVE
     loses_calls: ClassVar[bool] = False
     relevels: ClassVar[bool] = False        # the link is new afterwards
+    forgets: ClassVar[bool] = False         # so does the switch what was left there: ENF_FAIL holds
     thaws: ClassVar[bool] = True            # the enforcer runs on once it has struck
 
     async def prepare(self, house: House) -> None:
@@ -250,10 +251,15 @@ class ClockAhead(Fault):
     by: ClassVar[str] = "+3600"
 
     async def strike(self, house: House) -> None:
-        house.clock.write_text(f"{self.by}\n")
+        await self._set(house, self.by)
 
     async def heal(self, house: House) -> None:
-        house.clock.write_text("+0\n")
+        await self._set(house, "+0")
+        await asyncio.sleep(2.0)            # a beat: until then the dialplan may take it for dead
+
+    async def _set(self, house: House, by: str) -> None:
+        house.clock.write_text(f"{by}\n")
+        await asyncio.sleep(1.1)            # libfaketime looks once a second
 
 
 class ClockBehind(ClockAhead):
@@ -264,10 +270,11 @@ class ClockBehind(ClockAhead):
 
 
 class SwitchClockAhead(ClockAhead):
-    """The switch's clock jumps; until the next beat, two seconds later, it takes us for dead."""
+    """The switch's clock jumps: what was left there has ended, and until the next beat it takes us for dead.
+    (Its own waits end as well: calls that ring are given up, as Asterisk does whoever stands beside it.)"""
 
     name, words = "switch clock +1 h", "the switch's clock jumps an hour ahead, later back"
-    wants = frozenset({"switch clock"})
+    wants, loses_calls, forgets = frozenset({"switch clock"}), True, True
 
 
 class SwitchRestarted(Fault):

@@ -193,5 +193,6 @@ def faked(parts: Mapping[str, Provisioned], clock: Path) -> dict[str, str]:
     """The environment of a process whose wall clock differs by what stands in this file ("+3600")."""
     return {
         "LD_PRELOAD": str(parts["faketime"].share / "libfaketimeMT.so.1"),
-        "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_CACHE_DURATION": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
     }

@@ -78,7 +78,7 @@ async def test_nothing_that_was_written_outlives_its_time_where_nobody_comes_bac
 ) -> None:
     clock = tmp_path / "clock"
     clock.write_text("+0\n")
-    env = {**os.environ, **faked(clocks, clock)}
+    env = {**os.environ, **faked(clocks, clock), "FAKETIME_CACHE_DURATION": "0", "FAKETIME_NO_CACHE": "1"}
     async with (
         Asterisk(clocks["asterisk"], accounts=ACCOUNTS, env=env) as switch,
         Callee(clocks["sipp"], switch.carrier_port),
