@@ -37,6 +37,7 @@ class Fault:
     loses_calls: ClassVar[bool] = False
     relevels: ClassVar[bool] = False        # the link is new afterwards
     forgets: ClassVar[bool] = False         # so does the switch what was left there: ENF_FAIL holds
+    slowed: ClassVar[bool] = False          # by the tool that makes it: some answers are late, before and after
     thaws: ClassVar[bool] = True            # the enforcer runs on once it has struck
 
     async def prepare(self, house: House) -> None:
@@ -247,7 +248,7 @@ class ClockAhead(Fault):
 
     name, words = "clock +1 h", "the enforcer's clock jumps an hour ahead, later back"
     wants = frozenset({"clock"})
-    seconds, early, late = 8.0, EITHER, LIVE
+    seconds, early, late, slowed = 8.0, EITHER, EITHER, True
     by: ClassVar[str] = "+3600"
 
     async def strike(self, house: House) -> None:

@@ -112,9 +112,9 @@ async def run(kind: type[Fault], parts: Mapping[str, Provisioned]) -> Row:
     async with House(parts, fault.asks, fault.wants) as house:
         calls = Calls(parts["sipp"], house.switch)
         times = await _play(fault, house, calls)
+        counted = await _counted(house)
         rows = cdrs(house.switch.cdr_path)
         calls.look_up(rows)
-        counted = await _counted(house)
         return _judge(fault, calls.seen, times, _written(rows), counted)
 
 
@@ -161,6 +161,7 @@ async def _play(fault: Fault, house: House, calls: Calls) -> Times:
     if fault.relevels:
         await house.enforcer.line(lambda line: line.get("event") == "level with the switch", within=30)
     await _beating(house)
+    await asyncio.sleep(1.0)        # what piled up is read
     await calls.place("after", list(ACCOUNTS) * 2, rate=RATE)
     return Times(frozen, began, struck, ended)
 
@@ -242,14 +243,15 @@ def _judge(
     fault: Fault, seen: Sequence[Seen], times: Times, written: dict[str, int], counted: dict[str, int],
 ) -> Row:
     cells = {phase: {policy: Cell() for policy in POLICIES} for phase in PHASES}
-    after = Cell()
+    after, back = Cell(), 0
     waits: list[float] = []
     stale: list[float] = []
     usual = statistics.median(call.waited or 0.0 for call in seen if call.phase == "well")
     helped = [call for call in seen if call.number == EMERGENCY]
     for call in seen:
         if call.phase == "after":
-            _note(after, call, _wrong(call, LIVE, fault))
+            _note(after, call, _wrong(call, EITHER if fault.slowed else LIVE, fault))
+            back += call.source == "live"
         phase = _phase(call, times)
         if phase is None:
             continue
@@ -262,12 +264,17 @@ def _judge(
                 stale.append(call.waited - usual)
     passed = [call for call in helped if call.code == 200 and call.waited is not None]
     worst_help = max((call.waited or 0.0 for call in passed), default=0.0)
-    allowed = DEADLINE + max(0.15, worst_help)
+    # What callers who ask nobody waited is the machine's own doing, and others' on it.
+    unasked = [call.waited - usual for call in seen if call.account == "leased" and call.waited is not None
+               and call.phase in STRUCK]
+    allowed = DEADLINE + max(0.15, worst_help, *unasked)
     row = Row(
         fault.name, fault.words, cells, after, max(waits, default=0.0), max(stale, default=None), allowed,
         len(helped), len(passed), worst_help, written, counted, [],
     )
     row.problems = _problems(row, fault)
+    if not back:
+        row.problems.append("after: nobody asked any more")
     return row
 
 
@@ -286,8 +293,8 @@ def _phase(call: Seen, times: Times) -> str | None:
 
 
 def _deciders(fault: Fault, phase: str, since: float) -> frozenset[str]:
-    if phase != "before":
-        return LIVE if phase in ("answer", "mid-call", "hang-up") else EITHER
+    if phase != "before" or fault.slowed:
+        return LIVE if not fault.slowed and phase in ("answer", "mid-call", "hang-up") else EITHER
     if since < EARLY:
         return fault.early
     return fault.late if since > LATE else EITHER
