@@ -37,7 +37,7 @@ class Fault:
     loses_calls: ClassVar[bool] = False
     relevels: ClassVar[bool] = False        # the link is new afterwards
     forgets: ClassVar[bool] = False         # so does the switch what was left there: ENF_FAIL holds
-    slowed: ClassVar[bool] = False          # by the tool that makes it: some answers are late, before and after
+    slowed: ClassVar[bool] = False          # by the tool that makes it: answers may be late at any time
     thaws: ClassVar[bool] = True            # the enforcer runs on once it has struck
 
     async def prepare(self, house: House) -> None:
