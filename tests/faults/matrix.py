@@ -256,7 +256,8 @@ def _judge(
         if phase is None:
             continue
         since = call.sent_at - times.struck
-        wrong = _wrong(call, _deciders(fault, phase, since), fault)
+        lifted = phase == "before" and call.sent_at > times.ended - 2 * DEADLINE     # while it was asked about
+        wrong = _wrong(call, EITHER if lifted else _deciders(fault, phase, since), fault)
         _note(cells[phase][ACCOUNTS[call.account].policy], call, wrong)
         if phase in STRUCK and call.waited is not None:
             waits.append(call.waited - usual)
