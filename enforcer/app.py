@@ -35,7 +35,7 @@ from enforcer.notices.bureau import Bureau
 from enforcer.orders import LeaseTerms
 from enforcer.room import Room
 from enforcer.settings import Settings, SwitchSettings
-from enforcer.supervisor import NOBODY, Supervisor
+from enforcer.supervisor import NOBODY, Supervisor, give_way
 from enforcer.switch import ami_session, esl_session
 from enforcer.switch.ami import AmiLink
 from enforcer.switch.door import Door, Outcome
@@ -290,6 +290,7 @@ def run(settings: Settings) -> int:
 
 
 def _run_alone(settings: Settings) -> int:
+    give_way(settings.run.nice)
     telemetry = Telemetry()
     for finding in modes(settings):
         telemetry.fault("open to others", problem=finding.words)

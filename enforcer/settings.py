@@ -32,6 +32,7 @@ from enforcer.settings_doors import DoorSettings, MessageSettings, doorways
 from enforcer.settings_fields import Context, Listen, Name, Network, Port, Seconds, Zone
 from enforcer.settings_mqtt import MqttSettings
 from enforcer.settings_notices import NoticesSettings
+from enforcer.settings_run import RunSettings
 from enforcer.settings_secrets import from_environment, from_file, located
 from enforcer.settings_settle import SettleSettings
 from enforcer.toml_lines import read
@@ -241,6 +242,7 @@ class Settings(Table):
     door: DoorSettings = Field(default_factory=DoorSettings)
     messages: MessageSettings = Field(default_factory=MessageSettings)
     settle: SettleSettings = Field(default_factory=SettleSettings)
+    run: RunSettings = Field(default_factory=RunSettings)
     notices: NoticesSettings = Field(default_factory=NoticesSettings)
     breaker: BreakerSettings = Field(default_factory=BreakerSettings)
     emergency: EmergencySettings = Field(default_factory=EmergencySettings)

@@ -256,7 +256,8 @@ def _judge(
         if phase is None:
             continue
         since = call.sent_at - times.struck
-        lifted = phase == "before" and call.sent_at > times.ended - 2 * DEADLINE     # while it was asked about
+        # The fault was put right while it was asked about.
+        lifted = phase == "before" and call.sent_at > times.ended - 2 * DEADLINE
         wrong = _wrong(call, EITHER if lifted else _deciders(fault, phase, since), fault)
         _note(cells[phase][ACCOUNTS[call.account].policy], call, wrong)
         if phase in STRUCK and call.waited is not None:
