@@ -35,6 +35,7 @@ from enforcer.notices.bureau import Bureau
 from enforcer.orders import LeaseTerms
 from enforcer.room import Room
 from enforcer.settings import Settings, SwitchSettings
+from enforcer.stuck import Yielding
 from enforcer.supervisor import NOBODY, Supervisor, give_way
 from enforcer.switch import ami_session, esl_session
 from enforcer.switch.ami import AmiLink
@@ -172,6 +173,7 @@ async def serve(house: House, stop: asyncio.Event, supervisor: Supervisor = NOBO
             running.append(tasks.create_task(log_heads(house.ledger, telemetry), name="log heads"))
             running.append(tasks.create_task(house.bureau.run(), name="notices"))
             running.append(tasks.create_task(supervisor.watched(), name="watchdog"))
+            running.append(tasks.create_task(Yielding().run(), name="give way where stuck"))
             running.append(tasks.create_task(house.guard.run(), name="breaker"))
             running.append(tasks.create_task(house.room.run(), name="control room"))
             telemetry.note(

@@ -4,7 +4,8 @@ slow, silent or looping, against that beside one that is well, and against none.
     frozen    SIGSTOP: after six seconds its heartbeat is stale and nobody asks it any more
     slow      stopped for 0.4 s, running for 0.1 s: its heartbeat stays fresh, and most answers come too late
     silent    its heartbeat stays fresh and nothing is ever answered: the most that asking can cost
-    looping   frozen to the switch, and taking a whole CPU; as started by hand, and giving way to others
+    looping   frozen to the switch, and taking a whole CPU; not giving way at all, as `[run] nice` has it, and
+              as it does once its loop has not turned for three seconds (SCHED_IDLE)
 
 Interleaved, each on a fresh switch, as in `switch`. ENFORCER_BENCH_SLICE=1,4 runs only these of them, once,
 and keeps the rates in safety.json, for machines that have to be asked for in slices.
@@ -29,7 +30,7 @@ from tests.bench.report import Figure, at_least, median
 from tests.bench.switch import ASKED, Rig, Variant
 
 WELL = "well"
-HARMS = ("none", WELL, "frozen", "slow", "silent", "looping", "looping, nice 5")
+HARMS = ("none", WELL, "frozen", "slow", "silent", "looping", "looping, nice 5", "looping, idle")
 KEPT = Path("safety.json")
 START = 100.0           # calls/s
 STEP = 1.05
@@ -58,6 +59,8 @@ async def harmed(rig: Rig, harm: str) -> AsyncIterator[None]:
             await asyncio.sleep(8.0)        # a stale heartbeat
         if harm.startswith("looping"):
             burner = _burning(NICE if "nice" in harm else 0)
+            if "idle" in harm:
+                os.sched_setscheduler(burner.pid, os.SCHED_IDLE, os.sched_param(0))
         yield
     finally:
         if burner is not None:
