@@ -13,12 +13,11 @@ import os
 import secrets
 import signal
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from enforcer import history, packs
+from enforcer import history, packs, retiring
 from enforcer.admission import Admission, Terms
 from enforcer.closing import Closing, in_a_process
 from enforcer.control.exposure import modes
@@ -33,17 +32,19 @@ from enforcer.ledger.sqlite import SqliteLedger
 from enforcer.ledger.store import alone
 from enforcer.notices.bureau import Bureau
 from enforcer.orders import LeaseTerms
+from enforcer.readings import Readings
 from enforcer.room import Room
 from enforcer.settings import Settings, SwitchSettings
 from enforcer.stuck import Yielding
 from enforcer.supervisor import NOBODY, Supervisor, give_way
 from enforcer.switch import ami_session, esl_session
 from enforcer.switch.ami import AmiLink
-from enforcer.switch.door import Door, Outcome
+from enforcer.switch.door import Door
 from enforcer.switch.esl import EslLink
 from enforcer.switch.link import Deadlines, Link
 from enforcer.switch.tls import context_of
 from enforcer.telemetry import Telemetry
+from enforcer.timed import TimedAdmission, stopwatches
 from enforcer.watching import Watching
 from enforcer.wire.answer import SIP_CODES
 from enforcer.wire.channel import Identity
@@ -70,6 +71,7 @@ class House:
     watching: Watching
     guard: Guard
     room: Room
+    readings: Readings
 
 
 def build(
@@ -80,7 +82,7 @@ def build(
 ) -> House:
     """Put the parts together. Raises BadInput for a bad pack or a missing secret, LedgerError."""
     policy = packs.load(settings.pack_paths, SIP_CODES)
-    secrets_of = {switch.name: switch.secret() for switch in settings.switches}
+    secrets_of = {switch.name: switch.secret() for switch in settings.linked}
     plan = settings.numbers.plan()
     parts = settings.ledger_path, plan.classify, clock
     opened = partial(SqliteLedger, *parts, canonical=plan.canonical, channels=settings.channels)
@@ -92,7 +94,7 @@ def build(
         ledger.note(entry)
     bureau = Bureau(settings, ledger, telemetry, lambda: admission, clock)
     guard = Guard(settings, ledger, telemetry, lambda: admission, clock)
-    admission = Admission(
+    admission = TimedAdmission(
         ledger, plan, policy, Modes(ledger.modes(), settings.policy.default_mode),
         prefix=secrets.token_hex(3), later=later,
         terms=Terms(
@@ -107,8 +109,8 @@ def build(
     )
     guard.began()
     admission.on_leased = guard.leased
-    links = tuple(_link(switch, secrets_of[switch.name], admission, clock) for switch in settings.switches)
-    for switch, link in zip(settings.switches, links, strict=True):
+    links = tuple(_link(switch, secrets_of[switch.name], admission, clock) for switch in settings.linked)
+    for switch, link in zip(settings.linked, links, strict=True):
         for record in ledger.live(switch.name):     # calls that were going on when we were last here
             link.book.restore(record.attempt(), record.answered_at)
     admission.hurry = lambda: _hurry(links)
@@ -116,17 +118,21 @@ def build(
     admission.on_wish = lambda heard: telemetry.wish(
         heard.wish, heard.seconds, heard.account.customer, heard.account.id
     )
-    asked = {link.book.identity.switch: link.asked for link in links if isinstance(link, EslLink)}
+    asked = {link.book.identity.switch: link.asked for link in links}
     doors = doors_of(
         settings, admission, telemetry, clock, asked,
         lambda: {one.book.identity.switch: one.book.core for one in links if isinstance(one, EslLink)},
     )
-    by_name = {switch.name: link for switch, link in zip(settings.switches, links, strict=True)}
-    watching = Watching(by_name, settings.switches, ledger, opened, telemetry, clock)
+    by_name = {switch.name: link for switch, link in zip(settings.linked, links, strict=True)}
+    watching = Watching(by_name, settings.linked, ledger, opened, telemetry, clock)
     room = Room(
         settings, ledger, admission, links, telemetry, clock, lambda: reload(house), lambda: changed(house)
     )
-    house = House(settings, ledger, admission, links, doors, telemetry, bureau, watching, guard, room)
+    stopwatches(settings, admission, links, doors, telemetry)
+    readings = Readings(ledger, admission, by_name, doors, room.feed, telemetry.registry)
+    house = House(
+        settings, ledger, admission, links, doors, telemetry, bureau, watching, guard, room, readings
+    )
     return house
 
 
@@ -161,16 +167,19 @@ async def serve(house: House, stop: asyncio.Event, supervisor: Supervisor = NOBO
     for door in house.doors:
         await door.start()
     try:
+        if house.room.http is not None:
+            await house.room.http.start()
         async with asyncio.TaskGroup() as tasks:
             running = [
                 tasks.create_task(link.run(), name=f"link {switch.name}")
-                for link, switch in zip(house.links, house.settings.switches, strict=True)
+                for link, switch in zip(house.links, house.settings.linked, strict=True)
             ]
             running.append(tasks.create_task(_take_over(house), name="take over changes"))
             running.append(tasks.create_task(_watch(house), name="watch"))
             running.append(tasks.create_task(house.watching.run(), name="follow CDR files"))
             running.append(tasks.create_task(_closing(house).run(), name="settle closed cycles"))
             running.append(tasks.create_task(log_heads(house.ledger, telemetry), name="log heads"))
+            running.append(tasks.create_task(_retire(house), name="prune"))
             running.append(tasks.create_task(house.bureau.run(), name="notices"))
             running.append(tasks.create_task(supervisor.watched(), name="watchdog"))
             running.append(tasks.create_task(Yielding().run(), name="give way where stuck"))
@@ -182,6 +191,8 @@ async def serve(house: House, stop: asyncio.Event, supervisor: Supervisor = NOBO
             )
             supervisor.ready()
             await stop.wait()
+            if house.room.http is not None:
+                await house.room.http.stop()
             with contextlib.suppress(LedgerError):      # which closing it will tell
                 house.watching.keep()
             supervisor.stopping()
@@ -190,6 +201,8 @@ async def serve(house: House, stop: asyncio.Event, supervisor: Supervisor = NOBO
             for task in running:
                 task.cancel()
     finally:
+        if house.room.http is not None:
+            await house.room.http.stop()
         for door in house.doors:
             await door.stop()
         log_head(house.ledger, telemetry, last=True)
@@ -253,23 +266,17 @@ def _closing(house: House) -> Closing:
     )
 
 
+async def _retire(house: House) -> None:
+    await retiring.retire(lambda: retiring.in_a_process(house.settings.path), house.telemetry)
+
+
 async def _watch(house: House) -> None:
     """Once a second: the links', doors' and ledger's own numbers into the metrics."""
     telemetry = house.telemetry
     degraded, deaf = "", 0
     while True:
-        for switch, link in zip(house.settings.switches, house.links, strict=True):
-            state = link.state()
-            telemetry.up.labels(switch.name).set(state.connected)
-            telemetry.lag.labels(switch.name).set(max(0.0, state.lag))
-            for kind in ("failed", "malformed", "faults", "refused_actions", "unwanted_events", "evicted"):
-                telemetry.link.labels(switch.name, kind).set(getattr(state, kind))
-        for label in {door.label for door in house.doors}:
-            counts = sum((door.counts for door in house.doors if door.label == label), Counter[Outcome]())
-            for outcome, times in counts.items():
-                telemetry.door.labels(label, outcome).set(times)
+        house.readings.take(time.time())
         now_degraded = house.ledger.degraded
-        telemetry.degraded.set(bool(now_degraded))
         if now_degraded != degraded:
             degraded = now_degraded
             if degraded:
@@ -302,7 +309,10 @@ def _run_alone(settings: Settings) -> int:
         try:
             stop_metrics = telemetry.serve(host, int(port))
         except OSError as problem:
-            raise LinkError(f"metrics {settings.metrics.listen}: {problem.strerror or problem}") from None
+            raise LinkError(
+                f"metrics {settings.metrics.listen}: {problem.strerror or problem}; stop what listens there, "
+                "or choose another [metrics] listen"
+            ) from None
 
     async def main() -> None:
         loop = asyncio.get_running_loop()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from enforcer.admission import Admission
 from enforcer.control.acts import Office
@@ -17,9 +17,12 @@ from enforcer.control.desk import Ack, Desk
 from enforcer.control.facts import decision_facts, mode_facts
 from enforcer.control.feed import Feed, Happening
 from enforcer.control.gaps import gap_facts
+from enforcer.control.gateways import Gateways
 from enforcer.control.mqtt import Mqtt
 from enforcer.control.mqtt_topics import Topics
+from enforcer.control.nearest import Nearest
 from enforcer.control.series import Series
+from enforcer.control.window import Window, beside
 from enforcer.control.words import iso
 from enforcer.domain.band import tripped
 from enforcer.domain.decision import Decision, Verdict
@@ -31,6 +34,9 @@ from enforcer.notices.text import stationery_of
 from enforcer.settings import Settings
 from enforcer.switch.link import Link, LinkState
 from enforcer.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from enforcer.control.http.server import HttpServer
 
 LOOK_SECONDS = 0.25
 DEFAULT: Place = (False, "", "", "")
@@ -58,7 +64,7 @@ class Room:
         self.faults: deque[dict[str, Any]] = deque(maxlen=FAULTS)
         self._ledger = ledger
         self._admission = admission
-        self._links = dict(zip((switch.name for switch in settings.switches), links, strict=True))
+        self._links = dict(zip((switch.name for switch in settings.linked), links, strict=True))
         self._clock = clock
         self._telemetry = telemetry
         self._up: dict[str, bool] = {}
@@ -67,8 +73,8 @@ class Room:
         self._told: dict[Place, ModeSetting] = {}
         self._trip: ModeSetting | None = None
         office = Office(
-            ledger, settings.numbers.plan(), lambda: admission.policy, tuple(self._links),
-            stationery_of(settings), reload,
+            ledger, settings.numbers.plan(), lambda: admission.policy,
+            tuple(switch.name for switch in settings.switches), stationery_of(settings), reload,
         )
         self.desk = Desk(office, clock, changed)
         self.desk.on_ack.append(self._acknowledged)
@@ -78,6 +84,15 @@ class Room:
             settings.mqtt, settings.site, self.desk, self.feed, self._now, self._settled, clock,
             telemetry.registry, telemetry.note, telemetry.fault,
         ) if settings.mqtt.url else None
+        names = [switch.name for switch in settings.switches if switch.kind == "gateway"]
+        self.gateways = Gateways(
+            names, (call for name in names for call in ledger.live(name)), admission, self.feed, clock
+        )
+        self.http = self._http(telemetry) if settings.http.listen else None
+        self.nearest = Nearest(
+            ledger.seats, ledger.account, lambda: (account for _, account in admission.orders.callers())
+        )
+        self.window = Window(beside(settings.ledger_path), self.view, self.feed)
 
     def decision(self, decision: Decision) -> None:
         """Hear of a decision, after its answer. Those that let a call go by every rule are only counted."""
@@ -95,12 +110,17 @@ class Room:
             "mode": self.settings.policy.mode,
             "ceiling": None if ceiling is None else mode_facts(ceiling),
             "modes": [mode_facts(one) for one in modes.settings(now)],
-            "switches": [self.switch(name) for name in self._links],
+            "switches": [self.switch(name) for name in self._links], "gateways": self.gateways.facts(),
             "decisions_per_second": self.series.rate(now), "decisions": self.series.last(now),
             "gaps": [gap_facts(gap) for gap in self._ledger.registers.gaps.open()],
             "breaker": self.breaker(), "degraded": self._ledger.degraded, "faults": list(self.faults),
             "number": self.feed.number,
         }
+
+    def view(self) -> dict[str, Any]:
+        """The overview, and the accounts that are nearest their limits: some milliseconds, so not for every
+        asker."""
+        return self.overview() | {"nearest": self.nearest.look(self._clock())}
 
     def breaker(self) -> dict[str, Any]:
         """Whether our own breaker holds the ceiling down, since when and why, for programs."""
@@ -116,12 +136,49 @@ class Room:
         kind = next(one.kind for one in self.settings.switches if one.name == name)
         return {"switch": name, "kind": kind} | _state_facts(state)
 
+    def unready(self) -> list[str]:
+        """What keeps the enforcer from its work, a line each."""
+        wrong = [f"ledger: {self._ledger.degraded}"] if self._ledger.degraded else []
+        for name, link in self._links.items():
+            state = link.state()
+            if not state.connected or not state.level:
+                wrong.append(f"switch {name}: {state.problem or 'not level yet'}")
+        return wrong
+
+    def _http(self, telemetry: Telemetry) -> HttpServer:
+        # Imported where it is wanted: it is large, and many run without.
+        from enforcer.control.http.api import application
+        from enforcer.control.http.backoffice import Backoffice
+        from enforcer.control.http.front import Front
+        from enforcer.control.http.server import HttpServer
+        from enforcer.control.http.tokens import Tokens, tokens_path
+
+        front = Front(
+            self.settings, self.desk, self.feed, self._admission, self.gateways,
+            self.settings.numbers.plan(), self.overview, self.unready,
+            Tokens(tokens_path(self.settings.ledger_path), self._clock),
+            Backoffice(self.settings.path, telemetry.fault), self._clock, telemetry.registry, telemetry.note,
+            telemetry.fault,
+        )
+        return HttpServer(application(front), self.settings.http, front.close, telemetry.fault)
+
     async def run(self) -> None:
         """Watch modes and links, and be at the broker, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._watch(), name="control room: watch")
+            if self.gateways.names:
+                tasks.create_task(self.gateways.run(), name="control room: gateways")
+            tasks.create_task(self._open_window(), name="control room: window")
             if self.mqtt is not None:
                 tasks.create_task(self.mqtt.run(), name="control room: mqtt")
+
+    async def _open_window(self) -> None:
+        """Without it `enforcer top` sees nothing, and everything else goes on."""
+        try:
+            await self.window.run()
+        except OSError as problem:
+            words = problem.strerror or str(problem)
+            self._telemetry.fault("no window for enforcer top", problem=words)
 
     async def _watch(self) -> None:
         heard = ""

@@ -30,8 +30,10 @@ from enforcer.errors import BadInput
 from enforcer.settings_breaker import BreakerSettings, EmergencySettings
 from enforcer.settings_doors import DoorSettings, MessageSettings, doorways
 from enforcer.settings_fields import Context, Listen, Name, Network, Port, Seconds, Zone
+from enforcer.settings_http import HttpSettings
 from enforcer.settings_mqtt import MqttSettings
 from enforcer.settings_notices import NoticesSettings
+from enforcer.settings_retention import RetentionSettings
 from enforcer.settings_run import RunSettings
 from enforcer.settings_secrets import from_environment, from_file, located
 from enforcer.settings_settle import SettleSettings
@@ -105,13 +107,15 @@ class SwitchSettings(Table):
     that can be read from here: they are followed. `listener_only`: its dialplan does not ask.
     `dialplan` are files of it that `enforcer check` reads, for where emergency numbers go.
     `messages`: it asks about text messages too; on an Asterisk those of an account enter a context whose name
-    is `message_contexts` and the account's. `door_port`, `door_allow`: where its calls ask, and who may ask
-    there, where that is not what the door's table says. With `tls` its manager proves who it is: `tls_ca`
-    (else the system's authorities) vouches for its certificate, made out to `tls_name` (else the host).
+    is `message_contexts` and the account's. `door_port` (over HTTP `door_http_port`), `door_allow`: where its
+    calls ask, and who may, where the door's table does not say it. With `tls` its manager proves who it is:
+    `tls_ca` (else the system's authorities) vouches for its certificate, made out to `tls_name` or the host.
+
+    A "gateway" is neither: it asks over HTTP and is not connected to.
     """
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=40)]
-    kind: Literal["asterisk", "freeswitch"] = "asterisk"
+    kind: Literal["asterisk", "freeswitch", "gateway"] = "asterisk"
     host: Name = "127.0.0.1"
     port: Port = 5038
     username: Name = "enforcer"
@@ -132,6 +136,7 @@ class SwitchSettings(Table):
     messages: StrictBool = False
     message_contexts: Context = "messages-"
     door_port: Annotated[StrictInt, Field(ge=0, le=65535)] = 0
+    door_http_port: Annotated[StrictInt, Field(ge=0, le=65535)] = 0
     door_allow: tuple[Network, ...] = ()
     login_deadline: Seconds = 5.0
     action_deadline: Seconds = 5.0
@@ -243,12 +248,14 @@ class Settings(Table):
     messages: MessageSettings = Field(default_factory=MessageSettings)
     settle: SettleSettings = Field(default_factory=SettleSettings)
     run: RunSettings = Field(default_factory=RunSettings)
+    retention: RetentionSettings = Field(default_factory=RetentionSettings)
     notices: NoticesSettings = Field(default_factory=NoticesSettings)
     breaker: BreakerSettings = Field(default_factory=BreakerSettings)
     emergency: EmergencySettings = Field(default_factory=EmergencySettings)
     log: LogSettings = Field(default_factory=LogSettings)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
     mqtt: MqttSettings = Field(default_factory=MqttSettings)
+    http: HttpSettings = Field(default_factory=HttpSettings)
 
     _path: Path = PrivateAttr(default=Path("enforcer.toml"))
 
@@ -264,6 +271,18 @@ class Settings(Table):
     def _a_door_each(self) -> Self:
         doorways(self.switches, self.door)
         return self
+
+    @model_validator(mode="after")
+    def _gateways_ask_over_http(self) -> Self:
+        for index, switch in enumerate(self.switches):
+            if switch.kind == "gateway" and not self.http.listen:
+                raise Wrong("a gateway asks over HTTP: set listen under [http]", f"switch.{index}.kind")
+        return self
+
+    @property
+    def linked(self) -> tuple[SwitchSettings, ...]:
+        """The switches that we connect to."""
+        return tuple(switch for switch in self.switches if switch.kind != "gateway")
 
     @property
     def path(self) -> Path:
@@ -306,6 +325,7 @@ def load(path: Path) -> Settings:
     settings._path = path
     settings.notices._base = path.parent
     settings.mqtt._base = path.parent
+    settings.http._base = path.parent
     for switch in settings.switches:
         switch._base = path.parent
     return settings

@@ -114,6 +114,10 @@ def bundles() -> dict[str, Bundle]:
         "faketime": Bundle(
             suite="bookworm", packages=("libfaketime",), data=(f"{_MULTIARCH}/faketime/libfaketimeMT.so.1",)
         ),
+        # Judges docker/grafana/alerts.yml, with the tests written beside it.
+        "prometheus": Bundle(
+            suite="trixie", packages=("prometheus",), programs=("usr/bin/promtool", "usr/bin/prometheus"),
+        ),
         # Only where the machine's Python came without ensurepip (see lab/environment.py).
         "pip": Bundle(suite="forky", packages=("python3-pip-whl",), data=("usr/share/python-wheels",)),
     }

@@ -86,6 +86,8 @@ class Import:
 
     def _rows(self, paths: list[Path]) -> Reader:
         """What reads the rows of one file, as this kind of switch writes them."""
+        if self.switch.kind == "gateway":
+            raise BadInput("--switch", f"{self.switch.name} is a gateway: it reports its calls over HTTP")
         kin = Kin()
         if self.switch.kind != "asterisk":
             for path in paths:

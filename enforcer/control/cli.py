@@ -15,21 +15,28 @@ import typer
 
 from enforcer.checkup import Grade
 from enforcer.control import (
+    clerk,
     cli_account,
     cli_breaker,
+    cli_calls,
     cli_cdr,
     cli_check,
+    cli_completion,
     cli_customer,
     cli_drill,
     cli_evidence,
+    cli_hold,
     cli_interruptions,
     cli_mode,
     cli_notice,
     cli_optout,
+    cli_prune,
     cli_reconcile,
     cli_reload,
     cli_settle,
     cli_strike,
+    cli_token,
+    cli_top,
     cli_verify,
     cli_why,
 )
@@ -49,7 +56,7 @@ class Outside:
 
 app = typer.Typer(
     cls=OneLine, help="Acceptable-use enforcement on the switch itself.", no_args_is_help=True,
-    rich_markup_mode=None, pretty_exceptions_enable=False,
+    rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False,
 )
 app.add_typer(cli_mode.app, name="mode")
 app.add_typer(cli_breaker.app, name="breaker")
@@ -59,6 +66,10 @@ app.add_typer(cli_notice.app, name="notice")
 app.add_typer(cli_cdr.app, name="cdr")
 app.add_typer(cli_optout.app, name="optout")
 app.add_typer(cli_strike.app, name="strike")
+app.add_typer(cli_hold.app, name="hold")
+app.add_typer(cli_token.app, name="token")
+app.command("calls")(cli_calls.calls)
+app.command("charges")(cli_calls.charges)
 app.command("check")(cli_check.check)
 app.command("drill")(cli_drill.run)
 app.command("usage")(cli_why.usage)
@@ -67,7 +78,10 @@ app.command("settle")(cli_settle.settle)
 app.command("evidence")(cli_evidence.make)
 app.command("interruptions")(cli_interruptions.show)
 app.command("settle-due")(cli_settle.due)
+app.command("completion")(cli_completion.completion)
+app.command("top")(cli_top.top)
 app.command("reload")(cli_reload.reload)
+app.command("prune")(cli_prune.prune)
 app.command("reconcile")(cli_reconcile.reconcile)
 app.command("verify")(cli_verify.verify)
 app.command("head")(cli_verify.show_head)
@@ -83,6 +97,12 @@ def run(context: typer.Context, config: Config = CONFIG) -> None:
     """Run until stopped: listen, decide, act."""
     outside: Outside = context.obj
     raise typer.Exit(outside.run(Site(config).settings))
+
+
+@app.command("clerk", hidden=True)
+def answer_questions(context: typer.Context) -> None:
+    """Answer the running enforcer's questions about the past, on standard input and output."""
+    clerk.work(app, context.obj)
 
 
 @app.command()

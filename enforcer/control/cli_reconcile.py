@@ -26,7 +26,7 @@ def reconcile(
 ) -> None:
     """Read what the switches wrote into their CDR files since the last time, and close gaps with it."""
     site = Site(config)
-    chosen = [site.settings.switch(switch)] if switch else list(site.settings.switches)
+    chosen = [site.settings.switch(switch)] if switch else list(site.settings.linked)
     told = [_reconciled(site, one) for one in chosen]
     with site.ledger() as ledger:
         gaps = [gap for one in chosen for gap in ledger.registers.gaps.open(one.name)]

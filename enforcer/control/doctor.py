@@ -112,7 +112,7 @@ def _guarded(subject: str, check: Iterable[Finding]) -> Iterator[Finding]:
 def _counters(site: Site) -> Iterator[Finding]:
     with site.ledger() as ledger:
         gaps = ledger.registers.gaps
-        for switch in site.settings.switches:
+        for switch in site.settings.linked:
             yield from cdr_findings(switch, gaps.open(switch.name))
 
 

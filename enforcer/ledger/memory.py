@@ -24,7 +24,7 @@ from enforcer.ledger.books import Books
 from enforcer.ledger.charge_rows import charge_entry
 from enforcer.ledger.journal_rows import decision_parts
 from enforcer.ledger.mirrors import MIRRORED, Tables, contradictions
-from enforcer.ledger.port import Absorbed, Mismatch, Place, Proof
+from enforcer.ledger.port import Absorbed, Backlog, Mismatch, Place, Proof
 from enforcer.ledger.register_rows import account_entry, customer_entry, mode_entry
 from enforcer.ledger.sight_rows import MemorySights
 from enforcer.ledger.tables import row_of_decision
@@ -38,7 +38,7 @@ class MemoryLedger:
     """See the port. `classify` gives the class of a number, `canonical` the number as E.164, `clock` Unix
     seconds; `channels` is how many calls each switch can hold."""
 
-    degraded = ""
+    degraded, backlog = "", Backlog
 
     def __init__(
         self, classify: Callable[[str], NumberClass], clock: Callable[[], float],
@@ -185,6 +185,10 @@ class MemoryLedger:
             if record.account and span.holds(record.started_at)
         })
 
+    def pruned_before(self, customer: str) -> float:
+        """Nothing is pruned here."""
+        return float("-inf")
+
     def charges(self, customer: str = "", cycle: str = "") -> list[Entry]:
         """Entries in the order they were written; of one customer and one cycle where given."""
         return [
@@ -230,6 +234,8 @@ class MemoryLedger:
     def head(self) -> Head:
         """The end of the chain."""
         return Head(len(self._seals), self._seals[-1]) if self._seals else Head()
+
+    tell = head         # nothing is pruned here
 
     def chain(self) -> Iterator[Link]:
         """All links in their order."""
@@ -291,8 +297,7 @@ class MemoryLedger:
     def flush(self) -> None:
         """Nothing to write."""
 
-    def close(self) -> None:
-        """Nothing to let go."""
+    close = flush
 
 
 def _parts(entry: JournalEntry | Decision) -> tuple[object, ...]:

@@ -69,13 +69,14 @@ class SqliteLedger:
         self._still: sa.Connection | None = None
         self._in_use = False        # until then nobody asks for counters, and nobody keeps them
         self.account, self.seats = self._books.account, self._books.seats
-        self.live, self.tidy = self._books.live, self._books.tidy
+        self.live, self.tidy, self.backlog = self._books.live, self._books.tidy, self._writer.backlog
         sights = Sights(self._store)
         self.sights, self.keep_sight, self.places = sights.sights, sights.keep_sight, sights.places
         past = Past(self._settled, clock)
         self.calls, self.call = past.calls, past.call
         self.decisions, self.decisions_in, self.decision = past.decisions, past.decisions_in, past.decision
         self.derive, self.derive_all, self.callers = past.derive, past.derive_all, past.callers
+        self.pruned_before = past.pruned_before
         record = self._record = Record(
             self._store, self._settled, self._writing, self._writer, self._foreign, self._books.registers,
             self._lot,
@@ -83,7 +84,8 @@ class SqliteLedger:
         self.charges, self.charge = record.charges, record.charge
         self.note, self.put, self.journal = record.note, record.put, record.journal
         self.written = record.written
-        self.head, self.chain, self.prove = record.head, record.chain, record.prove
+        self.head, self.tell = record.head, record.tell
+        self.chain, self.prove = record.chain, record.prove
         self.contradictions = record.contradictions
         with self._store.reading() as connection:
             self._foreign.begin(connection)

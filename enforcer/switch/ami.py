@@ -25,7 +25,7 @@ from typing import Any
 import structlog
 
 from enforcer.domain.actions import Action, CloseMessages, HangUp, OpenMessages
-from enforcer.domain.call import CallEvent
+from enforcer.domain.call import CallAttempt, CallEvent
 from enforcer.domain.gap import Sight
 from enforcer.errors import LinkError, WireError
 from enforcer.switch.ami_level import Boots, clock_ahead, forget_brakes, select
@@ -35,6 +35,7 @@ from enforcer.switch.census import Census
 from enforcer.switch.kept import BATCH, BEAT, KeptLink
 from enforcer.switch.lateness import STEADY, Lateness
 from enforcer.switch.link import Deadlines, Judge, LinkState, worth_a_line
+from enforcer.switch.unheard import Unheard
 from enforcer.wire.ami import Message
 from enforcer.wire.ami_actions import FAMILY, Command, answer, command_for, heartbeat
 from enforcer.wire.answer import answer_line
@@ -75,12 +76,20 @@ class AmiLink(KeptLink[Session]):
         if messages is not None:
             self._messages = MessageDesk(self._switch, messages, judge, self._deadlines.action)
         self._boots = Boots(self._switch)
+        self._unheard = Unheard()
         self._census = Census()
         self._filtered = False
         self._lateness = Lateness()
         self._offset = 0.0
         self._tuned = False             # the switch's clock is known
         self._answers = 0
+
+    def asked(self, attempt: CallAttempt) -> None:
+        """The FastAGI door was asked about this call, which counted it: its end has to be found, too."""
+        for fact in self.book.asked(attempt):
+            self._judge.observe(fact)
+        if self.book.find(attempt.call_id) is None:
+            self._unheard.asked(attempt)
 
     @property
     def _legs(self) -> Legs:
@@ -136,6 +145,7 @@ class AmiLink(KeptLink[Session]):
             await self._sleep(BEAT)
             await self._tune(session)
             await self._beat(session)
+            self._unheard.beat()
             if self._messages is not None:
                 self._messages.beat()
             await self._rounds(session)
@@ -175,6 +185,8 @@ class AmiLink(KeptLink[Session]):
         if self._boots.restarts != restarts:
             self._census.forget()
             self._uncounted = []
+        for attempt in self._unheard.take():
+            self.book.believe(attempt, attempt.call_id.partition("/")[2])
         known_before = self.book.known_legs()
         lost_at = self._heard_at if self._heard_at is not None else self.now()
         listing = await session.listing("Status", STATUS_HEADERS, within=self._deadlines.listing)
@@ -209,7 +221,10 @@ class AmiLink(KeptLink[Session]):
                 session.close(late)
         try:
             if self._messages is not None and is_message(message):
+                before = self._messages.answers
                 self._messages.happened(session, message, now)
+                if self._messages.answers > before:
+                    self.took(self._clock() - session.heard_at)
                 return
             if message.name == "Newchannel":
                 unseen = self._census.saw(message.get("Uniqueid") or "")
@@ -228,7 +243,9 @@ class AmiLink(KeptLink[Session]):
                 line = answer_line(self._judge.admit(fact.attempt))
                 self._send(session, answer(fact.channel, line))
                 self._answers += 1
+                self.took(self._clock() - session.heard_at)
             elif isinstance(fact, CallEvent):
+                self._unheard.heard(fact.attempt.call_id)
                 actions = self._judge.observe(fact)
                 if actions:
                     self._do(session, actions)

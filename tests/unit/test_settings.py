@@ -86,12 +86,14 @@ def test_the_example_loads_and_shows_the_defaults(tmp_path: Path) -> None:
         for line in example.splitlines()
         if line.startswith(
             (
+                "# [retention", "# decisions",
                 "# [lease", "# [breaker", "# [emergency", "# calls", "# accounts", "# jump", "# least_",
                 "# window", "# tests",
                 "# [door",
                 "# [messages",
                 "# stop_words",
                 "# start_words",
+                "# [http", "# tls_cert", "# tls_key", "# metrics",
                 "# [log",
                 "# [metrics",
                 "# seconds",
@@ -173,7 +175,7 @@ WRONG = [
     (
         SITE + SWITCH + 'kind = "freeswich"\n',
         5,
-        "switch.kind must be asterisk or freeswitch; did you mean 'freeswitch'?",
+        "switch.kind must be asterisk, freeswitch or gateway; did you mean 'freeswitch'?",
     ),
     (
         SITE + SWITCH + 'timezone = "Europe/Belin"\n',

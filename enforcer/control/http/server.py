@@ -1,0 +1,148 @@
+"""The HTTP server inside the enforcer's own event loop: uvicorn, without its own ideas of signals and logs.
+
+In: an application, settings. Out: a socket that answers, until stopped. Refuses to know: routes.
+
+Whoever sends slowly, reads slowly or comes in thousands is let go of: calls are decided in the same loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import os
+import socket
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from enforcer.errors import LinkError
+from enforcer.settings_http import HttpSettings
+
+LAST_SECONDS = 2                # for answers that are under way when the enforcer stops
+KEEP_SECONDS = 15               # for a connection between two requests
+LONGEST_HEAD = 16_384           # bytes of a request line and headers
+BACKLOG = 128
+
+
+class _Quiet(uvicorn.Server):
+    """Signals are the enforcer's own matter."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _protocol(settings: HttpSettings) -> type[H11Protocol]:
+    """A connection that may not dawdle: its first bytes, each head of a request, and what it is sent have
+    `read_deadline` seconds. Bodies have theirs in `bounds`."""
+    allowed = tuple(ipaddress.ip_network(network) for network in settings.allow)
+    loopback = settings.loopback
+    deadline = settings.read_deadline
+    most = settings.max_connections
+
+    class Prompt(H11Protocol):
+        _late: asyncio.TimerHandle | None = None
+        _stuck: asyncio.TimerHandle | None = None
+
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            if len(self.connections) > most or not self._welcome():
+                transport.abort()
+                return
+            self._late = self.loop.call_later(deadline, transport.abort)
+
+        def data_received(self, data: bytes) -> None:
+            if self.transport.is_closing():
+                return
+            if self._late is None and (self.cycle is None or self.cycle.response_complete):
+                self._late = self.loop.call_later(deadline, self.transport.abort)
+            super().data_received(data)
+            if self.cycle is not None and not self.cycle.response_complete and self._late is not None:
+                self._late.cancel()
+                self._late = None
+
+        def pause_writing(self) -> None:
+            super().pause_writing()
+            self._stuck = self.loop.call_later(deadline, self.transport.abort)
+
+        def resume_writing(self) -> None:
+            super().resume_writing()
+            if self._stuck is not None:
+                self._stuck.cancel()
+                self._stuck = None
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            for timer in (self._late, self._stuck):
+                if timer is not None:
+                    timer.cancel()
+            super().connection_lost(exc)
+
+        def _welcome(self) -> bool:
+            if not allowed or self.client is None:
+                return True
+            address = ipaddress.ip_address(self.client[0])
+            mapped = getattr(address, "ipv4_mapped", None) or address
+            return loopback or mapped.is_loopback or any(mapped in network for network in allowed)
+
+    return Prompt
+
+
+class HttpServer:
+    """See the module. `close` is awaited first when it stops: it ends what would never end by itself. `fault`
+    hears of a server that ended by itself: calls go on without it."""
+
+    def __init__(
+        self, app: ASGIApp, settings: HttpSettings, close: Callable[[], Awaitable[None]],
+        fault: Callable[..., None],
+    ) -> None:
+        self.app = app
+        self._fault = fault
+        self._close = close
+        self._settings = settings
+        config = uvicorn.Config(
+            app, http=_protocol(settings), ws="none", lifespan="off", log_config=None, log_level="critical",
+            access_log=False, server_header=False, proxy_headers=False, backlog=BACKLOG,
+            timeout_keep_alive=KEEP_SECONDS, timeout_graceful_shutdown=LAST_SECONDS,
+            h11_max_incomplete_event_size=LONGEST_HEAD,
+        )
+        config.load()
+        config.ssl = settings.tls()
+        self._server = _Quiet(config)
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Listen. Raises LinkError where the address is taken."""
+        host, port = self._settings.address
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        # With its protocol named, asyncio turns Nagle's algorithm off: else an answer could wait 40 ms.
+        listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        try:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind((host, port))
+            listening.listen(BACKLOG)
+        except OSError as problem:
+            listening.close()
+            raise LinkError(
+                f"http {self._settings.listen}: {os.strerror(problem.errno or 0)}; "
+                "stop what listens there, or choose another [http] listen"
+            ) from None
+        self._task = asyncio.create_task(self._server.serve([listening]), name="http")
+        self._task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if self._task is task:
+            problem = None if task.cancelled() else task.exception()
+            self._fault("http ended", problem=repr(problem))
+
+    async def stop(self) -> None:
+        """Answer what is under way, and listen no more."""
+        if self._task is None:
+            return
+        task, self._task = self._task, None
+        await self._close()
+        self._server.should_exit = True
+        await asyncio.gather(task, return_exceptions=True)
