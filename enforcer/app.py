@@ -36,7 +36,8 @@ from enforcer.orders import LeaseTerms
 from enforcer.readings import Readings
 from enforcer.room import Room
 from enforcer.settings import Settings
-from enforcer.supervisor import NOBODY, Supervisor
+from enforcer.stuck import Yielding
+from enforcer.supervisor import NOBODY, Supervisor, give_way
 from enforcer.switch.door import Door
 from enforcer.switch.esl import EslLink
 from enforcer.switch.link import Link
@@ -164,6 +165,7 @@ async def serve(house: House, stop: asyncio.Event, supervisor: Supervisor = NOBO
             running.append(tasks.create_task(retiring.retire(prune, telemetry), name="prune"))
             running.append(tasks.create_task(house.bureau.run(), name="notices"))
             running.append(tasks.create_task(supervisor.watched(), name="watchdog"))
+            running.append(tasks.create_task(Yielding().run(), name="give way where stuck"))
             running.append(tasks.create_task(house.guard.run(), name="breaker"))
             running.append(tasks.create_task(house.room.run(), name="control room"))
             telemetry.note(
@@ -269,6 +271,7 @@ def run(settings: Settings) -> int:
 
 
 def _run_alone(settings: Settings) -> int:
+    give_way(settings.run.nice)
     telemetry = Telemetry()
     for finding in modes(settings):
         telemetry.fault("open to others", problem=finding.words)

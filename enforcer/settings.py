@@ -31,6 +31,7 @@ from enforcer.settings_http import HttpSettings
 from enforcer.settings_mqtt import MqttSettings
 from enforcer.settings_notices import NoticesSettings
 from enforcer.settings_retention import RetentionSettings
+from enforcer.settings_run import RunSettings
 from enforcer.settings_settle import SettleSettings
 from enforcer.settings_switch import SwitchSettings
 from enforcer.toml_lines import read
@@ -124,6 +125,7 @@ class Settings(Table):
     door: DoorSettings = Field(default_factory=DoorSettings)
     messages: MessageSettings = Field(default_factory=MessageSettings)
     settle: SettleSettings = Field(default_factory=SettleSettings)
+    run: RunSettings = Field(default_factory=RunSettings)
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
     notices: NoticesSettings = Field(default_factory=NoticesSettings)
     breaker: BreakerSettings = Field(default_factory=BreakerSettings)

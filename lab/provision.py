@@ -110,6 +110,10 @@ def bundles() -> dict[str, Bundle]:
             suite="trixie", packages=("mosquitto", "mosquitto-clients"),
             programs=("usr/sbin/mosquitto", "usr/bin/mosquitto_passwd", "usr/bin/mosquitto_sub"),
         ),
+        # Clocks that jump, of one process only; for the machine's own programs, hence of an old suite.
+        "faketime": Bundle(
+            suite="bookworm", packages=("libfaketime",), data=(f"{_MULTIARCH}/faketime/libfaketimeMT.so.1",)
+        ),
         # Judges docker/grafana/alerts.yml, with the tests written beside it.
         "prometheus": Bundle(
             suite="trixie", packages=("prometheus",), programs=("usr/bin/promtool", "usr/bin/prometheus"),
