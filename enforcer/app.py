@@ -148,26 +148,23 @@ async def serve(house: House, stop: asyncio.Event, supervisor: Supervisor = NOBO
         if house.room.http is not None:
             await house.room.http.start()
         async with asyncio.TaskGroup() as tasks:
-            running = [
-                tasks.create_task(link.run(), name=f"link {switch.name}")
-                for link, switch in zip(house.links, house.settings.linked, strict=True)
-            ]
-            running.append(tasks.create_task(_take_over(house), name="take over changes"))
-            running.append(tasks.create_task(_watch(house), name="watch"))
-            running.append(tasks.create_task(house.watching.run(), name="follow CDR files"))
             closing = Closing(
                 house.settings.settle.after, house.ledger.accounts,
                 lambda: in_a_process(house.settings.path), telemetry, time.time,
             )
-            running.append(tasks.create_task(closing.run(), name="settle closed cycles"))
-            running.append(tasks.create_task(log_heads(house.ledger, telemetry), name="log heads"))
-            prune = partial(retiring.in_a_process, house.settings.path)
-            running.append(tasks.create_task(retiring.retire(prune, telemetry), name="prune"))
-            running.append(tasks.create_task(house.bureau.run(), name="notices"))
-            running.append(tasks.create_task(supervisor.watched(), name="watchdog"))
-            running.append(tasks.create_task(Yielding().run(), name="give way where stuck"))
-            running.append(tasks.create_task(house.guard.run(), name="breaker"))
-            running.append(tasks.create_task(house.room.run(), name="control room"))
+            work = {
+                f"link {switch.name}": link.run()
+                for link, switch in zip(house.links, house.settings.linked, strict=True)
+            } | {
+                "take over changes": _take_over(house), "watch": _watch(house),
+                "follow CDR files": house.watching.run(), "settle closed cycles": closing.run(),
+                "log heads": log_heads(house.ledger, telemetry),
+                "prune": retiring.retire(partial(retiring.in_a_process, house.settings.path), telemetry),
+                "notices": house.bureau.run(), "watchdog": supervisor.watched(),
+                "give way where stuck": Yielding().run(), "breaker": house.guard.run(),
+                "control room": house.room.run(),
+            }
+            running = [tasks.create_task(job, name=name) for name, job in work.items()]
             telemetry.note(
                 "running", site=house.settings.site, switches=[s.name for s in house.settings.switches],
                 policy=house.admission.policy.label, mode=house.settings.policy.mode,
