@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import socket
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -22,8 +23,11 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import httpx
+
 from enforcer.control.site import Site
 from lab.enforcer import Enforcer
+from lab.process import free_port
 from lab.provision import provision
 from lab.sipp import Outcome
 from tests.bench.clean_rate import highest, say
@@ -36,6 +40,7 @@ RATE = float(os.environ.get("ENFORCER_BENCH_RATE", "0"))                    # 0:
 EVERY = 0.4             # s between an order that was accepted and the next
 LIMIT = 100.0           # ms
 SECRET = "ENFORCER_MQTT_SECRET"
+HTTP_PORT = free_port(socket.SOCK_STREAM)
 PASSED = """
 [pack]
 name = "bench"
@@ -86,7 +91,22 @@ async def mqtt(_enforcer: Enforcer, broker: Broker) -> AsyncIterator[Give]:
         yield give
 
 
-DOORS: dict[str, Callable[[Enforcer, Broker], Any]] = {"command line": command_line, "MQTT": mqtt}
+@asynccontextmanager
+async def http(enforcer: Enforcer, _broker: Broker) -> AsyncIterator[Give]:
+    """A request, and its answer."""
+    token = (await enforcer.command("token", "create", "bench", "--role", "operator")).split()[-1]
+    headers = {"Authorization": f"Bearer {token}"}
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{HTTP_PORT}", headers=headers) as client:
+        async def give(mode: str) -> None:
+            answer = await client.put("/v1/mode", json={"mode": mode, "reason": "bench"})
+            answer.raise_for_status()
+
+        yield give
+
+
+DOORS: dict[str, Callable[[Enforcer, Broker], Any]] = {
+    "command line": command_line, "MQTT": mqtt, "HTTP": http,
+}
 
 
 async def orders(give: Give, modes: Any, calls: asyncio.Task[Outcome]) -> list[Given]:
@@ -137,7 +157,10 @@ async def measure() -> list[Figure]:
         broker = Broker(parts, directory)
         await broker.start()
         stack.callback(broker.kill)
-        table = f'[mqtt]\nurl = "mqtt://enforcer@127.0.0.1:{broker.port}"\nsecret_env = "{SECRET}"\n'
+        table = (
+            f'[http]\nlisten = "127.0.0.1:{HTTP_PORT}"\n[mqtt]\n'
+            f'url = "mqtt://enforcer@127.0.0.1:{broker.port}"\nsecret_env = "{SECRET}"\n'
+        )
         os.environ[SECRET] = PASSWORDS["enforcer"]
         variant = Variant("toggled", policy=PASSED, more=table)
         rig = await stack.enter_async_context(Rig(parts, variant))
