@@ -10,6 +10,7 @@ not sure that an order arrived may give it again, also after a restart.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,7 +19,9 @@ from enforcer.control.acts import AddStrike, Office, carry_out
 from enforcer.control.requests import Request, decoded, request_of
 from enforcer.control.words import iso
 from enforcer.domain.journal import JournalEntry, Kind
-from enforcer.errors import BadInput, EnforcerError
+from enforcer.errors import BadInput, EnforcerError, LedgerError
+
+PAUSES = (0.05, 0.1, 0.25, 0.5)         # s before an order is tried again; each try may wait for a lock
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,20 +59,38 @@ class Desk:
     def take(self, told: bytes | str | Mapping[str, Any], who: str, door: str, sure: bool = False) -> Ack:
         """Take a request. `who` is what the door knows of who asks; where it is `sure`, the request cannot
         say otherwise."""
+        return self._told(self._take(told, who, door, sure))
+
+    async def take_patiently(
+        self, told: bytes | str | Mapping[str, Any], who: str, door: str, sure: bool = False
+    ) -> Ack:
+        """The same, tried again for a second or so where the ledger cannot write just now: another process
+        may hold it. Calls go on meanwhile."""
+        ack = self._take(told, who, door, sure)
+        for pause in PAUSES:
+            if not ack.ours:
+                break
+            await asyncio.sleep(pause)
+            ack = self._take(told, who, door, sure)
+        return self._told(ack)
+
+    def _told(self, ack: Ack) -> Ack:
+        for tell in self.on_ack:
+            tell(ack)
+        return ack
+
+    def _take(self, told: bytes | str | Mapping[str, Any], who: str, door: str, sure: bool) -> Ack:
         at = self._clock()
         do, name = "", ""
         try:
             facts = told if isinstance(told, Mapping) else decoded(told)
             do, name = _word(facts.get("do")), _word(facts.get("id"))
             request = request_of(facts, who, sure)
-            ack = self._answered(request, door, at) or self._done(request, door, at)
+            return self._answered(request, door, at) or self._done(request, door, at)
         except BadInput as problem:
-            ack = Ack(False, str(problem), do, name, who, door, at)
+            return Ack(False, str(problem), do, name, who, door, at)
         except EnforcerError as problem:
-            ack = Ack(False, str(problem), do, name, who, door, at, ours=True)
-        for tell in self.on_ack:
-            tell(ack)
-        return ack
+            return Ack(False, str(problem), do, name, who, door, at, ours=True)
 
     def _done(self, request: Request, door: str, at: float) -> Ack:
         order = request.order
@@ -79,10 +100,14 @@ class Desk:
         ack = Ack(True, said, request.do, request.id, request.who, door, at)
         self._changed()
         if request.id:
-            self._office.ledger.put([JournalEntry(
+            entry = JournalEntry(
                 Kind.COMMAND, at, request.id,
                 body={"do": request.do, "who": request.who, "door": door, "said": said},
-            )])
+            )
+            try:
+                self._office.ledger.put([entry])
+            except LedgerError:     # it was done, and must not be answered as if it had not been
+                self._office.ledger.note(entry)
         return ack
 
     def _answered(self, request: Request, door: str, at: float) -> Ack | None:

@@ -165,12 +165,12 @@ class Mqtt:
     async def _listen(self, client: aiomqtt.Client) -> None:
         """Orders, one after the other, each answered."""
         async for message in client.messages:
-            ack = self._take(message)
+            ack = await self._take(message)
             self.messages.labels("accepted" if ack.accepted else "refused").inc()
             await self._answer(client, message, ack)
         raise aiomqtt.MqttError("the broker sends no more")
 
-    def _take(self, message: aiomqtt.Message) -> Ack:
+    async def _take(self, message: aiomqtt.Message) -> Ack:
         topic = str(message.topic)
         payload = message.payload if isinstance(message.payload, bytes) else str(message.payload).encode()
         at = self._clock()
@@ -181,7 +181,8 @@ class Mqtt:
             ordered: Ordered = self.topics.ordered(topic, payload)
         except BadInput as problem:
             return Ack(False, str(problem), door=DOOR, at=at)
-        return self._desk.take(ordered.facts, ordered.who or "somebody", DOOR, sure=bool(ordered.who))
+        who = ordered.who or "somebody"
+        return await self._desk.take_patiently(ordered.facts, who, DOOR, sure=bool(ordered.who))
 
     async def _answer(self, client: aiomqtt.Client, message: aiomqtt.Message, ack: Ack) -> None:
         """In the topic for answers, and where whoever asked wants it; but never where we ourselves would take

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from enforcer.control import desk
 from enforcer.control.acts import Office
 from enforcer.control.desk import Ack, Desk
 from enforcer.control.feed import KEEP_UP, LATELY, Feed
@@ -16,6 +17,7 @@ from enforcer.control.site import Site
 from enforcer.domain.account import Standing
 from enforcer.domain.band import WHO
 from enforcer.domain.mode import Mode, Modes, ModeSetting
+from enforcer.errors import LedgerError
 from enforcer.ledger.port import Ledger
 from enforcer.notices.text import stationery_of
 from tests.support.house import House
@@ -135,6 +137,34 @@ def test_opt_outs_and_strikes_are_entered_and_withdrawn(office: Office1) -> None
     (strike,) = office.ledger.registers.strikes.all()
     assert not office.say("strike.withdraw", strike=strike.id).accepted
     assert office.say("strike.withdraw", strike=strike.id, reason="an error").accepted
+
+
+async def test_an_order_waits_a_moment_for_a_ledger_that_somebody_holds(
+    house: House, office: Office1, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk, "PAUSES", (0.0, 0.0))
+    put, tries = office.ledger.put_mode, []
+
+    def locked(setting: ModeSetting) -> None:
+        tries.append(setting)
+        if len(tries) < 3:
+            raise LedgerError("enforcer.db: database is locked")
+        put(setting)
+
+    monkeypatch.setattr(office.ledger, "put_mode", locked)
+    told = {"do": "mode.set", "mode": "block"}
+    assert (await office.desk.take_patiently(told, "ann", "test")).accepted
+    assert [ack.accepted for ack in office.acks] == [True]      # told of once
+    tries.clear()
+    monkeypatch.setattr(desk, "PAUSES", (0.0,))
+    ack = await office.desk.take_patiently(told, "ann", "test")
+    assert (ack.accepted, ack.ours, ack.said) == (False, True, "enforcer.db: database is locked")
+    assert (len(tries), len(office.acks)) == (2, 2)
+
+
+async def test_what_cannot_be_done_is_not_tried_again(office: Office1) -> None:
+    assert not (await office.desk.take_patiently({"do": "mode.set"}, "ann", "test")).accepted
+    assert len(office.acks) == 1
 
 
 def test_accounts_are_added_and_changed(office: Office1) -> None:

@@ -76,7 +76,7 @@ def _described(schema: dict[str, Any], required: bool) -> dict[str, Any]:
 async def orders(door: Door, caller: Operator, request: Request) -> JSONResponse:
     """Give an order, as over MQTT: {"do": "mode.set", "mode": "block", "account": "acme"}. With an `id`, it
     may be given again: it is carried out once."""
-    return _answer(door.desk.take(await _body(request), caller.name, DOOR, sure=True))
+    return _answer(await door.desk.take_patiently(await _body(request), caller.name, DOOR, sure=True))
 
 
 def _short(do: str, key: str) -> Callable[..., Awaitable[JSONResponse]]:
@@ -88,7 +88,7 @@ def _short(do: str, key: str) -> Callable[..., Awaitable[JSONResponse]]:
                     raise BadInput("", f"key {said!r} is said by the path here")
         except BadInput as error:
             raise Problem(422, str(error)) from None
-        return _answer(door.desk.take(
+        return _answer(await door.desk.take_patiently(
             facts | {"do": do} | ({key: name} if key else {}), caller.name, DOOR, sure=True
         ))
 
