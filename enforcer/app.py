@@ -155,6 +155,8 @@ async def serve(house: House, stop: asyncio.Event, supervisor: Supervisor = NOBO
     for door in house.doors:
         await door.start()
     try:
+        if house.room.http is not None:
+            await house.room.http.start()
         async with asyncio.TaskGroup() as tasks:
             running = [
                 tasks.create_task(link.run(), name=f"link {switch.name}")
@@ -175,11 +177,15 @@ async def serve(house: House, stop: asyncio.Event, supervisor: Supervisor = NOBO
             supervisor.ready()
             await stop.wait()
             supervisor.stopping()
+            if house.room.http is not None:
+                await house.room.http.stop()
             for door in house.doors:
                 await door.stop()
             for task in running:
                 task.cancel()
     finally:
+        if house.room.http is not None:
+            await house.room.http.stop()
         for door in house.doors:
             await door.stop()
         log_head(house.ledger, telemetry, last=True)

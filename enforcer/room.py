@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from enforcer.admission import Admission
 from enforcer.control.acts import Office
@@ -29,6 +29,9 @@ from enforcer.notices.text import stationery_of
 from enforcer.settings import Settings
 from enforcer.switch.link import Link, LinkState
 from enforcer.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from enforcer.control.http.server import HttpServer
 
 LOOK_SECONDS = 0.25
 DEFAULT: Place = (False, "", "", "")
@@ -74,6 +77,7 @@ class Room:
             settings.mqtt, settings.site, self.desk, self.feed, self._now, self._settled, clock,
             telemetry.registry, telemetry.note, telemetry.fault,
         ) if settings.mqtt.url else None
+        self.http = self._http(telemetry) if settings.http.listen else None
 
     def decision(self, decision: Decision) -> None:
         """Hear of a decision, after its answer. Those that let a call go by every rule are only counted."""
@@ -102,6 +106,29 @@ class Room:
         state = self._links[name].state()
         kind = next(one.kind for one in self.settings.switches if one.name == name)
         return {"switch": name, "kind": kind} | _state_facts(state)
+
+    def unready(self) -> list[str]:
+        """What keeps the enforcer from its work, a line each."""
+        wrong = [f"ledger: {self._ledger.degraded}"] if self._ledger.degraded else []
+        for name, link in self._links.items():
+            state = link.state()
+            if not state.connected or not state.level:
+                wrong.append(f"switch {name}: {state.problem or 'not level yet'}")
+        return wrong
+
+    def _http(self, telemetry: Telemetry) -> HttpServer:
+        # Imported where it is wanted: it is large, and many run without.
+        from enforcer.control.http.api import application
+        from enforcer.control.http.front import Front
+        from enforcer.control.http.server import HttpServer
+        from enforcer.control.http.tokens import Tokens, tokens_path
+
+        front = Front(
+            self.settings, self.desk, self.feed, self._admission, self.overview, self.unready,
+            Tokens(tokens_path(self.settings.ledger_path), self._clock), self._clock, telemetry.registry,
+            telemetry.note, telemetry.fault,
+        )
+        return HttpServer(application(front), self.settings.http)
 
     async def run(self) -> None:
         """Watch modes and links, and be at the broker, until cancelled."""

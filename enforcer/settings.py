@@ -30,6 +30,7 @@ from enforcer.errors import BadInput
 from enforcer.settings_breaker import BreakerSettings, EmergencySettings
 from enforcer.settings_doors import DoorSettings, MessageSettings, doorways
 from enforcer.settings_fields import Context, Listen, Name, Network, Port, Seconds, Zone
+from enforcer.settings_http import HttpSettings
 from enforcer.settings_mqtt import MqttSettings
 from enforcer.settings_notices import NoticesSettings
 from enforcer.settings_secrets import from_environment, from_file, located
@@ -240,6 +241,7 @@ class Settings(Table):
     log: LogSettings = Field(default_factory=LogSettings)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
     mqtt: MqttSettings = Field(default_factory=MqttSettings)
+    http: HttpSettings = Field(default_factory=HttpSettings)
 
     _path: Path = PrivateAttr(default=Path("enforcer.toml"))
 
@@ -297,6 +299,7 @@ def load(path: Path) -> Settings:
     settings._path = path
     settings.notices._base = path.parent
     settings.mqtt._base = path.parent
+    settings.http._base = path.parent
     for switch in settings.switches:
         switch._base = path.parent
     return settings

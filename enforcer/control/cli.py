@@ -28,6 +28,7 @@ from enforcer.control import (
     cli_reload,
     cli_settle,
     cli_strike,
+    cli_token,
     cli_verify,
     cli_why,
 )
@@ -57,6 +58,7 @@ app.add_typer(cli_notice.app, name="notice")
 app.add_typer(cli_cdr.app, name="cdr")
 app.add_typer(cli_optout.app, name="optout")
 app.add_typer(cli_strike.app, name="strike")
+app.add_typer(cli_token.app, name="token")
 app.command("check")(cli_check.check)
 app.command("usage")(cli_why.usage)
 app.command("why")(cli_why.why)

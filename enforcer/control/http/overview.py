@@ -1,0 +1,20 @@
+"""This moment: what is in force, which switches are linked, how many decisions a second.
+
+In: the front. Out: the same facts as the live page shows. Refuses to know: the past.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from enforcer.control.http.front import Door, Viewer
+
+routes = APIRouter(prefix="/v1", tags=["overview"])
+
+
+@routes.get("/overview")
+async def overview(door: Door, caller: Viewer) -> dict[str, Any]:
+    """This moment, from memory."""
+    return door.overview()

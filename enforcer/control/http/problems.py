@@ -1,0 +1,64 @@
+"""What went wrong, as RFC 9457 has it: application/problem+json, one clear line each.
+
+In: errors. Out: answers. Refuses to know: whose errors they are. Nothing that came with a request is told
+again, except words that were read as values, and never a token.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from enforcer.errors import BadInput, EnforcerError
+
+
+class Problem(Exception):
+    """An answer that is no good news. `bearer`: a token would help."""
+
+    def __init__(self, status: int, said: str, *, bearer: bool = False, retry: int = 0) -> None:
+        self.status = status
+        self.said = said
+        self.headers: dict[str, str] = {}
+        if bearer:
+            self.headers["WWW-Authenticate"] = 'Bearer realm="enforcer"'
+        if retry:
+            self.headers["Retry-After"] = str(retry)
+        super().__init__(said)
+
+
+def problem(status: int, said: str, headers: dict[str, str] | None = None, **more: Any) -> JSONResponse:
+    """The answer. `said` is for people."""
+    facts = {"status": status, "title": HTTPStatus(status).phrase, "problem": said} | more
+    return JSONResponse(facts, status, headers, "application/problem+json")
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of the application so."""
+    async def told(request: Request, error: Exception) -> JSONResponse:
+        match error:
+            case Problem():
+                return problem(error.status, error.said, error.headers)
+            case RequestValidationError():
+                return problem(422, _lines(error))
+            case HTTPException():
+                return problem(error.status_code, str(error.detail), dict(error.headers or {}))
+            case BadInput():
+                return problem(422, str(error))
+            case _:
+                return problem(503, str(error))
+
+    for kind in (Problem, RequestValidationError, HTTPException, EnforcerError):
+        app.add_exception_handler(kind, told)
+
+
+def _lines(error: RequestValidationError) -> str:
+    found = []
+    for one in error.errors()[:5]:
+        where = ".".join(str(part) for part in one["loc"] if part not in ("body", "query", "path"))
+        found.append(f"{where}: {one['msg']}" if where else str(one["msg"]))
+    return "; ".join(found)
