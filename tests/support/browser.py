@@ -31,21 +31,21 @@ FONTS = """<?xml version="1.0"?>
 
 
 def launching(bundle: Provisioned, directory: Path) -> dict[str, Any]:
- Its sandbox needs.*"""What `chromium.launch` is to be called with. `directory` must be empty; it is used until the end."""
- Its sandbox needs.*shutil.copy2(bundle.path / "lib" / LOADER, directory / LOADER)
- Its sandbox needs.*for path in bundle.share.iterdir():
- Its sandbox needs.*    (directory / path.name).symlink_to(path)
- Its sandbox needs.*libraries = f"{bundle.path / 'lib'}:{bundle.plugins}"
- Its sandbox needs.*started = f"{quote(str(directory / LOADER))} --library-path {quote(libraries)}"
- Its sandbox needs.*script = directory / "chromium"
- Its sandbox needs.*script.write_text(f'#!/bin/sh\nexec {started} {quote(str(bundle.path / "bin" / PROGRAM))} "$@"\n')
- Its sandbox needs.*script.chmod(0o755)
- Its sandbox needs.*fonts = directory / "fonts.conf"
- Its sandbox needs.*fonts.write_text(FONTS.format(fonts=bundle.share / "fonts", cache=directory / "font-cache"))
- Its sandbox needs.*# Its sandbox needs what root's processes and many containers do not have; all it is shown is our own page.
- Its sandbox needs.*return {
- Its sandbox needs.*    "executable_path": str(script),
- Its sandbox needs.*    "args": [f"--browser-subprocess-path={script}", "--no-zygote", "--disable-gpu"],
- Its sandbox needs.*    "chromium_sandbox": False,
- Its sandbox needs.*    "env": {**os.environ, "FONTCONFIG_FILE": str(fonts), "HOME": str(directory)},
- Its sandbox needs.*}
+    """What `chromium.launch` is to be called with. `directory` must be empty; it is used until the end."""
+    shutil.copy2(bundle.path / "lib" / LOADER, directory / LOADER)
+    for path in bundle.share.iterdir():
+        (directory / path.name).symlink_to(path)
+    libraries = f"{bundle.path / 'lib'}:{bundle.plugins}"
+    started = f"{quote(str(directory / LOADER))} --library-path {quote(libraries)}"
+    script = directory / "chromium"
+    script.write_text(f'#!/bin/sh\nexec {started} {quote(str(bundle.path / "bin" / PROGRAM))} "$@"\n')
+    script.chmod(0o755)
+    fonts = directory / "fonts.conf"
+    fonts.write_text(FONTS.format(fonts=bundle.share / "fonts", cache=directory / "font-cache"))
+    # Its zygote would start the bare loader, and its sandbox wants a zygote; all that it is shown is our own page.
+    return {
+        "executable_path": str(script),
+        "args": [f"--browser-subprocess-path={script}", "--no-zygote", "--disable-gpu"],
+        "chromium_sandbox": False,
+        "env": {**os.environ, "FONTCONFIG_FILE": str(fonts), "HOME": str(directory)},
+    }
