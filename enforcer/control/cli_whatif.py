@@ -1,0 +1,108 @@
+"""`enforcer whatif`: what each mode would have done to the calls of the last hours, before one is set.
+
+In: options. Out: a table, or JSON. Refuses to know: how it is reckoned (`whatif`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from itertools import islice
+from typing import Annotated, Any
+
+import typer
+
+from enforcer.control.cli_terminal import CONFIG, Config, Json, emit, say, table
+from enforcer.control.commands import known_account
+from enforcer.control.site import Site
+from enforcer.control.whatif import NOTES, candidates, whatif
+from enforcer.control.words import span_of
+from enforcer.domain.account import Account
+from enforcer.domain.cycle import Span
+from enforcer.domain.decision import Decision
+from enforcer.domain.mode import Mode, ModeSetting
+from enforcer.errors import BadInput
+from enforcer.ledger.port import Ledger
+from enforcer.spans import span_words
+
+MOST = 50_000           # decisions looked at, some seconds
+LATELY = "24h"
+
+
+def show(
+    account: Annotated[str, typer.Option("--account", "-a", help="A mode of this account.")] = "",
+    rule: Annotated[str, typer.Option("--rule", "-r", help="A mode of this rule.")] = "",
+    switch: Annotated[str, typer.Option("--switch", "-s", help="A mode of this switch.")] = "",
+    ceiling: Annotated[bool, typer.Option("--ceiling", help="The ceiling of the site.")] = False,
+    span: Annotated[str, typer.Option("--last", metavar="SPAN", help="Look back so far.")] = LATELY,
+    config: Config = CONFIG, as_json: Json = False,
+) -> None:
+    """Show what each mode would have done to the calls of the last hours. Nothing is set."""
+    site = Site(config)
+    if rule and rule not in site.known.rules:
+        raise BadInput("--rule", f"no such rule: {rule!r}")
+    with site.ledger() as ledger:
+        if account:
+            known_account(ledger, account)
+        place = ModeSetting(Mode.MONITOR, account, rule, switch, ceiling)
+        found = effects(ledger, site.settings.policy.default_mode, place, span_of(span), time.time())
+    if as_json:
+        emit(found)
+        return
+    say(found["words"])
+    table(
+        ("mode", "refused", "throttled", "tagged", "accounts", "other than now"),
+        (
+            (one["mode"], one["refused"], one["throttled"], one["tagged"], one["accounts"],
+             one["harder"] + one["softer"])
+            for one in [found["now"] | {"mode": "as it is now"}, *found["modes"]]
+        ),
+    )
+    for note in found["notes"]:
+        say(note)
+
+
+def effects(
+    ledger: Ledger, default: Mode, place: ModeSetting, seconds: float, now: float
+) -> dict[str, Any]:
+    """What `--json` prints: the decisions of so many seconds under each mode that could be set there."""
+    span = Span(now - seconds, now + 1.0, "lately")
+    account = ledger.account(place.account) if place.account else None
+    zone = account.timezone if account else "UTC"
+    seen = _Seen()
+    decisions = seen.over(islice(ledger.decisions_in(span, place.account), MOST))
+    stands, some = whatif(decisions, ledger.modes(), default, candidates(place, now), now)
+    cut = seen.number >= MOST
+    unasked = _unasked(ledger, account, span, seen.calls) if account is not None and not cut else None
+    whom = f"account {account.id}" if account is not None else "the site"
+    asked = stands.verdicts.total()
+    words = f"In the last {span_words(seconds)}, {asked:,} calls and messages of {whom} were asked about"
+    if unasked is not None:
+        words += f", and {unasked:,} went by unasked, on a lease or while the enforcer was away"
+    if cut:
+        words += f" (only the first {MOST:,} decisions of that time were looked at)"
+    return {
+        "subject": place.subject, "seconds": seconds, "asked": asked, "unasked": unasked, "cut": cut,
+        "words": words + ".", "now": stands.facts(zone), "modes": [one.facts(zone) for one in some],
+        "notes": list(NOTES),
+    }
+
+
+class _Seen:
+    """Remembers which calls went by."""
+
+    def __init__(self) -> None:
+        self.calls: set[str] = set()
+        self.number = 0
+
+    def over(self, decisions: Iterator[Decision]) -> Iterator[Decision]:
+        """The same decisions."""
+        for decision in decisions:
+            self.number += 1
+            self.calls.add(decision.call_id)
+            yield decision
+
+
+def _unasked(ledger: Ledger, account: Account, span: Span, asked: set[str]) -> int:
+    """Calls of an account that nobody decided on."""
+    return sum(1 for record in islice(ledger.calls(account.id, span), MOST) if record.call_id not in asked)
