@@ -76,7 +76,7 @@ def build(
 ) -> House:
     """Put the parts together. Raises BadInput for a bad pack or a missing secret, LedgerError."""
     policy = packs.load(settings.pack_paths, SIP_CODES)
-    secrets_of = {switch.name: switch.secret() for switch in settings.switches}
+    secrets_of = {switch.name: switch.secret() for switch in settings.linked}
     plan = settings.numbers.plan()
     ledger = SqliteLedger(
         settings.ledger_path, plan.classify, clock, LEDGER_PATIENCE, plan.canonical, settings.channels
@@ -103,8 +103,8 @@ def build(
     )
     guard.began()
     admission.on_leased = guard.leased
-    links = tuple(_link(switch, secrets_of[switch.name], admission, clock) for switch in settings.switches)
-    for switch, link in zip(settings.switches, links, strict=True):
+    links = tuple(_link(switch, secrets_of[switch.name], admission, clock) for switch in settings.linked)
+    for switch, link in zip(settings.linked, links, strict=True):
         for record in ledger.live(switch.name):     # calls that were going on when we were last here
             link.book.restore(record.attempt(), record.answered_at)
     admission.hurry = lambda: _hurry(links)
@@ -160,7 +160,7 @@ async def serve(house: House, stop: asyncio.Event, supervisor: Supervisor = NOBO
         async with asyncio.TaskGroup() as tasks:
             running = [
                 tasks.create_task(link.run(), name=f"link {switch.name}")
-                for link, switch in zip(house.links, house.settings.switches, strict=True)
+                for link, switch in zip(house.links, house.settings.linked, strict=True)
             ]
             running.append(tasks.create_task(_take_over(house), name="take over changes"))
             running.append(tasks.create_task(_watch(house), name="watch"))
@@ -254,7 +254,7 @@ async def _watch(house: House) -> None:
     telemetry = house.telemetry
     degraded, deaf = "", 0
     while True:
-        for switch, link in zip(house.settings.switches, house.links, strict=True):
+        for switch, link in zip(house.settings.linked, house.links, strict=True):
             state = link.state()
             telemetry.up.labels(switch.name).set(state.connected)
             telemetry.lag.labels(switch.name).set(max(0.0, state.lag))

@@ -16,6 +16,7 @@ from enforcer.control.acts import Office
 from enforcer.control.desk import Ack, Desk
 from enforcer.control.facts import decision_facts, mode_facts
 from enforcer.control.feed import Feed, Happening
+from enforcer.control.gateways import Gateways
 from enforcer.control.mqtt import Mqtt
 from enforcer.control.mqtt_topics import Topics
 from enforcer.control.series import Series
@@ -59,15 +60,15 @@ class Room:
         self.faults: deque[dict[str, Any]] = deque(maxlen=FAULTS)
         self._ledger = ledger
         self._admission = admission
-        self._links = dict(zip((switch.name for switch in settings.switches), links, strict=True))
+        self._links = dict(zip((switch.name for switch in settings.linked), links, strict=True))
         self._clock = clock
         self._up: dict[str, bool] = {}
         self._seen: Modes | None = None         # the modes that were told last,
         self._until = float("inf")              # and when they change by themselves
         self._told: dict[Place, ModeSetting] = {}
         office = Office(
-            ledger, settings.numbers.plan(), lambda: admission.policy, tuple(self._links),
-            stationery_of(settings), reload,
+            ledger, settings.numbers.plan(), lambda: admission.policy,
+            tuple(switch.name for switch in settings.switches), stationery_of(settings), reload,
         )
         self.desk = Desk(office, clock, changed)
         self.desk.on_ack.append(self._acknowledged)
@@ -77,6 +78,10 @@ class Room:
             settings.mqtt, settings.site, self.desk, self.feed, self._now, self._settled, clock,
             telemetry.registry, telemetry.note, telemetry.fault,
         ) if settings.mqtt.url else None
+        names = [switch.name for switch in settings.switches if switch.kind == "gateway"]
+        self.gateways = Gateways(
+            names, (call for name in names for call in ledger.live(name)), admission, self.feed, clock
+        )
         self.http = self._http(telemetry) if settings.http.listen else None
 
     def decision(self, decision: Decision) -> None:
@@ -119,21 +124,26 @@ class Room:
     def _http(self, telemetry: Telemetry) -> HttpServer:
         # Imported where it is wanted: it is large, and many run without.
         from enforcer.control.http.api import application
+        from enforcer.control.http.backoffice import Backoffice
         from enforcer.control.http.front import Front
         from enforcer.control.http.server import HttpServer
         from enforcer.control.http.tokens import Tokens, tokens_path
 
         front = Front(
-            self.settings, self.desk, self.feed, self._admission, self.overview, self.unready,
-            Tokens(tokens_path(self.settings.ledger_path), self._clock), self._clock, telemetry.registry,
-            telemetry.note, telemetry.fault,
+            self.settings, self.desk, self.feed, self._admission, self.gateways,
+            self.settings.numbers.plan(), self.overview, self.unready,
+            Tokens(tokens_path(self.settings.ledger_path), self._clock),
+            Backoffice(self.settings.path, telemetry.fault), self._clock, telemetry.registry, telemetry.note,
+            telemetry.fault,
         )
-        return HttpServer(application(front), self.settings.http)
+        return HttpServer(application(front), self.settings.http, front.close)
 
     async def run(self) -> None:
         """Watch modes and links, and be at the broker, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._watch(), name="control room: watch")
+            if self.gateways.names:
+                tasks.create_task(self.gateways.run(), name="control room: gateways")
             if self.mqtt is not None:
                 tasks.create_task(self.mqtt.run(), name="control room: mqtt")
 

@@ -107,10 +107,12 @@ class SwitchSettings(Table):
     is `message_contexts` and the account's. `door_port`, `door_allow`: where its calls ask, and who may ask
     there, where that is not what the door's table says. With `tls` its manager proves who it is: `tls_ca`
     (else the system's authorities) vouches for its certificate, made out to `tls_name` (else the host).
+
+    A "gateway" is neither: it asks over HTTP and is not connected to.
     """
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=40)]
-    kind: Literal["asterisk", "freeswitch"] = "asterisk"
+    kind: Literal["asterisk", "freeswitch", "gateway"] = "asterisk"
     host: Name = "127.0.0.1"
     port: Port = 5038
     username: Name = "enforcer"
@@ -257,6 +259,18 @@ class Settings(Table):
     def _a_door_each(self) -> Self:
         doorways(self.switches, self.door)
         return self
+
+    @model_validator(mode="after")
+    def _gateways_ask_over_http(self) -> Self:
+        for index, switch in enumerate(self.switches):
+            if switch.kind == "gateway" and not self.http.listen:
+                raise Wrong("a gateway asks over HTTP: set listen under [http]", f"switch.{index}.kind")
+        return self
+
+    @property
+    def linked(self) -> tuple[SwitchSettings, ...]:
+        """The switches that we connect to."""
+        return tuple(switch for switch in self.switches if switch.kind != "gateway")
 
     @property
     def path(self) -> Path:

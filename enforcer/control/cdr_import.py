@@ -73,6 +73,8 @@ class Import:
             switch.account_from,
         )
         zone = ZoneInfo(switch.timezone)
+        if switch.kind == "gateway":
+            raise BadInput("--switch", f"{switch.name} is a gateway: it reports its calls over HTTP")
         if switch.kind == "asterisk":
             return lambda lines, name: cdr_csv.read_rows(lines, identity, zone, name)
         kin = Kin()

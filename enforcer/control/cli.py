@@ -15,14 +15,17 @@ import typer
 
 from enforcer.checkup import Grade
 from enforcer.control import (
+    clerk,
     cli_account,
     cli_breaker,
+    cli_calls,
     cli_cdr,
     cli_check,
     cli_customer,
     cli_evidence,
     cli_interruptions,
     cli_mode,
+    cli_nearest,
     cli_notice,
     cli_optout,
     cli_reload,
@@ -30,6 +33,7 @@ from enforcer.control import (
     cli_strike,
     cli_token,
     cli_verify,
+    cli_whatif,
     cli_why,
 )
 from enforcer.control.cli_terminal import CONFIG, FOUND, Config, Json, OneLine, emit, say
@@ -59,9 +63,13 @@ app.add_typer(cli_cdr.app, name="cdr")
 app.add_typer(cli_optout.app, name="optout")
 app.add_typer(cli_strike.app, name="strike")
 app.add_typer(cli_token.app, name="token")
+app.command("calls")(cli_calls.calls)
+app.command("charges")(cli_calls.charges)
 app.command("check")(cli_check.check)
 app.command("usage")(cli_why.usage)
 app.command("why")(cli_why.why)
+app.command("nearest")(cli_nearest.show)
+app.command("whatif")(cli_whatif.show)
 app.command("settle")(cli_settle.settle)
 app.command("evidence")(cli_evidence.make)
 app.command("interruptions")(cli_interruptions.show)
@@ -81,6 +89,12 @@ def run(context: typer.Context, config: Config = CONFIG) -> None:
     """Run until stopped: listen, decide, act."""
     outside: Outside = context.obj
     raise typer.Exit(outside.run(Site(config).settings))
+
+
+@app.command("clerk", hidden=True)
+def answer_questions(context: typer.Context) -> None:
+    """Answer the running enforcer's questions about the past, on standard input and output."""
+    clerk.work(app, context.obj)
 
 
 @app.command()

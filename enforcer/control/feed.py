@@ -81,10 +81,20 @@ class Feed:
         """The latest happening's number."""
         return self._number
 
+    def lost(self, number: int) -> int:
+        """How many that happened after that one are not known any more."""
+        first = self._lately[0].number if self._lately else self._number + 1
+        return max(0, min(first, self._number + 1) - number - 1)
+
     @contextmanager
     def subscribed(self, since: int | None = None) -> Iterator[Subscriber]:
         """A subscription, ended with the block; with `since`, what happened after that one comes first."""
-        subscriber = Subscriber()
+        with self.follow(Subscriber(), since) as subscriber:
+            yield subscriber
+
+    @contextmanager
+    def follow(self, subscriber: Subscriber, since: int | None = None) -> Iterator[Subscriber]:
+        """The same, of a subscriber that is there already."""
         if since is not None:
             for happening in self.since(since):
                 subscriber.put(happening)

@@ -5,12 +5,15 @@ In: what the door needs of an enforcer. Out: an ASGI application. Refuses to kno
 
 from __future__ import annotations
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, Response
 
-from enforcer.control.http import health, overview, problems
+from enforcer.control.http import asking, events, health, ordering, overview, problems, reading
+from enforcer.control.http.bounds import Bounds
 from enforcer.control.http.front import Front
 
 ABOUT = "Everything that the command line does, as JSON. Errors are application/problem+json (RFC 9457)."
+ASKED = ("/v1/admit", "/v1/message")
 
 
 def application(front: Front) -> FastAPI:
@@ -20,7 +23,15 @@ def application(front: Front) -> FastAPI:
         docs_url=None, redoc_url=None,
     )
     app.state.front = front
-    problems.install(app)
-    for part in (health, overview):
+
+    def rescue(request: Request, body: object) -> Response | None:
+        found = asking.emergency_in(front, body) if request.url.path in ASKED else None
+        return None if found is None else JSONResponse(found.model_dump())
+
+    problems.install(app, rescue)
+    for part in (health, overview, ordering, asking, events, reading):
         app.include_router(part.routes)
+    app.add_middleware(
+        Bounds, deadline=front.settings.http.read_deadline, counted=front.counted, fault=front.fault
+    )
     return app

@@ -2,24 +2,36 @@
 
 In: the parts of a control room. Out: `Front`, which every route finds at its application; the caller of a
 request, or 401 and 403. Refuses to know: routes.
+
+Who shows wrong tokens is told so some times a minute, and then only that it was too often. A good token is
+good all the same: many callers may share one address, and nobody may lock an operator out.
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from secrets import token_hex
 from typing import Annotated, Any, cast
 
 from fastapi import Depends, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from prometheus_client import CollectorRegistry
+from fastapi.security import HTTPBearer
+from prometheus_client import CollectorRegistry, Counter
 
 from enforcer.admission import Admission
 from enforcer.control.desk import Desk
-from enforcer.control.feed import Feed
+from enforcer.control.feed import Feed, Happening, Subscriber
+from enforcer.control.gateways import Gateways
+from enforcer.control.http.backoffice import Backoffice
 from enforcer.control.http.problems import Problem
 from enforcer.control.http.tokens import Caller, Role, Tokens
+from enforcer.domain.call import NumberClass
+from enforcer.domain.numbers import NumberPlan
 from enforcer.settings import Settings
+
+WRONG_A_MINUTE = 10
+ADDRESSES = 1000        # of which wrong tokens are counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +43,61 @@ class Front:
     desk: Desk
     feed: Feed
     admission: Admission
+    gateways: Gateways
+    plan: NumberPlan
     overview: Callable[[], dict[str, Any]]
     unready: Callable[[], list[str]]
     tokens: Tokens
+    back: Backoffice
     clock: Callable[[], float]
     registry: CollectorRegistry
     note: Callable[..., None]
     fault: Callable[..., None]
     sessions: list[Callable[[Request], Caller | None]] = field(default_factory=list)
+    streams: set[Subscriber] = field(default_factory=set)
+    run: str = field(default_factory=lambda: token_hex(3))
+    wrong: OrderedDict[str, tuple[int, int]] = field(default_factory=OrderedDict)
+    counters: list[Counter] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """The metrics of this door."""
+        self.counters.append(Counter(
+            "enforcer_http_requests_total", "Requests by the class of their status.", ["status"],
+            registry=self.registry,
+        ))
+        self.counters.append(Counter(
+            "enforcer_http_wrong_tokens_total", "Requests with a token that is nobody's.",
+            registry=self.registry,
+        ))
+
+    def emergency(self, number: str) -> bool:
+        """Whether that is an emergency's number."""
+        return self.plan.classify(number) is NumberClass.EMERGENCY
+
+    def counted(self, status: int) -> None:
+        """A request was answered."""
+        self.counters[0].labels(f"{status // 100}xx").inc()
+
+    async def close(self) -> None:
+        """Streams end, and so does what is being looked up."""
+        for subscriber in list(self.streams):
+            subscriber.put(Happening(0, "end", self.clock(), {}))
+        await self.back.stop()
+
+    def wrong_token(self, address: str) -> Problem:
+        """Somebody there showed a token that is nobody's."""
+        self.counters[1].inc()
+        minute = int(self.clock() // 60)
+        since, times = self.wrong.pop(address, (minute, 0))
+        times = times + 1 if since == minute else 1
+        self.wrong[address] = minute, times
+        if len(self.wrong) > ADDRESSES:
+            self.wrong.popitem(last=False)
+        if times == 1:
+            self.fault("http: wrong token", address=address)
+        if times > WRONG_A_MINUTE:
+            return Problem(429, "too many wrong tokens from there: try again in a minute", retry=60)
+        return Problem(401, "the token is nobody's: it may be revoked, or past its time", bearer=True)
 
 
 def front_of(request: Request) -> Front:
@@ -46,35 +105,51 @@ def front_of(request: Request) -> Front:
     return cast(Front, request.app.state.front)
 
 
+def shown(request: Request) -> str | None:
+    """The token that a request shows, None where it shows none."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+def caller_of(front: Front, request: Request) -> Caller | None:
+    """Whose request it is, as far as it is anybody's. A session is a browser's: what changes anything must
+    come from our own page."""
+    token = shown(request)
+    if token is not None:
+        return front.tokens.whose(token)
+    ours = request.method in ("GET", "HEAD") or request.headers.get("sec-fetch-site") == "same-origin"
+    found = (session(request) for session in front.sessions) if ours else iter(())
+    return next((caller for caller in found if caller is not None), None)
+
+
+# Describes the token; what it shows is read by `shown`.
 _BEARER = HTTPBearer(auto_error=False, description="A token made by `enforcer token create`.")
 
 
-def _caller(
-    request: Request, shown: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
-) -> Caller:
+def _caller(request: Request, described: Annotated[object, Depends(_BEARER)]) -> Caller:
     front = front_of(request)
-    if shown is not None:
-        found = front.tokens.whose(shown.credentials)
-        if found is not None:
-            return found
-        raise Problem(401, "the token is nobody's: it may be revoked, or past its time", bearer=True)
-    for session in front.sessions:
-        found = session(request)
-        if found is not None:
-            return found
-    raise Problem(401, "show a token: `enforcer token create` makes one", bearer=True)
+    found = caller_of(front, request)
+    if found is not None:
+        return found
+    if shown(request) is None:
+        raise Problem(401, "show a token: `enforcer token create` makes one", bearer=True)
+    raise front.wrong_token(request.client.host if request.client else "")
 
 
-def _with(role: Role) -> Callable[..., Caller]:
+def _with(*roles: Role) -> Callable[..., Caller]:
     def allowed(caller: Annotated[Caller, Depends(_caller)]) -> Caller:
-        if not caller.role.may(role):
-            raise Problem(403, f"the token of {caller.name} is a {caller.role}'s, and this takes a {role}'s")
+        if not any(caller.role.may(role) for role in roles):
+            said = f"the token {caller.name} has the role {caller.role}, and this takes {roles[0]}"
+            raise Problem(403, said)
         return caller
 
     return allowed
 
 
+viewer = _with(Role.VIEWER)
+
 Door = Annotated[Front, Depends(front_of)]
-Viewer = Annotated[Caller, Depends(_with(Role.VIEWER))]
+Viewer = Annotated[Caller, Depends(viewer)]
 Operator = Annotated[Caller, Depends(_with(Role.OPERATOR))]
 Gateway = Annotated[Caller, Depends(_with(Role.GATEWAY))]
+Reader = Annotated[Caller, Depends(_with(Role.VIEWER, Role.GATEWAY))]

@@ -6,15 +6,35 @@ again, except words that were read as values, and never a token.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from enforcer.errors import BadInput, EnforcerError
+
+_SCHEMA = {
+    "type": "object", "required": ["status", "title", "problem"],
+    "properties": {
+        "status": {"type": "integer"}, "title": {"type": "string"}, "problem": {"type": "string"},
+    },
+}
+_ANSWER = {"content": {"application/problem+json": {"schema": _SCHEMA}}}
+DESCRIBED: dict[int | str, dict[str, Any]] = {
+    400: {"description": "The request cannot be read."} | _ANSWER,
+    401: {"description": "No token, or nobody's."} | _ANSWER,
+    403: {"description": "A token of another role."} | _ANSWER,
+    404: {"description": "Nothing of that name."} | _ANSWER,
+    413: {"description": "The request is too long."} | _ANSWER,
+    422: {"description": "A value that cannot be used; nothing was done."} | _ANSWER,
+    429: {"description": "Too many requests with wrong tokens."} | _ANSWER,
+    503: {"description": "Not now; nothing was done."} | _ANSWER,
+}
+"""What every route may answer besides its good news, for OpenAPI."""
 
 
 class Problem(Exception):
@@ -31,20 +51,20 @@ class Problem(Exception):
         super().__init__(said)
 
 
-def problem(status: int, said: str, headers: dict[str, str] | None = None, **more: Any) -> JSONResponse:
+def problem(status: int, said: str, headers: dict[str, str] | None = None, /, **more: Any) -> JSONResponse:
     """The answer. `said` is for people."""
     facts = {"status": status, "title": HTTPStatus(status).phrase, "problem": said} | more
     return JSONResponse(facts, status, headers, "application/problem+json")
 
 
-def install(app: FastAPI) -> None:
-    """Answer every error of the application so."""
-    async def told(request: Request, error: Exception) -> JSONResponse:
+def install(app: FastAPI, rescue: Callable[[Request, object], Response | None]) -> None:
+    """Answer every error of the application so. `rescue` may have an answer to a body that cannot be used."""
+    async def told(request: Request, error: Exception) -> Response:
         match error:
             case Problem():
                 return problem(error.status, error.said, error.headers)
             case RequestValidationError():
-                return problem(422, _lines(error))
+                return rescue(request, error.body) or problem(422, _lines(error))
             case HTTPException():
                 return problem(error.status_code, str(error.detail), dict(error.headers or {}))
             case BadInput():

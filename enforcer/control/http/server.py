@@ -9,16 +9,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import socket
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from enforcer.errors import LinkError
 from enforcer.settings_http import HttpSettings
 
 LAST_SECONDS = 2                # for answers that are under way when the enforcer stops
+KEEP_SECONDS = 15               # for a connection between two requests
+LONGEST_HEAD = 16_384           # bytes of a request line and headers
 BACKLOG = 128
 
 
@@ -30,22 +35,79 @@ class _Quiet(uvicorn.Server):
         yield
 
 
-class HttpServer:
-    """See the module."""
+def _protocol(settings: HttpSettings) -> type[H11Protocol]:
+    """A connection that may not dawdle: its first bytes, each head of a request, and what it is sent have
+    `read_deadline` seconds. Bodies have theirs in `bounds`."""
+    allowed = tuple(ipaddress.ip_network(network) for network in settings.allow)
+    loopback = settings.loopback
+    deadline = settings.read_deadline
+    most = settings.max_connections
 
-    def __init__(self, app: ASGIApp, settings: HttpSettings) -> None:
+    class Prompt(H11Protocol):
+        _late: asyncio.TimerHandle | None = None
+        _stuck: asyncio.TimerHandle | None = None
+
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            if len(self.connections) > most or not self._welcome():
+                transport.abort()
+                return
+            self._late = self.loop.call_later(deadline, transport.abort)
+
+        def data_received(self, data: bytes) -> None:
+            if self.transport.is_closing():
+                return
+            if self._late is None and (self.cycle is None or self.cycle.response_complete):
+                self._late = self.loop.call_later(deadline, self.transport.abort)
+            super().data_received(data)
+            if self.cycle is not None and not self.cycle.response_complete and self._late is not None:
+                self._late.cancel()
+                self._late = None
+
+        def pause_writing(self) -> None:
+            super().pause_writing()
+            self._stuck = self.loop.call_later(deadline, self.transport.abort)
+
+        def resume_writing(self) -> None:
+            super().resume_writing()
+            if self._stuck is not None:
+                self._stuck.cancel()
+                self._stuck = None
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            for timer in (self._late, self._stuck):
+                if timer is not None:
+                    timer.cancel()
+            super().connection_lost(exc)
+
+        def _welcome(self) -> bool:
+            if not allowed or self.client is None:
+                return True
+            address = ipaddress.ip_address(self.client[0])
+            mapped = getattr(address, "ipv4_mapped", None) or address
+            return loopback or mapped.is_loopback or any(mapped in network for network in allowed)
+
+    return Prompt
+
+
+class HttpServer:
+    """See the module. `close` is awaited first when it stops: it ends what would never end by itself."""
+
+    def __init__(
+        self, app: ASGIApp, settings: HttpSettings, close: Callable[[], Awaitable[None]]
+    ) -> None:
+        self.app = app
+        self._close = close
         self._settings = settings
-        self._tls = settings.tls()
         config = uvicorn.Config(
-            app, http="h11", ws="none", lifespan="off", log_config=None, log_level="critical",
+            app, http=_protocol(settings), ws="none", lifespan="off", log_config=None, log_level="critical",
             access_log=False, server_header=False, proxy_headers=False, backlog=BACKLOG,
-            limit_concurrency=settings.max_connections, timeout_keep_alive=15,
-            timeout_graceful_shutdown=LAST_SECONDS,
+            timeout_keep_alive=KEEP_SECONDS, timeout_graceful_shutdown=LAST_SECONDS,
+            h11_max_incomplete_event_size=LONGEST_HEAD,
         )
         config.load()
-        config.ssl = self._tls
+        config.ssl = settings.tls()
         self._server = _Quiet(config)
-        self._socket: socket.socket | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -53,18 +115,19 @@ class HttpServer:
         host, port = self._settings.address
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
-            self._socket = socket.create_server((host, port), family=family, backlog=BACKLOG)
+            listening = socket.create_server((host, port), family=family, backlog=BACKLOG)
         except OSError as problem:
             raise LinkError(
                 f"http {self._settings.listen}: {problem.strerror or problem}; "
                 "stop what listens there, or choose another [http] listen"
             ) from None
-        self._task = asyncio.create_task(self._server.serve([self._socket]), name="http")
+        self._task = asyncio.create_task(self._server.serve([listening]), name="http")
 
     async def stop(self) -> None:
         """Answer what is under way, and listen no more."""
         if self._task is None:
             return
+        task, self._task = self._task, None
+        await self._close()
         self._server.should_exit = True
-        await asyncio.gather(self._task, return_exceptions=True)
-        self._task = None
+        await asyncio.gather(task, return_exceptions=True)
