@@ -24,6 +24,7 @@ from enforcer.control import (
     cli_customer,
     cli_evidence,
     cli_interruptions,
+    cli_look,
     cli_mode,
     cli_nearest,
     cli_notice,
@@ -70,6 +71,8 @@ app.command("usage")(cli_why.usage)
 app.command("why")(cli_why.why)
 app.command("nearest")(cli_nearest.show)
 app.command("whatif")(cli_whatif.show)
+app.command("dossier")(cli_look.show)
+app.command("foresee")(cli_look.foresee)
 app.command("settle")(cli_settle.settle)
 app.command("evidence")(cli_evidence.make)
 app.command("interruptions")(cli_interruptions.show)
