@@ -115,7 +115,8 @@ def bundles() -> dict[str, Bundle]:
             suite="trixie", packages=("mosquitto", "mosquitto-clients"),
             programs=("usr/sbin/mosquitto", "usr/bin/mosquitto_passwd", "usr/bin/mosquitto_sub"),
         ),
-        # For the tests of the live page: Chromium as a program that opens no window. See tests/support/browser.
+        # For the tests of the live page: Chromium as a program that opens no window. See
+        # tests/support/browser.
         "chromium": Bundle(
             suite="trixie", packages=("chromium-headless-shell", "fonts-dejavu-core", "fonts-liberation"),
             programs=("usr/lib/chromium/chromium-headless-shell",),

@@ -20,7 +20,8 @@ from enforcer.control.site import Site
 
 
 def show(
-    account: Annotated[str, typer.Argument(metavar="ACCOUNT")], config: Config = CONFIG, as_json: Json = False,
+    account: Annotated[str, typer.Argument(metavar="ACCOUNT")],
+    config: Config = CONFIG, as_json: Json = False,
 ) -> None:
     """Show all that is known of an account, the latest first: what its page shows."""
     site, now = Site(config), time.time()
@@ -47,7 +48,7 @@ def show(
         if told[key]:
             say()
             say(f"{title}, the latest first")
-            table(words, ((str(row[word] or "-") for word in words) for row in told[key]))  # type: ignore[misc]
+            table(words, ([str(row[word] or "-") for word in words] for row in told[key]))
 
 
 def foresee(

@@ -1,4 +1,5 @@
-"""The last hours' decisions under each mode that could be set: what `enforcer whatif` and orders' numbers are of.
+"""The last hours' decisions under each mode that could be set: what `enforcer whatif` and orders' numbers are
+of.
 
 In: a ledger, a place that a mode can be set for, a moment. Out: facts. Refuses to know: the arithmetic
 (`whatif`), and how it is shown.

@@ -50,7 +50,7 @@ class Scene(NamedTuple):
 
 
 def foreseen(order: Order, scene: Scene) -> dict[str, Any]:
-    """{"words": sentences, "whatif": numbers of modes or None}. Raises BadInput for what cannot be ordered."""
+    """{"words": sentences, "whatif": numbers of modes, or None}. Raises BadInput where it cannot be."""
     told: dict[str, Any] = {"words": [], "whatif": None}
     match order:
         case SetMode():
@@ -167,8 +167,8 @@ def _withdrawn(order: WithdrawStrike, scene: Scene) -> Iterator[str]:
     found = strikes.standings(scene.ledger, scene.policy, scene.now, strike.customer, strike.account)
     for one in found:
         if any(counted.strike.id == strike.id for counted in one.counted):
-            yield (f"Rule {one.rule.spec.id} counts {len(one.counted)} of {one.rule.spec.critical.at} strikes now, "
-                   f"and one fewer then.")
+            limit = one.rule.spec.critical.at
+            yield f"Rule {one.rule.spec.id} counts {len(one.counted)} of {limit} strikes now, one fewer then."
     if not found:
         yield "No rule counts it now."
 
@@ -193,7 +193,8 @@ def _opt_out(order: AddOptOut | RemoveOptOut, scene: Scene) -> Iterator[str]:
 def _acknowledged(order: Acknowledge, scene: Scene) -> Iterator[str]:
     notice = known_notice(scene.ledger, order.notice)
     if notice.told_at is not None:
-        yield f"It was delivered on {local(notice.told_at, zone_of(scene.ledger, notice))}: nothing else changes."
+        when = local(notice.told_at, zone_of(scene.ledger, notice))
+        yield f"It was delivered on {when}: nothing else changes."
     elif notice.grace:
         ends = local(scene.now + notice.grace, zone_of(scene.ledger, notice))
         what = f"account {notice.account} is {notice.then}" if notice.then else f"rule {notice.rule} may act"

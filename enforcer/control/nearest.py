@@ -78,8 +78,8 @@ def _ahead(case: Case, near: Near, seat: Seat) -> Outlook:
 
 
 def fullness(rule: Rule, value: str, limit: str, level: Level) -> Fraction | None:
-    """How far a rule has come to its limit, from the numbers that it shows; None where it shows none, or where a
-    sample is too small to say anything yet: its number is beyond the limit, and no level is reached.
+    """How far a rule has come to its limit, from the numbers that it shows; None where it shows none, or
+    where a sample is too small to say anything yet: its number is beyond the limit, and no level is reached.
 
     A ratio without one completed call has no number; an average that has to be long is fuller as it falls.
     """

@@ -1,12 +1,13 @@
 """What a mode would have done to the calls of the last hours: the numbers to look at before it is set.
 
-In: decisions of a stretch of time, the modes in force now, and the settings that could be made. Out: for each of
-these, how many calls it would have refused, throttled and tagged, and which.
+In: decisions of a stretch of time, the modes in force now, and the settings that could be made. Out: for each
+of these, how many calls it would have refused, throttled and tagged, and which.
 Refuses to know: ledgers, and how it is shown.
 
 Each decision keeps what its rules asked for whatever the mode then was, so nothing is judged anew: what they
-asked for is capped by the modes as they would be. Two things no arithmetic can tell, and `NOTES` says so: what a
-refused call would have kept from happening after it, and which of the throttled calls would have had to wait.
+asked for is capped by the modes as they would be. Two things no arithmetic can tell, and `NOTES` says so:
+what a refused call would have kept from happening after it, and which of the throttled calls would have had
+to wait.
 """
 
 from __future__ import annotations
@@ -22,10 +23,11 @@ from enforcer.domain.mode import CEILING, Mode, Modes, ModeSetting
 
 SHOWN = 50              # calls told by name, the latest of those that would change
 NOTES = (
-    "A refused call counts in no ratio and no sum, so that after the first refusal some of the later calls might "
-    "have gone.",
+    "A refused call counts in no ratio and no sum, so that after the first refusal some of the later calls "
+    "might have gone.",
     "Whether a throttled call waits its turn or is turned away follows from the pace at its moment.",
-    "Calls on a lease were never asked about: their accounts were far from every limit, and no mode touches them.",
+    "Calls on a lease were never asked about: their accounts were far from every limit, and no mode touches "
+    "them.",
 )
 
 
@@ -80,8 +82,8 @@ def whatif(
     decisions: Iterable[Decision], settings: Sequence[ModeSetting], default: Mode,
     candidates: Sequence[ModeSetting], at: float,
 ) -> tuple[Effect, list[Effect]]:
-    """What the modes of `at` would have done to these decisions, and what they would with each candidate set as
-    well. Decisions that no candidate is about are left to the modes of now, and not counted."""
+    """What the modes of `at` would have done to these decisions, and what they would with each candidate set
+    as well. Decisions that no candidate is about are left to the modes of now, and not counted."""
     before = Modes(settings, default)
     after = [Modes([*settings, candidate], default) for candidate in candidates]
     stands = Effect("now")
@@ -126,10 +128,7 @@ def _cap(finding: Finding, decision: Decision, modes: Modes, at: float) -> Verdi
 def _about(candidates: Sequence[ModeSetting], decision: Decision) -> bool:
     """Whether the candidates, all about one place, can be about this decision."""
     one = candidates[0]
-    return (
-        one.account in ("", decision.account) and one.switch in ("", decision.switch)
-        and (not one.rule or any(finding.rule == one.rule for finding in decision.findings) or one.account != "")
-    )
+    return one.account in ("", decision.account) and one.switch in ("", decision.switch)
 
 
 def candidates(

@@ -42,7 +42,8 @@ def launching(bundle: Provisioned, directory: Path) -> dict[str, Any]:
     script.chmod(0o755)
     fonts = directory / "fonts.conf"
     fonts.write_text(FONTS.format(fonts=bundle.share / "fonts", cache=directory / "font-cache"))
-    # Its zygote would start the bare loader, and its sandbox wants a zygote; all that it is shown is our own page.
+    # Its zygote would start the bare loader, and its sandbox wants a zygote; all that it is shown is our own
+    # page.
     return {
         "executable_path": str(script),
         "args": [f"--browser-subprocess-path={script}", "--no-zygote", "--disable-gpu"],

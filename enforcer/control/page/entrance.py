@@ -2,8 +2,8 @@
 
 In: requests. Out: a `Visitor` for each page, or the log-in page. Refuses to know: what the pages show.
 
-A form counts only where three things say that it is ours: the cookie (which no other site's form sends along), the
-origin that the browser names, and the session's own word in the form.
+A form counts only where three things say that it is ours: the cookie (which no other site's form sends
+along), the origin that the browser names, and the session's own word in the form.
 """
 
 from __future__ import annotations
@@ -170,8 +170,8 @@ async def login(request: Request) -> Response:
     sessions.end(request.cookies.get(cookie_of(request)))       # nobody's old session becomes somebody else's
     answer = RedirectResponse(back, 303, HEADERS)
     answer.set_cookie(
-        cookie_of(request), sessions.begin(caller, token), max_age=int(SECONDS), httponly=True, samesite="strict",
-        secure=request.url.scheme == "https", path="/",
+        cookie_of(request), sessions.begin(caller, token), max_age=int(SECONDS), httponly=True,
+        samesite="strict", secure=request.url.scheme == "https", path="/",
     )
     front.note("logged in", who=caller.name, role=caller.role.value)
     return answer
@@ -198,5 +198,5 @@ def to_login(back: str) -> str:
 def _inside(back: str) -> str:
     """A place on this site, and no other."""
     parts = urlsplit(back)
-    good = back.startswith("/") and not back.startswith(("//", "/\\")) and not parts.netloc and not parts.scheme
-    return back if good and back.isprintable() and "\\" not in back else "/"
+    elsewhere = back.startswith("//") or "\\" in back or parts.netloc or parts.scheme
+    return back if back.startswith("/") and not elsewhere and back.isprintable() else "/"

@@ -1,7 +1,7 @@
 """The pages to look at: overview, accounts, one account, what would happen, why.
 
-In: requests of visitors. Out: pages. Refuses to know: how anything is found: the overview comes from memory, all
-else is what the command line shows.
+In: requests of visitors. Out: pages. Refuses to know: how anything is found: the overview comes from memory,
+all else is what the command line shows.
 """
 
 from __future__ import annotations
@@ -57,7 +57,8 @@ async def static(name: str) -> Response:
     if found is None:
         raise Shown(404, "there is no such file")
     data, kind = found
-    return Response(data, media_type=kind, headers=HEADERS | {"Cache-Control": "public, max-age=31536000, immutable"})
+    kept = {"Cache-Control": "public, max-age=31536000, immutable"}
+    return Response(data, media_type=kind, headers=HEADERS | kept)
 
 
 @routes.get("/favicon.ico")
@@ -87,7 +88,9 @@ async def near(me: Here, request: Request) -> HTMLResponse:
 
 
 @routes.get("/accounts")
-async def accounts(me: Here, find: Named = "", skip: Annotated[int, Query(ge=0, le=10_000_000)] = 0) -> HTMLResponse:
+async def accounts(
+    me: Here, find: Named = "", skip: Annotated[int, Query(ge=0, le=10_000_000)] = 0
+) -> HTMLResponse:
     """The accounts there are, to be searched."""
     everybody = await me.ask("account", "list")
     wanted = find.casefold()
@@ -122,7 +125,8 @@ async def whatif(
     last: Annotated[str, Query(max_length=10)] = "24h",
 ) -> HTMLResponse:
     """What each mode would have done to the calls of the last hours."""
-    words = [f"--{key}={value}" for key, value in (("account", account), ("rule", rule), ("switch", switch)) if value]
+    named = {"account": account, "rule": rule, "switch": switch}
+    words = [f"--{key}={value}" for key, value in named.items() if value]
     found = await me.ask("whatif", *words, *(["--ceiling"] if ceiling else []), f"--last={last}")
     return me.page(
         "whatif.html", here="whatif", found=found, span=last, hours=HOURS,

@@ -40,7 +40,8 @@ def event(happening: Happening) -> dict[str, Any]:
     """One thing that happened, in words."""
     facts = happening.facts
     return {
-        "number": happening.number, "kind": happening.kind, "at": iso(happening.at), "words": _words(happening),
+        "number": happening.number, "kind": happening.kind, "at": iso(happening.at),
+        "words": _words(happening),
         "word": facts.get("verdict") or facts.get("level") or "", "account": facts.get("account") or "",
         "subject": facts.get("decision") or "",
     }

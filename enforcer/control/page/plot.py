@@ -1,7 +1,7 @@
 """Decisions by verdict over time, as columns to draw.
 
-In: counts a minute (see `series`). Out: rectangles, lines and words, in the units of a drawing that is `WIDTH` by
-`HEIGHT`. Refuses to know: SVG and colours.
+In: counts a minute (see `series`). Out: rectangles, lines and words, in the units of a drawing that is
+`WIDTH` by `HEIGHT`. Refuses to know: SVG and colours.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ def plot(minutes: Sequence[dict[str, Any]]) -> Plot:
     ]
     total = {word: sum(one[word] for one in minutes) for word in ORDER}
     told = ", ".join(f"{total[word]:,} {word}" for word in reversed(ORDER) if total[word]) or "none"
-    return Plot(boxes, levels, times, _rows(minutes), total,
-                f"Decisions a minute over the last {len(minutes)} minutes: {told}. At most {most:,} a minute.")
+    words = f"Decisions a minute over the last {len(minutes)} minutes: {told}. At most {most:,} a minute."
+    return Plot(boxes, levels, times, _rows(minutes), total, words)
 
 
 def nice(most: int) -> int:

@@ -2,8 +2,8 @@
 
 In: forms. Out: a page that asks, or an order and what came of it. Refuses to know: what orders do.
 
-The form that asks carries the order's own id: pressed twice, or sent again by an impatient browser, it is carried
-out once.
+The form that asks carries the order's own id: pressed twice, or sent again by an impatient browser, it is
+carried out once.
 """
 
 from __future__ import annotations
@@ -53,8 +53,10 @@ async def ask(me: Here) -> Response:
             raise BadInput("reason", "say why: it is kept on record, and shown to whoever asks")
         request_of(facts, me.caller.name, sure=True)
     except BadInput as error:
-        return me.page("ask.html", 422, here="", title=title or "Nothing", problem=str(error), facts={}, words=[],
-                       whatif=None, unknown="", back=back, back_url=whence(back), danger=False, id="")
+        return me.page(
+            "ask.html", 422, here="", title=title or "Nothing", problem=str(error), facts={}, words=[],
+            whatif=None, unknown="", back=back, back_url=whence(back), danger=False, id="",
+        )
     unknown = ""
     try:
         told = (await me.front.back.ask("foresee", about=[json.dumps(facts)])).told
@@ -66,7 +68,8 @@ async def ask(me: Here) -> Response:
             unknown = trouble.said
     return me.page(
         "ask.html", 422 if problem else 200, here="", title=title, problem=problem, facts=facts, words=words,
-        whatif=whatif, unknown=unknown, back=back, back_url=whence(back), danger=danger, id=f"page-{secrets.token_hex(8)}",
+        whatif=whatif, unknown=unknown, back=back, back_url=whence(back), danger=danger,
+        id=f"page-{secrets.token_hex(8)}",
     )
 
 

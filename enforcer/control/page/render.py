@@ -2,8 +2,8 @@
 
 In: the name of a template, facts. Out: a response. Refuses to know: where facts come from.
 
-Whatever a caller or a person typed is escaped, everywhere, by the templates themselves. No page has a script or a
-style in it, and none may be shown within another's.
+Whatever a caller or a person typed is escaped, everywhere, by the templates themselves. No page has a script
+or a style in it, and none may be shown within another's.
 """
 
 from __future__ import annotations
@@ -77,8 +77,8 @@ def indented(line: str) -> dict[str, Any]:
 
 
 def visible(value: object) -> str:
-    """Text that a person can tell from what it is not: what is not printable is spelt out, also what turns the
-    direction of writing."""
+    """Text that a person can tell from what it is not: what is not printable is spelt out, also what turns
+    the direction of writing."""
     return "".join(
         char if char.isprintable() else f"\\x{ord(char):02x}" for char in str(value)
     )

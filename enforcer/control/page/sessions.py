@@ -2,8 +2,8 @@
 
 In: a token that is good, the cookie of a request. Out: sessions. Refuses to know: pages.
 
-A session lives in memory, for `SECONDS` at most, and no longer than its token counts: whoever revokes a token ends
-its sessions with the next request. The cookie holds 256 random bits, of which only the hash is kept.
+A session lives in memory, for `SECONDS` at most, and no longer than its token counts: whoever revokes a token
+ends its sessions with the next request. The cookie holds 256 random bits, of which only the hash is kept.
 """
 
 from __future__ import annotations
