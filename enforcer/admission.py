@@ -192,12 +192,14 @@ class Admission:
         return self._modes
 
     def _decide(self, attempt: CallAttempt, number_class: NumberClass) -> Decision:
-        return decide(
+        decision = decide(
             attempt, number_class, self._ledger.account(attempt.account),
             self._ledger.seats(attempt.account, attempt.at) if attempt.account else (),
             self._modes, f"{self._prefix}-{next(self._numbers):x}", self._policy.label,
             self._ledger.degraded,
         )
+        gaps = self._ledger.registers.gaps
+        return decision._replace(gap=gaps.words(attempt.account)) if gaps and attempt.account else decision
 
     def _look_for_stopped(self) -> list[str]:
         """The accounts that people stopped."""

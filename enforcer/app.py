@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from enforcer import history, packs
 from enforcer.admission import Admission, Terms
@@ -42,6 +43,7 @@ from enforcer.switch.esl import EslLink
 from enforcer.switch.link import Deadlines, Link
 from enforcer.switch.tls import context_of
 from enforcer.telemetry import Telemetry
+from enforcer.watching import Watching
 from enforcer.wire.answer import SIP_CODES
 from enforcer.wire.channel import Identity
 
@@ -64,6 +66,7 @@ class House:
     doors: tuple[Door, ...]
     telemetry: Telemetry
     bureau: Bureau
+    watching: Watching
     guard: Guard
     room: Room
 
@@ -78,9 +81,9 @@ def build(
     policy = packs.load(settings.pack_paths, SIP_CODES)
     secrets_of = {switch.name: switch.secret() for switch in settings.linked}
     plan = settings.numbers.plan()
-    ledger = SqliteLedger(
-        settings.ledger_path, plan.classify, clock, LEDGER_PATIENCE, plan.canonical, settings.channels
-    )
+    parts = settings.ledger_path, plan.classify, clock
+    opened = partial(SqliteLedger, *parts, canonical=plan.canonical, channels=settings.channels)
+    ledger = opened(patience=LEDGER_PATIENCE)
     news = history.news(ledger, policy, clock(), settings.pack_paths)
     news += history.unrecorded(ledger, clock())
     ledger.use(policy)
@@ -117,10 +120,12 @@ def build(
         settings, admission, telemetry, clock, asked,
         lambda: {one.book.identity.switch: one.book.core for one in links if isinstance(one, EslLink)},
     )
+    by_name = {switch.name: link for switch, link in zip(settings.linked, links, strict=True)}
+    watching = Watching(by_name, settings.linked, ledger, opened, telemetry, clock)
     room = Room(
         settings, ledger, admission, links, telemetry, clock, lambda: reload(house), lambda: changed(house)
     )
-    house = House(settings, ledger, admission, links, doors, telemetry, bureau, guard, room)
+    house = House(settings, ledger, admission, links, doors, telemetry, bureau, watching, guard, room)
     return house
 
 
@@ -164,6 +169,7 @@ async def serve(house: House, stop: asyncio.Event, supervisor: Supervisor = NOBO
             ]
             running.append(tasks.create_task(_take_over(house), name="take over changes"))
             running.append(tasks.create_task(_watch(house), name="watch"))
+            running.append(tasks.create_task(house.watching.run(), name="follow CDR files"))
             running.append(tasks.create_task(_closing(house).run(), name="settle closed cycles"))
             running.append(tasks.create_task(log_heads(house.ledger, telemetry), name="log heads"))
             running.append(tasks.create_task(house.bureau.run(), name="notices"))
@@ -176,9 +182,11 @@ async def serve(house: House, stop: asyncio.Event, supervisor: Supervisor = NOBO
             )
             supervisor.ready()
             await stop.wait()
-            supervisor.stopping()
             if house.room.http is not None:
                 await house.room.http.stop()
+            with contextlib.suppress(LedgerError):      # which closing it will tell
+                house.watching.keep()
+            supervisor.stopping()
             for door in house.doors:
                 await door.stop()
             for task in running:
@@ -273,6 +281,7 @@ async def _watch(house: House) -> None:
             else:
                 telemetry.note("ledger is well again")
         house.ledger.tidy()
+        house.watching.measure()
         if house.admission.deaf > deaf:
             telemetry.fault("telemetry failed", decisions=house.admission.deaf - deaf)
             deaf = house.admission.deaf

@@ -16,6 +16,7 @@ from enforcer.settings_doors import TABLES, AgiDoorSettings, doorways
 from enforcer.switch.agi import AgiDoor
 from enforcer.switch.door import BACKLOG, Door
 from enforcer.switch.esl_door import EslDoor
+from enforcer.switch.http_door import HttpDoor
 from enforcer.switch.message_door import MessageDoor
 from enforcer.switch.visit import CallDoor
 from enforcer.telemetry import Telemetry
@@ -81,6 +82,16 @@ def doors_of(
             if isinstance(door, EslDoor):
                 door.whose = others(place.switch)
             doors.append(door)
+    http = settings.door.http
+    if http.enabled:
+        switch = next((one.name for one in settings.switches if one.kind == "freeswitch"), None)
+        if switch is None:
+            raise BadInput("door.http", "no [[switch]] with kind = 'freeswitch' asks there")
+        doors.append(HttpDoor(
+            admission, switch, clock=clock, host=http.host, port=http.port, peers=http.allow,
+            deadline=http.read_deadline, most=http.max_connections, on_fault=could_not,
+            asked=asked.get(switch),
+        ))
     messages = settings.door.messages
     if messages.enabled:
         doors.append(MessageDoor(

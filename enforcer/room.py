@@ -16,11 +16,13 @@ from enforcer.control.acts import Office
 from enforcer.control.desk import Ack, Desk
 from enforcer.control.facts import decision_facts, mode_facts
 from enforcer.control.feed import Feed, Happening
+from enforcer.control.gaps import gap_facts
 from enforcer.control.gateways import Gateways
 from enforcer.control.mqtt import Mqtt
 from enforcer.control.mqtt_topics import Topics
 from enforcer.control.series import Series
 from enforcer.control.words import iso
+from enforcer.domain.band import tripped
 from enforcer.domain.decision import Decision, Verdict
 from enforcer.domain.journal import JournalEntry, Kind
 from enforcer.domain.mode import Modes, ModeSetting, Place
@@ -66,6 +68,7 @@ class Room:
         self._seen: Modes | None = None         # the modes that were told last,
         self._until = float("inf")              # and when they change by themselves
         self._told: dict[Place, ModeSetting] = {}
+        self._trip: ModeSetting | None = None
         office = Office(
             ledger, settings.numbers.plan(), lambda: admission.policy,
             tuple(switch.name for switch in settings.switches), stationery_of(settings), reload,
@@ -102,8 +105,17 @@ class Room:
             "modes": [mode_facts(one) for one in modes.settings(now)],
             "switches": [self.switch(name) for name in self._links],
             "decisions_per_second": self.series.rate(now), "decisions": self.series.last(now),
-            "degraded": self._ledger.degraded, "faults": list(self.faults),
+            "gaps": [gap_facts(gap) for gap in self._ledger.registers.gaps.open()],
+            "breaker": self.breaker(), "degraded": self._ledger.degraded, "faults": list(self.faults),
             "number": self.feed.number,
+        }
+
+    def breaker(self) -> dict[str, Any]:
+        """Whether our own breaker holds the ceiling down, since when and why, for programs."""
+        trip = tripped(self._admission.modes, self._clock())
+        return {
+            "tripped": trip is not None, "why": trip.why if trip is not None else None,
+            "since": iso(trip.at) if trip is not None else None,
         }
 
     def switch(self, name: str) -> dict[str, Any]:
@@ -174,6 +186,10 @@ class Room:
             if place not in modes:
                 self.feed.tell("mode", now, mode_facts(setting) | {"gone": True})
         self._told = modes
+        trip = tripped(self._admission.modes, now)
+        if trip != self._trip:
+            self._trip = trip
+            self.feed.tell("breaker", now, self.breaker())
 
     def _in_force(self, now: float) -> list[ModeSetting]:
         """The settings in force, and the configuration's default where nobody set another."""
@@ -201,7 +217,10 @@ class Room:
         return found
 
     def _entered(self, entry: JournalEntry) -> None:
-        """Something was put on record, here or by another process: notices, and levels that were reached."""
+        """Something was put on record, here or by another process: gaps, notices, levels reached."""
+        if entry.kind is Kind.GAP:
+            found = [gap_facts(gap) for gap in self._ledger.registers.gaps.open() if gap.id == entry.ref]
+            self.feed.tell("gap", entry.at, {"gap": entry.ref, "open": bool(found), **(found or [{}])[0]})
         if entry.kind is not Kind.NOTICE:
             return
         notice = self._ledger.registers.notices.get(entry.ref)

@@ -101,7 +101,8 @@ class SwitchSettings(Table):
     of its event socket, where `username` means nothing; to read its CDRs none is needed.
 
     Deadlines are in seconds. With a ping every 2 s, a deadline of 4 s tells a silent switch from a busy
-    one before its dialplan takes us for dead, after 6. `listener_only`: its dialplan does not ask.
+    one before its dialplan takes us for dead, after 6. `cdr_file` is where it writes its call records, if
+    that can be read from here: they are followed. `listener_only`: its dialplan does not ask.
     `dialplan` are files of it that `enforcer check` reads, for where emergency numbers go.
     `messages`: it asks about text messages too; on an Asterisk those of an account enter a context whose name
     is `message_contexts` and the account's. `door_port`, `door_allow`: where its calls ask, and who may ask
@@ -127,6 +128,7 @@ class SwitchSettings(Table):
     internal_contexts: tuple[Name, ...] = ()
     timezone: Zone = "UTC"
     channels: Annotated[StrictInt, Field(ge=0, le=1_000_000)] = 0
+    cdr_file: str = ""
     listener_only: StrictBool = False
     dialplan: tuple[Name, ...] = ()
     messages: StrictBool = False
@@ -183,6 +185,11 @@ class SwitchSettings(Table):
                 if seen.setdefault(context, key) != key:
                     raise Wrong(f"context {context!r} is among the {seen[context]} already", key)
         return self
+
+    @property
+    def cdr_path(self) -> Path | None:
+        """The file that the switch writes its call records into, None where it cannot be read from here."""
+        return self._base / self.cdr_file if self.cdr_file else None
 
     @property
     def secret_path(self) -> Path | None:

@@ -44,6 +44,12 @@ class EslDoorSettings(AgiDoorSettings):
     port: Port = 8084
 
 
+class HttpDoorSettings(AgiDoorSettings):
+    """The HTTP door: the same, for FreeSWITCH's mod_curl."""
+
+    port: Port = 8090
+
+
 class MessageDoorSettings(AgiDoorSettings):
     """The door for other sources of text messages. A connection stays open, silent for `read_deadline`
     seconds at the most."""
@@ -58,6 +64,7 @@ class DoorSettings(Table):
 
     agi: AgiDoorSettings = Field(default_factory=AgiDoorSettings)
     esl: EslDoorSettings = Field(default_factory=EslDoorSettings)
+    http: HttpDoorSettings = Field(default_factory=HttpDoorSettings)
     messages: MessageDoorSettings = Field(default_factory=MessageDoorSettings)
 
 

@@ -70,6 +70,11 @@ class HttpSettings(Table):
         host = self.address[0]
         return host == "localhost" or ip_address(host).is_loopback
 
+    @property
+    def key_path(self) -> Path | None:
+        """The file of the key, None without TLS."""
+        return self._base / self.tls_key if self.tls_key else None
+
     def tls(self) -> ssl.SSLContext | None:
         """What TLS needs, read now; None without. Raises BadInput that names the file."""
         if not self.tls_cert:

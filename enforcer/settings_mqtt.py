@@ -92,8 +92,13 @@ class MqttSettings(Table):
         """The file that vouches for the broker, None for the system's authorities."""
         return self._base / self.ca_file if self.ca_file else None
 
+    @property
+    def secret_path(self) -> Path | None:
+        """The file that holds the password, None where a variable does, or there is none."""
+        return located(self._base, self.secret_file) if self.secret_file else None
+
     def secret(self) -> str:
         """The password, read now; "" where none was named. Raises BadInput."""
         if self.secret_env:
             return from_environment(self.secret_env, "mqtt")
-        return from_file(located(self._base, self.secret_file), "mqtt") if self.secret_file else ""
+        return "" if self.secret_path is None else from_file(self.secret_path, "mqtt")

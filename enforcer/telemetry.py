@@ -94,6 +94,18 @@ class Telemetry:
         self.degraded = Gauge(
             "enforcer_ledger_degraded", "1 while the ledger cannot write.", registry=registry,
         )
+        self.gap_seconds = Gauge(
+            "enforcer_gap_seconds", "Time in which a switch was not heard and that no CDRs have filled yet.",
+            ["switch"], registry=registry,
+        )
+        self.gap_calls = Gauge(
+            "enforcer_gap_calls", "Calls at most that may be missing in open gaps; -1 nobody can tell.",
+            ["switch"], registry=registry,
+        )
+        self.cdr_rows = Counter(
+            "enforcer_cdr_rows_total", "Rows of CDR files that were followed, by what they told.",
+            ["switch", "told"], registry=registry,
+        )
         self.breaker_tripped = Gauge(
             "enforcer_breaker_tripped", "1 while the breaker holds the site at monitor.", registry=registry,
         )
@@ -172,4 +184,6 @@ def decision_line(decision: Decision) -> dict[str, object]:
         line["policy"] = decision.policy
     if decision.degraded:
         line["degraded"] = decision.degraded
+    if decision.gap:
+        line["gap"] = decision.gap
     return line

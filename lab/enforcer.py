@@ -12,9 +12,8 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
-from lab.asterisk import Asterisk
 from lab.process import Child, LabFailed
 
 SECRET = "ENFORCER_AMI_SECRET"
@@ -43,13 +42,25 @@ enabled = false
 """
 
 
+class Switch(Protocol):
+    """What an enforcer has to know of its switch."""
+
+    @property
+    def ami_port(self) -> int:
+        """Where it listens; of a FreeSWITCH, its event socket."""
+
+    @property
+    def secret(self) -> str:
+        """The password there."""
+
+
 class Enforcer:
     """One enforcer in `directory`. `async with`, or start() and stop() by hand, also repeatedly: the ledger
     stays. `policy` is the text of a pack, or of several, `accounts` CSV rows under the importing header,
     `more` TOML that follows the [[switch]] table."""
 
     def __init__(
-        self, directory: Path, switch: Asterisk, policy: str | Sequence[str], *, accounts: str = "",
+        self, directory: Path, switch: Switch, policy: str | Sequence[str], *, accounts: str = "",
         mode: str = "block", more: str = "", env: Mapping[str, str] | None = None,
     ) -> None:
         self.directory = directory

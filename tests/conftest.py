@@ -6,6 +6,7 @@ import os
 from collections.abc import Generator, Iterator, Mapping
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from lab.asterisk import Asterisk
@@ -19,6 +20,14 @@ NO_SKIP = os.environ.get("ENFORCER_NO_SKIP") == "1"
 # How fast examples are drawn depends on what else the machine does, and says nothing about the code.
 settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("steady")
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """How lines are logged belongs to the process: a test that says how does not say so for the next."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
 
 
 @pytest.fixture(scope="session")

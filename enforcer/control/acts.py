@@ -12,11 +12,13 @@ from dataclasses import dataclass
 
 from enforcer.control import opt_outs, strikes
 from enforcer.control.acknowledging import acknowledge
-from enforcer.control.commands import Command, Known, act, registered
+from enforcer.control.commands import Command, Known, SetMode, act, registered
 from enforcer.control.standing import announce
 from enforcer.control.subjects import Subjects, instant
 from enforcer.control.words import local
 from enforcer.domain.account import Standing
+from enforcer.domain.band import before, tripped
+from enforcer.domain.mode import Modes
 from enforcer.domain.numbers import NumberPlan
 from enforcer.domain.policy import Policy
 from enforcer.errors import BadInput
@@ -90,6 +92,14 @@ class Acknowledge:
 
 
 @dataclass(frozen=True, slots=True)
+class Rearm:
+    """Lift the ceiling that the breaker lowered: verdicts go as far as people had let them."""
+
+    who: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Reload:
     """Read the policy packs again, all or nothing."""
 
@@ -97,7 +107,7 @@ class Reload:
 
 
 Order = (
-    Command | Announce | AddOptOut | RemoveOptOut | AddStrike | WithdrawStrike | Acknowledge | Reload
+    Command | Announce | AddOptOut | RemoveOptOut | AddStrike | WithdrawStrike | Acknowledge | Rearm | Reload
 )
 
 
@@ -140,6 +150,8 @@ def carry_out(order: Order, office: Office, at: float) -> str:
             return f"strike {gone.id} ({gone.kind}, customer {gone.customer}) is withdrawn"
         case Acknowledge(notice, who, why):
             return acknowledge(ledger, notice, at, who, why)
+        case Rearm(who, why):
+            return rearm(ledger, who, why, at)
         case Reload():
             problem = office.reload()
             if problem:
@@ -147,6 +159,17 @@ def carry_out(order: Order, office: Office, at: float) -> str:
             return f"in force: {office.policy().label}"
         case _:
             return act(order, ledger, office.known, at)
+
+
+def rearm(ledger: Ledger, who: str, why: str, at: float) -> str:
+    """Put the ceiling back where people had left it. Raises BadInput where the breaker has not tripped."""
+    if not why.strip():
+        raise BadInput("reason", "is missing: say what was wrong, or why it was meant")
+    modes = ledger.modes()
+    if tripped(Modes(modes), at) is None:
+        raise BadInput("", "the breaker has not tripped")
+    done = act(SetMode(before(modes, at), ceiling=True, who=who, why=why), ledger, Known(), at)
+    return f"re-armed; {done}"
 
 
 def _strike(order: AddStrike, office: Office, at: float) -> str:

@@ -38,6 +38,25 @@ class Imported:
     completed: int = 0
     unchanged: int = 0
     bad: int = 0
+    # when the first of these calls began, and the last ended, Unix seconds
+    since: float = float("inf")
+    until: float = float("-inf")
+
+
+Reader = Callable[[Iterable[str], str], Iterator[CallEvent | BadInput]]
+
+
+def reading(switch: SwitchSettings, kin: Kin) -> Reader:
+    """What reads the rows of one file, as this kind of switch writes them; `kin` has looked at all of
+    them."""
+    identity = Identity(
+        switch.name, switch.outbound_contexts, switch.inbound_contexts, switch.internal_contexts,
+        switch.account_from,
+    )
+    zone = ZoneInfo(switch.timezone)
+    if switch.kind == "asterisk":
+        return lambda lines, name: cdr_csv.read_rows(lines, identity, zone, name)
+    return lambda lines, name: cdr_csv_freeswitch.read_rows(lines, identity, zone, name, kin)
 
 
 @dataclass(slots=True)
@@ -65,23 +84,16 @@ class Import:
             self._file(rows(self._lines(path, self.progress), str(path)))
         return self.total
 
-    def _rows(self, paths: list[Path]) -> Callable[[Iterable[str], str], Iterator[CallEvent | BadInput]]:
+    def _rows(self, paths: list[Path]) -> Reader:
         """What reads the rows of one file, as this kind of switch writes them."""
-        switch = self.switch
-        identity = Identity(
-            switch.name, switch.outbound_contexts, switch.inbound_contexts, switch.internal_contexts,
-            switch.account_from,
-        )
-        zone = ZoneInfo(switch.timezone)
-        if switch.kind == "gateway":
-            raise BadInput("--switch", f"{switch.name} is a gateway: it reports its calls over HTTP")
-        if switch.kind == "asterisk":
-            return lambda lines, name: cdr_csv.read_rows(lines, identity, zone, name)
+        if self.switch.kind == "gateway":
+            raise BadInput("--switch", f"{self.switch.name} is a gateway: it reports its calls over HTTP")
         kin = Kin()
-        for path in paths:
-            kin.learn(self._lines(path, lambda read: None))
-        kin.done()
-        return lambda lines, name: cdr_csv_freeswitch.read_rows(lines, identity, zone, name, kin)
+        if self.switch.kind != "asterisk":
+            for path in paths:
+                kin.learn(self._lines(path, lambda read: None))
+            kin.done()
+        return reading(self.switch, kin)
 
     def _file(self, rows: Iterable[CallEvent | BadInput]) -> None:
         batch: list[CallEvent] = []
@@ -116,6 +128,8 @@ class Import:
     def _absorb(self, batch: list[CallEvent]) -> None:
         if batch:
             done = self.ledger.absorb(batch)
+            self.total.since = min(self.total.since, *(event.attempt.at for event in batch))
+            self.total.until = max(self.total.until, *(event.at for event in batch))
             self.total.rows += len(batch)
             self.total.new += done.new
             self.total.completed += done.completed

@@ -29,6 +29,7 @@ from enforcer.control import (
     cli_nearest,
     cli_notice,
     cli_optout,
+    cli_reconcile,
     cli_reload,
     cli_settle,
     cli_strike,
@@ -78,6 +79,7 @@ app.command("evidence")(cli_evidence.make)
 app.command("interruptions")(cli_interruptions.show)
 app.command("settle-due")(cli_settle.due)
 app.command("reload")(cli_reload.reload)
+app.command("reconcile")(cli_reconcile.reconcile)
 app.command("verify")(cli_verify.verify)
 app.command("head")(cli_verify.show_head)
 

@@ -11,12 +11,12 @@ from fractions import Fraction
 
 import typer
 
+from enforcer.control import acts
 from enforcer.control.cli_mode import Reason
 from enforcer.control.cli_terminal import CONFIG, FOUND, Config, Json, OneLine, emit, say, table, who
-from enforcer.control.commands import Known, SetMode, act
 from enforcer.control.site import Site
 from enforcer.control.words import local
-from enforcer.domain.band import WHO, Band, before, known, percent, tripped
+from enforcer.domain.band import WHO, Band, known, percent, tripped
 from enforcer.domain.breaker import Breaker
 from enforcer.domain.journal import Kind
 from enforcer.domain.mode import ModeSetting
@@ -60,16 +60,10 @@ def show(context: typer.Context, config: Config = CONFIG, as_json: Json = False)
 def rearm(reason: Reason = "", config: Config = CONFIG) -> None:
     """Lift the breaker's ceiling: verdicts go as far as people had let them. What is refused from then on
     counts anew, and can trip it again."""
-    if not reason:
+    if not reason.strip():
         raise BadInput("--reason", "is missing: say what was wrong, or why it was meant")
-    site = Site(config)
-    now = time.time()
-    with site.ledger() as ledger:
-        if tripped(site.modes(ledger), now) is None:
-            raise BadInput("", "the breaker has not tripped")
-        mode = before(ledger.modes(), now)
-        done = act(SetMode(mode, ceiling=True, who=who(), why=reason), ledger, Known(), now)
-    say(f"re-armed; {done}")
+    with Site(config).ledger() as ledger:
+        say(acts.rearm(ledger, who(), reason, time.time()))
 
 
 def _say(

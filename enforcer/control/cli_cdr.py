@@ -6,6 +6,7 @@ Refuses to know: what a row means.
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict
 from itertools import count
 from pathlib import Path
@@ -17,6 +18,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from enforcer.control.cdr_import import BATCH, BATCH_ALONE, Import
 from enforcer.control.cli_terminal import CONFIG, FOUND, Config, Json, OneLine, complain, emit, say
+from enforcer.control.gaps import filled
 from enforcer.control.site import Site
 from enforcer.errors import BadInput
 from enforcer.ledger.store import holder
@@ -65,12 +67,18 @@ def import_cdrs(
             batch=BATCH if holder(site.settings.ledger_path) else BATCH_ALONE,
         )
         done = job.files(files)
+        by = f"an import of {', '.join(file.name for file in files)}"
+        closed = filled(ledger, switch, done.since, done.until, by, time.time())
+        ledger.put(closed)
     if as_json:
-        emit(asdict(done))
+        facts = {name: number for name, number in asdict(done).items() if name not in ("since", "until")}
+        emit(facts | {"gaps_closed": len(closed)})
     else:
         say(
             f"{done.rows} rows imported: {done.new} new calls, {done.completed} completed, "
             f"{done.unchanged} known already; {done.bad} bad rows skipped"
         )
+        if closed:
+            say(f"{len(closed)} gaps closed")
     if done.bad:
         raise typer.Exit(FOUND)

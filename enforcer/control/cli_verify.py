@@ -16,6 +16,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from enforcer.control.cli_terminal import CONFIG, FOUND, Config, Json, emit, say
+from enforcer.control.gaps import gap_facts, gap_lines
 from enforcer.control.site import Site
 from enforcer.control.words import iso, local
 from enforcer.domain.chain import Fault, Head
@@ -47,11 +48,13 @@ def verify(
 
             mismatches, unread = _as_far_as_readable(count, proof)
         calls = sum(1 for _ in ledger.calls())
+        gaps = [] if unread else ledger.registers.gaps.open()
     broken = [proof.fault] if proof.fault else []
     if as_json:
         emit([
             *(_facts("chain", fault) for fault in broken), *(_facts("tables", fault) for fault in tables),
             *(_mismatch_facts(m) for m in mismatches),
+            *({"check": "gaps"} | gap_facts(gap) for gap in gaps),
         ])
     else:
         for fault in (*broken, *tables):
@@ -62,6 +65,10 @@ def verify(
         outcome = f"{len(mismatches)} counters differ" if mismatches else "all counters agree"
         say(f"{calls} calls: {f'counters were not compared: {unread}' if unread else outcome}")
         say(_chain_words(proof, noted))
+        for line in gap_lines(gaps, "UTC"):
+            say(line)
+        if gaps:
+            say("`enforcer reconcile` fills gaps from the switch's CDR files")
     if broken or tables or mismatches:
         raise typer.Exit(FOUND)
 

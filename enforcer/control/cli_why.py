@@ -55,6 +55,8 @@ def usage(
             ("direction", "messages", "blocked", "shed"),
             ((direction.value, u.attempts, u.blocked, u.shed) for direction, u in told.messages),
         )
+    for line in told.gap_lines:
+        say(line)
     say()
     say(told.pace_words)
     if told.lines:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from enforcer.checkup import Finding, Grade
 from enforcer.control.exposure import exposed
+from enforcer.control.gaps import cdr_findings
 from enforcer.control.site import Site
 from enforcer.domain.notice import Audience
 from enforcer.errors import EnforcerError
@@ -108,7 +109,14 @@ def _guarded(subject: str, check: Iterable[Finding]) -> Iterator[Finding]:
         yield Finding(subject, Grade.FAILED, str(error).removeprefix(f"{subject}: "))
 
 
+def _counters(site: Site) -> Iterator[Finding]:
+    with site.ledger() as ledger:
+        gaps = ledger.registers.gaps
+        for switch in site.settings.linked:
+            yield from cdr_findings(switch, gaps.open(switch.name))
+
+
 CHECKS: dict[str, Callable[[Site], Iterable[Finding]]] = {
     "configuration": _configuration, "policy": _packs, "ledger": _ledger,
-    "notices": _notices,
+    "notices": _notices, "counters": _counters,
 }  # fmt: skip

@@ -11,6 +11,7 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 from enforcer.checkup import Finding, Grade
+from enforcer.control.http.tokens import tokens_path
 from enforcer.settings import Settings, SwitchSettings
 from enforcer.settings_doors import AgiDoorSettings
 from enforcer.settings_secrets import open_to_others
@@ -26,8 +27,16 @@ def exposed(settings: Settings) -> list[Finding]:
     if host and not on_loopback(host):
         found.append(_warning("metrics", f"are served at {settings.metrics.listen} to whoever gets there",
                               "listen on the loopback, or let a firewall say who may read"))
-    for switch in settings.switches:
+    http = settings.http
+    if http.listen and not http.loopback and not http.tls_cert:
+        found.append(_warning("http", f"tokens go in the clear to {http.listen}",
+                              "tls_cert and tls_key, or listen on 127.0.0.1"))
+    for switch in settings.linked:
         found += _switch(switch)
+    broker = settings.mqtt.broker
+    if settings.mqtt.url and not broker.tls and not on_loopback(broker.host):
+        found.append(_warning("mqtt", f"the broker {broker.host} is reached in the clear, password and all",
+                              "mqtts:// in its url, and ca_file"))
     return [*found, *modes(settings)]
 
 
@@ -36,8 +45,9 @@ def modes(settings: Settings) -> list[Finding]:
     ledger = settings.ledger_path
     paths = [ledger, ledger.with_name(ledger.name + "-wal"), ledger.with_name(ledger.name + "-shm")]
     subjects: list[tuple[str, Path | None]] = [("ledger", path) for path in paths]
-    subjects += [(f"switch {switch.name}", switch.secret_path) for switch in settings.switches]
-    subjects.append(("notices", settings.notices.ops_path))
+    subjects += [(f"switch {switch.name}", switch.secret_path) for switch in settings.linked]
+    subjects += [("notices", settings.notices.ops_path), ("mqtt", settings.mqtt.secret_path)]
+    subjects += [("http", tokens_path(ledger)), ("http", settings.http.key_path)]
     return [
         _warning(subject, problem, f"chmod 600 {path}")
         for subject, path in subjects if path is not None and (problem := open_to_others(path))

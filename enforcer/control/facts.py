@@ -73,6 +73,7 @@ def decision_facts(decision: Decision, zone: str) -> dict[str, Any]:
         "clause": decision.clause, "policy": decision.policy, "sip_code": decision.sip_code,
         "hold": decision.hold, "shed": decision.shed, "max_duration": decision.max_duration,
         "tags": list(decision.tags), "exempt": decision.exempt, "degraded": decision.degraded,
+        "gap": decision.gap,
         "reason": decision.reason, "usage": {rule: counters(usage) for rule, usage in decision.usage},
         "findings": [],
     }

@@ -12,6 +12,7 @@ from typing import Any
 
 from enforcer.control.case import INSTANT, Case, calendar_of, named_cycle
 from enforcer.control.facts import counters
+from enforcer.control.gaps import bounds_words, gap_facts, gap_lines
 from enforcer.control.outlook import METHOD
 from enforcer.control.report_average import average_line
 from enforcer.control.report_line import RuleLine
@@ -20,6 +21,7 @@ from enforcer.control.words import iso
 from enforcer.domain.account import Account
 from enforcer.domain.call import Direction, Medium
 from enforcer.domain.cycle import BillingCycle, Span
+from enforcer.domain.gap import Gap
 from enforcer.domain.measure import Measure, Scope
 from enforcer.domain.mode import Mode, Modes
 from enforcer.domain.policy import Policy
@@ -42,6 +44,7 @@ class Report:
     messages: tuple[tuple[Direction, Usage], ...]
     lines: tuple[RuleLine, ...]
     moments: tuple[str, ...] = ()       # rules about a moment, of which nobody kept how they stood then
+    gaps: tuple[Gap, ...] = ()          # open, and of this cycle
 
     @property
     def pace(self) -> dict[str, Fraction]:
@@ -63,6 +66,15 @@ class Report:
         return (f"pace so far: {told['attempts']} attempts, {told['completed']} completed calls, "
                 f"{told['minutes']} minutes and {told['messages']} messages a day")
 
+    @property
+    def gap_lines(self) -> list[str]:
+        """What may be missing in the numbers, and between which bounds they lie then; nothing where all is
+        known."""
+        if not self.gaps:
+            return []
+        bounds = bounds_words((usage for _, usage in self.totals), list(self.gaps), self.account.id)
+        return [*gap_lines(self.gaps, self.account.timezone, self.account.id), bounds]
+
     def facts(self) -> dict[str, Any]:
         """For programs."""
         account, zone = self.account, self.account.timezone
@@ -78,7 +90,7 @@ class Report:
             ],
             "pace_a_day": {name: plain(number) for name, number in self.pace.items()},
             "rules": [line.facts(zone) for line in self.lines], "not_kept": list(self.moments),
-            "forecast_method": METHOD,
+            "gaps": [gap_facts(gap, account.id) for gap in self.gaps], "forecast_method": METHOD,
         }
 
 
@@ -113,6 +125,10 @@ def standing(case: Case, modes: Modes, account: Account, cycle: str = "", *, cal
         _totals(ledger, account, span, Medium.MESSAGE),
         tuple(known.get(line.rule.spec.id, line) for line in lines),
         tuple(rule.spec.id for rule in covering if all(line.rule is not rule for line in lines)),
+        tuple(
+            gap for gap in ledger.registers.gaps.of(account.id)
+            if gap.since < span.end and gap.until >= span.start
+        ),
     )
 
 

@@ -23,6 +23,7 @@ from enforcer.control.acts import (
     AddStrike,
     Announce,
     Order,
+    Rearm,
     Reload,
     RemoveOptOut,
     WithdrawStrike,
@@ -171,6 +172,11 @@ class _Notice(Asked):
         return Acknowledge(self.notice, who, self.reason)
 
 
+class _Rearm(Asked):
+    def order(self, who: str) -> Order:
+        return Rearm(who, self.reason)
+
+
 class _Reload(Asked):
     def order(self, who: str) -> Order:
         return Reload(who)
@@ -182,7 +188,7 @@ MODELS: Mapping[str, type[Any]] = {
     "account.suspend": _Stopped, "account.terminate": _Stopped, "account.resume": _Standing,
     "optout.add": _OptOut, "optout.remove": _OptOut,
     "strike.add": _Strike, "strike.withdraw": _Withdrawn,
-    "notice.ack": _Notice, "reload": _Reload,
+    "notice.ack": _Notice, "breaker.rearm": _Rearm, "reload": _Reload,
 }
 
 

@@ -35,6 +35,7 @@ def account_explained(case: Case, account: Account) -> Explanation:
         told.lines.append(f"It is {account.standing.value}: {reason}.")
         told.lines.append(f"`enforcer account resume {quote(account.id)}` lets it call again.")
     told.lines.append(cycle_words(found.span, zone))
+    told.lines += found.gap_lines
     told.lines.append(found.pace_words)
     if not found.lines:
         told.lines.append("No rule of the policy is about it.")

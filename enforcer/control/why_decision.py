@@ -33,6 +33,8 @@ def decision_explained(case: Case, decision: Decision, *, calls: bool = True) ->
         told.facts["findings"].append(one.facts())
     if decision.degraded:
         told.lines.append(f"At the time the enforcer was degraded: {decision.degraded}.")
+    if decision.gap:
+        told.lines.append(f"At the time, numbers were a lower bound: {decision.gap}.")
     if any(one.hides for one in found):
         told.lines.append(f"`enforcer why {decision.decision_id} --all` lists every call.")
     wanted = changes(case, decision, account)

@@ -128,8 +128,8 @@ class CallRecord(NamedTuple):
     """The one row that a call leaves behind; every number in the ledger is derived from these.
 
     Each time says who told it (`*_by`). `told_msec` is the billsec of a CDR, in milliseconds;
-    it is used only where no event told us the end (see `billmsec`). `legs` are the names of the legs
-    that were dialled for it (forks, failover, redirects), a blank between them, in order.
+    it is used where events did not tell us both answer and end (see `billmsec`). `legs` are the names of the
+    legs that were dialled for it (forks, failover, redirects), a blank between them, in order.
     """
 
     call_id: str
@@ -184,9 +184,13 @@ class CallRecord(NamedTuple):
             return self.told_msec
         if self.ended_at is None or self.answered_at is None:
             return 0
-        return max(0, milliseconds(self.ended_at - self.answered_at))
+        msec = max(0, milliseconds(self.ended_at - self.answered_at))
+        if self.answered_by is Source.CDR and (self.told_msec or msec < _NOT_A_SECOND):
+            return self.told_msec       # from a whole second to an exact time is up to one too long
+        return msec
 
 
+_NOT_A_SECOND = 2000        # what may lie between them where the call lasted less than one, in milliseconds
 _KEPT = (Refusal.BLOCKED, Refusal.SHED)
 
 

@@ -110,6 +110,7 @@ class Decision(NamedTuple):
     exempt: str = ""
     degraded: str = ""                  # what was wrong with us at the time, "" nothing
     medium: str = "call"
+    gap: str = ""                       # what may be missing in its numbers, "" nothing
 
     @property
     def refused(self) -> bool:

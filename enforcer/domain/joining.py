@@ -66,10 +66,12 @@ def merged(record: CallRecord, event: CallEvent) -> CallRecord:
             msec = max(0, milliseconds(event.billsec))
         if _ending(source, msec, event.at, event.hangup_cause, event.sip_code) > _ending_of(record):
             changes |= {
-                "ended_at": event.at, "ended_by": source, "told_msec": msec,
+                "ended_at": event.at, "ended_by": source,
                 "hangup_cause": event.hangup_cause, "sip_code": event.sip_code,
             }
-    return record._replace(**changes) if changes else record
+        if msec > record.told_msec:
+            changes["told_msec"] = msec
+    return _measured(record._replace(**changes)) if changes else record
 
 
 def _inside(record: CallRecord, source: Source, told: str) -> bool:
@@ -108,10 +110,19 @@ def joined(record: CallRecord, other: CallRecord) -> CallRecord:
         changes["legs"] = all_legs(record.legs, other.legs)
     if _ending_of(other) > _ending_of(record):
         changes |= {
-            "ended_at": other.ended_at, "ended_by": other.ended_by, "told_msec": other.told_msec,
+            "ended_at": other.ended_at, "ended_by": other.ended_by,
             "hangup_cause": other.hangup_cause, "sip_code": other.sip_code,
         }
-    return record._replace(**changes) if changes else record
+    if other.told_msec > record.told_msec:
+        changes["told_msec"] = other.told_msec
+    return _measured(record._replace(**changes)) if changes else record
+
+
+def _measured(record: CallRecord) -> CallRecord:
+    """Events that told both answer and end measured the call better than its CDR, which is then not kept."""
+    if record.told_msec and record.ended_by is Source.EVENT and record.answered_by is Source.EVENT:
+        return record._replace(told_msec=0)
+    return record
 
 
 def all_legs(some: str, others: str) -> str:
@@ -144,7 +155,8 @@ def _ending(
 
 
 def _ending_of(record: CallRecord) -> tuple[int, int, float, int, int]:
-    return _ending(record.ended_by, record.told_msec, record.ended_at, record.hangup_cause, record.sip_code)
+    msec = 0 if record.ended_by is Source.EVENT else record.told_msec
+    return _ending(record.ended_by, msec, record.ended_at, record.hangup_cause, record.sip_code)
 
 
 def _earlier(source: Source, at: float, known_by: Source | None, known_at: float | None) -> bool:

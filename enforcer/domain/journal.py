@@ -28,6 +28,7 @@ class Kind(StrEnum):
     NOTICE = "notice"           # a step in the life of a notice; ref: the notice
     CHARGE = "charge"           # an entry in the book of charges; ref: rule and cycle
     SETTLEMENT = "settlement"   # a closed cycle was settled for the first time; ref: the cycle
+    GAP = "gap"                 # a switch was not heard for a while, or that was repaired; ref: the gap
     REQUEST = "request"         # somebody asked a running enforcer to do something; ref: the request
     BREAKER = "breaker"         # what the breaker saw in an hour; ref: when that ended, UTC
     EMERGENCY = "emergency"     # an account called for help, and until when it is exempt; ref: the call

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from enforcer.domain.emergency import Windows
+from enforcer.domain.gap import Gaps
 from enforcer.domain.journal import JournalEntry, Kind
 from enforcer.domain.notice import About, Audience, Gate, Notice, after
 
@@ -244,6 +245,7 @@ class Registers:
         self.strikes = Strikes()
         self.notices = Notices()
         self.requests = Requests()
+        self.gaps = Gaps()
         self.emergencies = Windows()
         self.commands = Commands()
         self.on_entry: list[Callable[[JournalEntry], None]] = []    # told of each, once it is known
@@ -278,6 +280,8 @@ class Registers:
                 self.notices.take(entry)
             case Kind.REQUEST:
                 self.requests.take(entry)
+            case Kind.GAP:
+                self.gaps.take(entry)
             case Kind.EMERGENCY:
                 self.emergencies.take(entry)
             case Kind.COMMAND:
@@ -288,5 +292,5 @@ class Registers:
 
 FOLDED = frozenset({
     Kind.OPT_OUT, Kind.OPT_IN, Kind.STRIKE, Kind.PARDON, Kind.NOTICE, Kind.REQUEST, Kind.EMERGENCY,
-    Kind.COMMAND,
+    Kind.COMMAND, Kind.GAP,
 })

@@ -46,6 +46,8 @@ class Tally:
 
     `attempts` = `ringing` + `talking` + `completed` + `short` + unanswered. Refused calls
     (`blocked`, `shed`) are in none of these: otherwise blocking would feed itself.
+    `unheard` of the `ringing` are in progress no more: they had not been answered when they were last
+    heard of, and nobody saw their end, so that no ratio holds them against anybody until a CDR tells.
     `msec` is the billed time of ended calls; `talking_since` the sum of the answer times of
     calls in progress (milliseconds), which gives their running time at any instant.
     """
@@ -59,11 +61,12 @@ class Tally:
     talking_since: int = 0
     blocked: int = 0
     shed: int = 0
+    unheard: int = 0
 
     @property
     def live(self) -> int:
         """Calls in progress."""
-        return self.ringing + self.talking
+        return self.ringing + self.talking - self.unheard
 
     @property
     def figures(self) -> tuple[int, ...]:
@@ -76,7 +79,7 @@ class Tally:
 
     def usage(self) -> Usage:
         """A snapshot that no later call can change."""
-        live = self.ringing + self.talking
+        live = self.ringing + self.talking - self.unheard
         return Usage(self.attempts, self.completed, self.short, live, self.msec, self.blocked, self.shed)
 
     def add(self, other: Tally, sign: int = 1) -> None:
@@ -203,7 +206,10 @@ def contribute(tally: Tally, record: CallRecord, measure: Measure, sign: int) ->
             tally.talking_since += sign * milliseconds(record.answered_at)
         return
     billmsec = record.billmsec
-    if record.answered_at is not None or billmsec > 0:
+    if record.answered_at is None and record.ended_by is Source.INFERRED:
+        tally.ringing += tried
+        tally.unheard += tried
+    elif record.answered_at is not None or billmsec > 0:
         tally.msec += sign * billmsec
         # An answered call whose end nobody saw is not held against anybody until a CDR tells.
         if measure.short(billmsec) and record.ended_by is not Source.INFERRED:

@@ -72,8 +72,9 @@ def add(tally: Tally, group: Group, measure: Measure) -> None:
     tried = group.seizures if measure.per_leg else size
     tally.attempts += tried
     near = 0
-    if outcome == "ringing":
+    if outcome in ("ringing", "unheard"):
         tally.ringing += tried
+        tally.unheard += tried if outcome == "unheard" else 0
     elif outcome == "talking":
         tally.talking += size
         tally.talking_since += group.answered_msec

@@ -24,8 +24,9 @@ from enforcer.ledger.books import Books
 from enforcer.ledger.charge_rows import charge_entry
 from enforcer.ledger.journal_rows import decision_parts
 from enforcer.ledger.mirrors import MIRRORED, Tables, contradictions
-from enforcer.ledger.port import Absorbed, Mismatch, Proof
+from enforcer.ledger.port import Absorbed, Mismatch, Place, Proof
 from enforcer.ledger.register_rows import account_entry, customer_entry, mode_entry
+from enforcer.ledger.sight_rows import MemorySights
 from enforcer.ledger.tables import row_of_decision
 from enforcer.ledger.verifying import same
 
@@ -52,11 +53,11 @@ class MemoryLedger:
         self._chain: list[JournalEntry | Decision] = []
         self._seals: list[str] = []
         self._books = Books(classify, self._records.get, clock, self.derive, canonical, channels)
-        self.seats = self._books.seats
-        self.account = self._books.account
-        self.live = self._books.live
-        self.tidy = self._books.tidy
-        self.registers = self._books.registers
+        self.account, self.seats = self._books.account, self._books.seats
+        self.live, self.tidy, self.registers = self._books.live, self._books.tidy, self._books.registers
+        kept = MemorySights()
+        self.sights, self.keep_sight = kept.sights, kept.keep_sight
+        self.places, self._put_place = kept.places, kept.put_place
 
     def apply(self, event: CallEvent) -> CallRecord | None:
         """Count what the event adds; the call's record, or None where it told nothing new."""
@@ -254,8 +255,9 @@ class MemoryLedger:
         self._chain.append(entry)
         return len(self._chain)
 
-    def absorb(self, events: Sequence[CallEvent]) -> Absorbed:
+    def absorb(self, events: Sequence[CallEvent], place: Place | None = None) -> Absorbed:
         """Take in many events at once."""
+        self._put_place(place)
         new = completed = 0
         for event in events:
             known = event.attempt.call_id in self._records

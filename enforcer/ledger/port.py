@@ -16,6 +16,7 @@ from enforcer.domain.chain import Fault, Head, Link
 from enforcer.domain.charge import Claim, Entry
 from enforcer.domain.cycle import Span
 from enforcer.domain.decision import Decision
+from enforcer.domain.gap import Sight
 from enforcer.domain.journal import JournalEntry, Kind
 from enforcer.domain.measure import Measure, Scope
 from enforcer.domain.mode import ModeSetting
@@ -95,6 +96,21 @@ class Absorbed(NamedTuple):
     unchanged: int = 0
 
 
+class Place(NamedTuple):
+    """How far a switch's CDR file was read: up to byte `position` of the file that `device` and `inode` name,
+    and whose `line` bytes before that have this `digest`. Everything that was written since `since` is read
+    (Unix seconds of the switch); `read_at` is when the end of the file was last seen."""
+
+    switch: str
+    device: int
+    inode: int
+    position: int
+    line: int
+    digest: str
+    since: float
+    read_at: float
+
+
 class Archive(Protocol):
     """Questions about the past. These may read a disk."""
 
@@ -125,9 +141,19 @@ class Archive(Protocol):
         """Each account with a call that started in a cycle, and the customer it was counted for then;
         in order. Calls of no account are nobody's."""
 
-    def absorb(self, events: Sequence[CallEvent]) -> Absorbed:
+    def absorb(self, events: Sequence[CallEvent], place: Place | None = None) -> Absorbed:
         """Take in many events at once, straight to the store: the road for CDR files. Counters in
-        memory follow. Durable when the verb returns. Raises LedgerError; then nothing was taken."""
+        memory follow, and the place that was read up to is kept with them. Durable when the verb returns.
+        Raises LedgerError; then nothing was taken."""
+
+    def places(self) -> dict[str, Place]:
+        """How far each switch's CDR file was read. Raises LedgerError."""
+
+    def sights(self) -> dict[str, Sight]:
+        """How far each switch was heard. Raises LedgerError."""
+
+    def keep_sight(self, sight: Sight) -> None:
+        """Keep how far a switch was heard; any thread may. Raises LedgerError."""
 
     def verify(self) -> list[Mismatch]:
         """Compare every counter in memory with the records it stands for, and the store with itself.

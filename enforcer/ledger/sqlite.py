@@ -31,8 +31,9 @@ from enforcer.ledger.books import Books
 from enforcer.ledger.call_rows import find, write
 from enforcer.ledger.foreign import Foreign
 from enforcer.ledger.past import Past
-from enforcer.ledger.port import Absorbed, Mismatch
+from enforcer.ledger.port import Absorbed, Mismatch, Place
 from enforcer.ledger.record import Record
+from enforcer.ledger.sight_rows import Sights, put_place
 from enforcer.ledger.store import Store, statement
 from enforcer.ledger.tables import record_of_row
 from enforcer.ledger.verifying import differences
@@ -64,12 +65,13 @@ class SqliteLedger:
         self._writer = Writer(self._store, self._lot, clock)
         self._books = Books(classify, self._recall, clock, self._derive, canonical, channels)
         self._foreign = Foreign(self._store, self._books, self._lot)
-        self._trouble = ""
+        self._trouble, self._lost = "", 0
         self._still: sa.Connection | None = None
-        self._lost = 0
         self._in_use = False        # until then nobody asks for counters, and nobody keeps them
         self.account, self.seats = self._books.account, self._books.seats
         self.live, self.tidy = self._books.live, self._books.tidy
+        sights = Sights(self._store)
+        self.sights, self.keep_sight, self.places = sights.sights, sights.keep_sight, sights.places
         past = Past(self._settled, clock)
         self.calls, self.call = past.calls, past.call
         self.decisions, self.decisions_in, self.decision = past.decisions, past.decisions_in, past.decision
@@ -88,7 +90,7 @@ class SqliteLedger:
 
     @property
     def degraded(self) -> str:
-        """What is wrong just now, in words; "" nothing."""
+        """What is wrong just now; "" nothing."""
         return self._writer.degraded or self._trouble
 
     @property
@@ -135,10 +137,8 @@ class SqliteLedger:
 
     def accounts(self, customer: str = "") -> list[Account]:
         """All registered accounts, by id."""
-        return sorted(
-            (a for a in self._books.accounts.values() if not customer or a.customer == customer),
-            key=lambda account: account.id,
-        )
+        chosen = [a for a in self._books.accounts.values() if not customer or a.customer == customer]
+        return sorted(chosen, key=lambda account: account.id)
 
     def put_accounts(self, accounts: Iterable[Account]) -> None:
         """Register or change accounts, all or none. Raises LedgerError."""
@@ -172,7 +172,7 @@ class SqliteLedger:
 
     # Archive -------------------------------------------------------------------------------------
 
-    def absorb(self, events: Sequence[CallEvent]) -> Absorbed:
+    def absorb(self, events: Sequence[CallEvent], place: Place | None = None) -> Absorbed:
         """Take in many events at once, straight to the store. Raises LedgerError; then none was taken."""
         books = self._books
         self.flush()
@@ -189,6 +189,7 @@ class SqliteLedger:
                 unchanged += record == known
                 records[call_id] = record
             written = write(connection, list(records.values()), self._lot, self._clock(), there)
+            put_place(connection, place)
         for one in written:
             if self._in_use or books.known(one.now.call_id) is not None:
                 books.take(one.now, one.before)

@@ -12,6 +12,7 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from errno import EACCES, EISDIR
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -45,8 +46,7 @@ class Store:
         self._patience = patience
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            # Made by us, so that it is nobody else's to read: it says who called whom.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            _make(path)
         except OSError as problem:
             raise LedgerError(f"{path}: {problem.strerror}") from problem
         self.engine = sa.create_engine("sqlite+pysqlite://", creator=self.connect, poolclass=sa.QueuePool)
@@ -128,6 +128,21 @@ class Store:
                     connection.exec_driver_sql(statement)
             if version < len(steps):
                 take_marks(connection, "schema", len(steps) - version)
+
+
+def _make(path: Path) -> None:
+    """Made by us, so that it is nobody else's to read: it says who called whom. Raises OSError.
+
+    One that is there is not opened: to close it would let go of every lock that SQLite holds on it for other
+    connections of this process (POSIX has it so), and another process would take the file for its own.
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        if path.is_dir():
+            raise IsADirectoryError(EISDIR, os.strerror(EISDIR)) from None
+        if not os.access(path, os.R_OK | os.W_OK):
+            raise PermissionError(EACCES, os.strerror(EACCES)) from None
 
 
 def _begin(connection: sa.Connection) -> None:

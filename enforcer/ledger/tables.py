@@ -64,6 +64,11 @@ CHARGE = _table(
     number=sa.BigInteger, amount=sa.Text, currency=sa.Text, at=sa.Double, clause=sa.Text, words=sa.Text,
     reverses=sa.BigInteger, change=sa.BigInteger,
 )
+SIGHT = _table("sight", switch=sa.Text, heard_at=sa.Double, serial=sa.BigInteger, boot=sa.Text)
+CDR_PLACE = _table(
+    "cdr_place", switch=sa.Text, device=sa.BigInteger, inode=sa.BigInteger, position=sa.BigInteger,
+    line=sa.BigInteger, digest=sa.Text, since=sa.Double, read_at=sa.Double,
+)
 
 RECORD_FIELDS = CallRecord._fields
 _values = attrgetter(*RECORD_FIELDS)
@@ -81,8 +86,9 @@ OF_MESSAGES = (SENT, "stopped", "dropped")
 def outcome(record: CallRecord) -> str:
     """What a call came to, in the word that usage is added up by.
 
-    "lost" was answered, and nobody saw it end: it is never short (see `contribute`). Messages have words of
-    their own, so that the word alone tells them from calls.
+    "lost" was answered, and nobody saw it end: it is never short (see `contribute`). "unheard" was not
+    answered when it was last heard of, and nobody saw it end either. Messages have words of their own, so
+    that the word alone tells them from calls.
     """
     if record.refused:
         return REFUSED[record.medium, record.refusal]
@@ -91,7 +97,7 @@ def outcome(record: CallRecord) -> str:
     if record.ended_at is None:
         return "ringing" if record.answered_at is None else "talking"
     if record.answered_at is None and record.billmsec <= 0:
-        return "unanswered"
+        return "unheard" if record.ended_by is Source.INFERRED else "unanswered"
     return "lost" if record.ended_by is Source.INFERRED else "answered"
 
 

@@ -25,10 +25,12 @@ import structlog
 
 from enforcer.domain.actions import Action, CloseMessages, HangUp, OpenMessages
 from enforcer.domain.call import CallEvent
+from enforcer.domain.gap import Sight
 from enforcer.errors import LinkError, WireError
 from enforcer.switch.ami_level import Boots, clock_ahead, forget_brakes, select
 from enforcer.switch.ami_messages import MessageDesk
 from enforcer.switch.ami_session import Peer, Session, open_session
+from enforcer.switch.census import Census
 from enforcer.switch.kept import BATCH, BEAT, KeptLink
 from enforcer.switch.link import Deadlines, Judge, LinkState, worth_a_line
 from enforcer.wire.ami import Message
@@ -71,6 +73,7 @@ class AmiLink(KeptLink[Session]):
         if messages is not None:
             self._messages = MessageDesk(self._switch, messages, judge, self._deadlines.action)
         self._boots = Boots(self._switch)
+        self._census = Census()
         self._filtered = False
         self._lag = self._offset = 0.0
         self._answers = 0
@@ -91,7 +94,18 @@ class AmiLink(KeptLink[Session]):
             answers=answers,
         )
 
+    def remember(self, sight: Sight) -> None:
+        """How far an enforcer before us heard this switch."""
+        super().remember(sight)
+        self._boots.booted_at = sight.boot
+        self._census.remember(sight.serial)
+
+    @property
+    def _counts(self) -> tuple[int | None, str]:
+        return self._census.serial, self._boots.booted_at
+
     async def _connect(self) -> Session:
+        self._census.lost()
         session = await open_session(self._peer, self._happened, self._clock, within=self._deadlines.login)
         self._filtered = False
         return session
@@ -149,13 +163,18 @@ class AmiLink(KeptLink[Session]):
     async def _catch_up(self, session: Session) -> None:
         """After every connect: was it restarted, which calls live, and all standing orders again
         (AstDB reaches the disk a second late, so a switch may have lost what it confirmed)."""
+        restarts = self._boots.restarts
         self._boots.look(await self._ask(session, ("CoreStatus", ())))
+        if self._boots.restarts != restarts:
+            self._census.forget()
+            self._uncounted = []
         known_before = self.book.known_legs()
         lost_at = self._heard_at if self._heard_at is not None else self.now()
         listing = await session.listing("Status", STATUS_HEADERS, within=self._deadlines.listing)
         missed = resync(self.book, listing, known_before, lost_at, self.now())
         for event in missed:
             self._do(session, self._judge.observe(event))
+        self._lapsed(missed, self._census.level(entry.get("Uniqueid") or "" for entry in listing))
         log.info("level with the switch", switch=self._switch, live=self.book.live_calls, missed=len(missed))
         if self._connects == 1:
             await forget_brakes(session, self._deadlines.action)
@@ -181,6 +200,10 @@ class AmiLink(KeptLink[Session]):
             if self._messages is not None and is_message(message):
                 self._messages.happened(session, message, now)
                 return
+            if message.name == "Newchannel":
+                unseen = self._census.saw(message.get("Uniqueid") or "")
+                if unseen is not None:
+                    self._counted(unseen)
             facts = self.book.read(message, now)
         except WireError as problem:
             self._malformed += 1

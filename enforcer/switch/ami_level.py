@@ -54,14 +54,14 @@ class Boots:
     def __init__(self, switch: str) -> None:
         self.restarts = 0
         self._switch = switch
-        self._booted_at = ""
+        self.booted_at = ""
 
     def look(self, status: Message | None) -> None:
         """The answer to CoreStatus, None where it was refused."""
         if status is None:
             return
         booted_at = f"{status.get('CoreStartupDate')} {status.get('CoreStartupTime')}"
-        if self._booted_at and booted_at != self._booted_at:
+        if self.booted_at and booted_at != self.booted_at:
             self.restarts += 1
             log.warning("the switch was restarted", switch=self._switch, at=booted_at)
-        self._booted_at = booted_at
+        self.booted_at = booted_at

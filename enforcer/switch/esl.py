@@ -27,6 +27,7 @@ import structlog
 
 from enforcer.domain.actions import Action, CloseMessages, HangUp, OpenMessages
 from enforcer.domain.call import CallAttempt, CallEvent, Phase
+from enforcer.domain.gap import Sight
 from enforcer.errors import LinkError, WireError
 from enforcer.switch import esl_level
 from enforcer.switch.esl_messages import MessageDesk
@@ -34,6 +35,7 @@ from enforcer.switch.esl_pulse import Pulse
 from enforcer.switch.esl_session import Peer, Session, open_session
 from enforcer.switch.kept import BATCH, BEAT, KeptLink
 from enforcer.switch.link import Deadlines, Judge, LinkState, worth_a_line
+from enforcer.switch.unheard import Unheard
 from enforcer.wire import freeswitch_actions as orders
 from enforcer.wire.channel import Identity
 from enforcer.wire.esl import Message
@@ -73,6 +75,7 @@ class EslLink(KeptLink[Session]):
         self._pulse = Pulse(identity.switch, clock)
         self._store = esl_level.Store(identity.switch)
         self._known_before: list[str] = []      # channels that we knew before this connection
+        self._unheard = Unheard()
         self._nameless: set[str] = set()        # calls in progress whose account is not known yet
 
     @property
@@ -84,6 +87,8 @@ class EslLink(KeptLink[Session]):
         if attempt.switch != self._switch:
             return
         self._nameless.discard(attempt.call_id)
+        if self.book.find(attempt.call_id) is None:
+            self._unheard.asked(attempt)
         for fact in self.book.asked(attempt):
             if isinstance(fact, CallEvent):
                 self._judge.observe(fact)
@@ -101,12 +106,23 @@ class EslLink(KeptLink[Session]):
             answers=self._messages.answers if self._messages else 0,
         )
 
+    def remember(self, sight: Sight) -> None:
+        """How far an enforcer before us heard this switch."""
+        super().remember(sight)
+        self._pulse.remember(sight.boot, sight.serial)
+
+    @property
+    def _counts(self) -> tuple[int | None, str]:
+        return self._pulse.total, self._pulse.core
+
     def _well(self) -> bool:
         """Who is too slow for this switch shall not come back at once, again and again."""
         return self._level and not self._pulse.late
 
     async def _connect(self) -> Session:
         self._pulse.begin()
+        for attempt in self._unheard.take():
+            self.book.believe(attempt)
         # What began while we connect is told by its event, and need not be listed yet.
         self._known_before = self.book.known_legs()
         more = frozenset({MESSAGE_EVENT}) if self._messages else frozenset()
@@ -127,13 +143,14 @@ class EslLink(KeptLink[Session]):
     async def _serve(self, session: Session) -> None:
         """Level first, then beat. Raises LinkError when the switch falls silent."""
         unheard = await self._beat(session)
-        await self._catch_up(session, self._known_before, unheard)
+        await self._catch_up(session, self._known_before, unheard if self._pulse.compared else None)
         self._level = True
         listed: list[str] | None = self.book.known_legs()
         at = self.now()
         while True:
             await self._sleep(BEAT)
             await self._beat(session)
+            self._unheard.beat()
             if listed is not None:
                 # FreeSWITCH lists from a database that it writes in batches: what ended just before we came
                 # may have been in there still, and nobody will tell us its end.
@@ -153,13 +170,14 @@ class EslLink(KeptLink[Session]):
             self._messages.beat(session, self.now())
         return self._pulse.missed(await esl_level.channels_begun(session, self._deadlines.action))
 
-    async def _catch_up(self, session: Session, known_before: list[str], unheard: int) -> None:
+    async def _catch_up(self, session: Session, known_before: list[str], unheard: int | None) -> None:
         """After every connect: which calls live, and all standing orders again (mod_hash is in memory: a
         switch that was restarted has lost it)."""
         lost_at = self._heard_at if self._heard_at is not None else self.now()
         missed = await self._read_calls(session, known_before, lost_at)
+        self._lapsed(missed, unheard)
         live, gap = self.book.live_calls, round(self.now() - lost_at, 1)
-        log.info("level with the switch", switch=self._switch, live=live, missed=missed, gap=gap)
+        log.info("level with the switch", switch=self._switch, live=live, missed=len(missed), gap=gap)
         if unheard:         # some of them may be in progress still, and are counted by now
             log.warning("channels began unheard: import their CDRs", switch=self._switch, channels=unheard)
         if self._connects == 1:
@@ -168,15 +186,15 @@ class EslLink(KeptLink[Session]):
             self._messages.catch_up(session)
         await self._push(session, self._judge.everything(self._switch, self.now()))
 
-    async def _read_calls(self, session: Session, known_before: list[str], lost_at: float) -> int:
-        """What the switch has in progress; how many facts we had missed. `known_before` are the channels that
+    async def _read_calls(self, session: Session, known_before: list[str], lost_at: float) -> list[CallEvent]:
+        """What the switch has in progress; the facts that we had missed. `known_before` are the channels that
         cannot be there if it does not list them."""
         rows = await esl_level.listing(session, self._deadlines.listing)
         dumps = await esl_level.dumps(session, self.book, rows, self._deadlines.action)
         missed = resync(self.book, rows, dumps, known_before, lost_at, self.now())
         for event in missed:
             self._do(session, self._observed(event))
-        return len(missed)
+        return missed
 
     async def _push(self, session: Session, actions: list[Action]) -> None:
         """Many actions, a batch at a time: while the switch carries commands out it sends us no events."""
@@ -215,6 +233,7 @@ class EslLink(KeptLink[Session]):
         """Where the directory names no account code, it is the dialplan that says whose call it is, after its
         first event: a lease that has to be withdrawn, or a limit, is looked at when a later one names it."""
         actions = self._judge.observe(fact)
+        self._unheard.heard(fact.attempt.call_id)
         call_id, account = fact.attempt.call_id, fact.attempt.account
         if fact.phase is Phase.STARTED:
             if not account:

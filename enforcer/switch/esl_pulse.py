@@ -47,12 +47,23 @@ class Pulse:
         self.core = ""              # the run of the switch that we knew
         self._begun = 0             # channels that we heard begin
         self._counted: tuple[int, int] | None = None    # so many by the switch's count, by ours
+        self.compared = False       # whether the last answer of `missed` came from two counts
         self._switch = switch
         self._clock = clock
         self._clock_read = False
         self._late_since: float | None = None       # our time
         self._echo: tuple[str, asyncio.Future[Message]] | None = None
         self._tokens = (f"{secrets.token_hex(4)}-{number}" for number in count(1))
+
+    def remember(self, core: str, total: int | None) -> None:
+        """The run of the switch, and the number of channels it had had, when an enforcer before us left."""
+        self.core = core
+        self._counted = None if total is None or not core else (total, 0)
+
+    @property
+    def total(self) -> int | None:
+        """How many channels the switch had had at the last beat, None where it does not say."""
+        return None if self._counted is None else self._counted[0]
 
     @property
     def late(self) -> bool:
@@ -105,6 +116,7 @@ class Pulse:
 
         Asked at every beat, so that a channel that never had an event is not taken for one of a gap.
         """
+        self.compared = total is not None and self._counted is not None
         before, self._counted = self._counted, None if total is None else (total, self._begun)
         if total is None or before is None:
             return 0

@@ -14,8 +14,10 @@ from typing import Any, Generic, TypeVar
 import structlog
 
 from enforcer.domain.actions import Action
+from enforcer.domain.call import CallEvent
+from enforcer.domain.gap import Sight
 from enforcer.errors import LinkError, WireError
-from enforcer.switch.link import Deadlines, Judge, LinkState, Soon
+from enforcer.switch.link import Deadlines, Judge, Lapse, LinkState, Soon
 from enforcer.switch.session import Connection, until_lost
 from enforcer.wire.legs import Legs
 
@@ -25,6 +27,9 @@ BEAT = 2.0                  # s between heartbeats; a dialplan takes 6 s without
 ROUNDS_A_BEAT = 10          # as long as there is something to write; events are handled in between
 BATCH = 200                 # commands written before others get a turn: 15 to 20 KB
 FAREWELL = 1.0              # s that we wait for the switch to do what was left to do when we go
+
+MOST_UNCOUNTED = 50
+NOT_RUNNING = "no enforcer was running"
 
 S = TypeVar("S", bound=Connection)
 
@@ -49,6 +54,12 @@ class KeptLink(ABC, Generic[S]):
         self._heard_at: float | None = None     # on an earlier connection, the switch's time
         self._level = False
         self._problem = "not connected yet"
+        self._cause = NOT_RUNNING               # of the silence that ends with the next connect
+        # When silences began of which nobody counted yet what they cost.
+        self._uncounted: list[float] = []
+        # Nothing was heard for a while, and that is over; how many channels it had, when that is known.
+        self.on_lapse: Callable[[Lapse], None] = lambda lapse: None
+        self.on_counted: Callable[[float, int], None] = lambda since, unseen: None
         self._connects = self._malformed = self._failed = 0
         self._past_faults = self._past_refused = self._past_dropped = 0
 
@@ -94,6 +105,38 @@ class KeptLink(ABC, Generic[S]):
         """The switch's time, as far as we know its clock. Unix seconds."""
         return self._clock() + self._ahead
 
+    def remember(self, sight: Sight) -> None:
+        """How far an enforcer before us heard this switch."""
+        self._heard_at = sight.heard_at
+
+    def sight(self) -> Sight | None:
+        """How far it is heard, None before that is known."""
+        if self._session is None or not self._level:
+            return None
+        serial, boot = self._counts
+        return Sight(self._switch, self._session.heard_at + self._ahead, serial, boot)
+
+    @property
+    @abstractmethod
+    def _counts(self) -> tuple[int | None, str]:
+        """The number of the last channel that the switch made, as far as we know, and which run of it this
+        is."""
+
+    def _lapsed(self, missed: Iterable[CallEvent], unseen: int | None) -> None:
+        """Level again: what was missed since the switch was last heard. At the very first there was no
+        before."""
+        if self._heard_at is not None:
+            if unseen is None:
+                self._uncounted = [*self._uncounted[-MOST_UNCOUNTED:], self._heard_at]
+            self.on_lapse(Lapse(self._heard_at, self.now(), self._cause, tuple(missed), unseen))
+
+    def _counted(self, unseen: int) -> None:
+        """The switch's own numbers tell how many channels began unheard, at most, in all that were not
+        counted."""
+        some, self._uncounted = self._uncounted, []
+        for since in some:
+            self.on_counted(since, unseen)
+
     def act(self, actions: Iterable[Action]) -> None:
         """Do these on the switch now, without waiting. Raises LinkError at once while the link is down:
         what is late may be wrong by then, and standing orders are pushed anyway on the next connect."""
@@ -132,6 +175,8 @@ class KeptLink(ABC, Generic[S]):
                 else:
                     failures, drops = drops, drops + 1
                 self._problem = str(problem)
+                if self._level:
+                    self._cause = str(problem)
                 log.warning("link down", switch=self._switch, problem=str(problem))
             self._level = False
             await self._sleep(self._deadlines.pause(failures, self._jitter()))
@@ -159,7 +204,8 @@ class KeptLink(ABC, Generic[S]):
             raise
         finally:
             self._session = None
-            self._heard_at = session.heard_at + self._ahead
+            if self._level:     # else nothing that was missed before has been made good yet
+                self._heard_at = session.heard_at + self._ahead
             self._past_faults += session.faults
             self._past_refused += session.refused
             self._past_dropped += session.events_dropped

@@ -14,6 +14,7 @@ from typing import Protocol
 from enforcer.domain.actions import Action
 from enforcer.domain.call import CallAttempt, CallEvent
 from enforcer.domain.decision import Decision
+from enforcer.domain.gap import Sight
 from enforcer.wire.legs import Legs
 
 
@@ -90,12 +91,33 @@ def worth_a_line(times: int) -> bool:
     return times <= 10 or times & (times - 1) == 0
 
 
+@dataclass(frozen=True, slots=True)
+class Lapse:
+    """A switch was not heard from `since` to `until` (its own time). `endings` are the calls that were there
+    and are gone; `unseen` how many channels began and ended meanwhile, None where that is not known yet."""
+
+    since: float
+    until: float
+    cause: str
+    endings: tuple[CallEvent, ...]
+    unseen: int | None
+
+
 class Link(Protocol):
     """A link to one switch, whichever it is."""
 
     @property
     def book(self) -> Legs:
         """The calls in progress there."""
+
+    on_lapse: Callable[[Lapse], None]
+    on_counted: Callable[[float, int], None]
+
+    def remember(self, sight: Sight) -> None:
+        """How far an enforcer before us heard this switch."""
+
+    def sight(self) -> Sight | None:
+        """How far it is heard, None before that is known."""
 
     @property
     def hurry(self) -> Callable[[], object]:

@@ -77,6 +77,18 @@ class Legs:
         call = self._calls.setdefault(uniqueid, Call(attempt, answered_at))
         call.moved = True           # for all we know
 
+    def believe(self, question: CallAttempt) -> None:
+        """A door was asked about this call, and its beginning was never heard: it goes on, for all we know,
+        until a listing says that it is gone."""
+        uuid, named = question.channel, question.call_id.partition("/")[2]
+        if self.find(question.call_id) or uuid in self._leg_of or uuid in self._originated:
+            return
+        self._make_room()
+        call = self._calls[uuid] = Call(question, None)
+        call.moved = True           # for all we know
+        if named != uuid:
+            self._leg_of[named], call.alias = uuid, named
+
     def moved(self, call_id: str) -> bool:
         """Whether a call may be talking to somebody else than it first dialled. Such a call is never
         ended from here: where it was transferred to is not told, and it may be an emergency number."""

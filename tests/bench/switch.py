@@ -2,17 +2,13 @@
 goes through at once, and what enforcement adds to the set-up of a call.
 
 Runs are interleaved (one of each variant, then again), each on a fresh switch, and only their ratios
-mean anything: SIPp, both far ends and the enforcer share this machine with Asterisk. What others take of
-the machine meanwhile is measured too: a run that failed beside them is done again, not believed.
+mean anything: SIPp, both far ends and the enforcer share this machine with Asterisk.
 """
 
 from __future__ import annotations
 
 import asyncio
-import math
-import os
 import socket
-import sys
 import tempfile
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -23,14 +19,9 @@ from lab.enforcer import Enforcer
 from lab.process import free_port
 from lab.provision import Provisioned, provision
 from lab.sipp import Call, Callee, Outcome, place
-from tests.bench.report import Figure, at_least, at_most, median, percentile
+from tests.bench.clean_rate import ROUNDS, at_half, cpu_of, delays_of, highest, rates_of, say, work_of
+from tests.bench.report import Figure, median
 
-ROUNDS = int(os.environ.get("ENFORCER_BENCH_ROUNDS", "3"))
-SECONDS = 4.0           # of calls at each rate
-STEP = 1.2              # from one rate to the next, upwards
-HALVINGS = 3            # then between the last clean rate and the first that was not: to 2.3 %
-NOISE = 0.03            # share of all cores that others may take in a run that is believed
-PATIENCE = 4            # tries at one rate until others leave us alone
 NUMBER = "12025550142"
 
 # "asked" has a rule that must see every call and never bites; "leased" one that is far away.
@@ -117,7 +108,7 @@ class Rig:
     def cpu(self) -> tuple[float, float]:
         """CPU seconds so far: of the switch, of the enforcer."""
         assert self.switch is not None
-        return _cpu(self.switch.pid), _cpu(self.enforcer.pid) if self.enforcer else 0.0
+        return cpu_of(self.switch.pid), cpu_of(self.enforcer.pid) if self.enforcer else 0.0
 
     async def idle(self) -> None:
         """Wait until the switch has done with what was too much for it. A minute is enough: SIP gives up
@@ -130,87 +121,6 @@ class Rig:
                 status = await session.action("CoreStatus", within=60)
                 if status.get("CoreCurrentCalls") == "0":
                     return
-
-
-def clean(outcome: Outcome) -> bool:
-    """Every call went, none had to say it twice (one in 500 may: that is noise of the machine)."""
-    return outcome.failed == 0 and outcome.retransmissions * 500 <= outcome.placed
-
-
-def _cpu(pid: int) -> float:
-    ticks = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
-    return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
-
-
-class Others:
-    """How much of the machine others took since this was made: other programs, and other guests (steal)."""
-
-    def __init__(self) -> None:
-        self._before = self._now()
-
-    def share(self) -> float:
-        """Of all cores, 0 to 1."""
-        busy, total, ours = (now - then for now, then in zip(self._now(), self._before, strict=True))
-        return max(0.0, busy - ours) / max(total, 1e-9)
-
-    @staticmethod
-    def _now() -> tuple[float, float, float]:
-        """Seconds that were busy, that passed, and that we and our children were busy. The kernel's own
-        interrupts are nobody's: most of them carry our packets."""
-        tick = os.sysconf("SC_CLK_TCK")
-        times = [int(n) / tick for n in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
-        user, nice, system, idle, waiting, _irq, _softirq, steal = times
-        processes = {}
-        for stat in Path("/proc").glob("[0-9]*/stat"):
-            try:
-                fields = stat.read_text().rpartition(")")[2].split()
-            except OSError:         # it ended just now
-                continue
-            # Parent; user, system, and both of the children it has waited for.
-            processes[int(stat.parent.name)] = int(fields[1]), sum(map(int, fields[11:15])) / tick
-        family = {os.getpid()}
-        while more := {pid for pid, (parent, _) in processes.items() if parent in family} - family:
-            family |= more
-        ours = sum(processes[pid][1] for pid in family if pid in processes)
-        return user + nice + system + steal, sum((user, nice, system, steal, idle, waiting)), ours
-
-
-async def passes(rig: Rig, rate: float) -> bool:
-    """Whether this rate goes through clean, at the second try at the latest; tries that failed while others
-    were at work count less."""
-    failures, alone = 0.0, False
-    while failures < 2:
-        others = Others()
-        if clean(await rig.calls(rate, int(rate * SECONDS))):
-            return True
-        share = others.share()
-        alone = alone or share <= NOISE
-        failures += 1 if share <= NOISE else 2 / PATIENCE
-        say(f"({rate:.0f} calls/s: not clean, others took {share:.0%} of the machine)")
-        await rig.idle()
-    rig.disturbed = rig.disturbed or not alone
-    return False
-
-
-async def highest(rig: Rig, start: float) -> float:
-    """The highest clean rate: upwards from `start` to one that is not, then closer from both sides."""
-    low, high = 0.0, start
-    while high < 2000 and await passes(rig, high):
-        low, high = high, high * STEP
-    if not low:
-        return low
-    for _ in range(HALVINGS):
-        middle = math.sqrt(low * high)
-        if await passes(rig, middle):
-            low = middle
-        else:
-            high = middle
-    return low
-
-
-def say(text: str) -> None:
-    """Progress, for whoever waits."""
-    print("  " + text, file=sys.stderr, flush=True)
 
 
 async def measure() -> list[Figure]:
@@ -237,48 +147,9 @@ async def measure() -> list[Figure]:
             work[variant.name].append(spent)
     told = f"of {ROUNDS * len(VARIANTS)}; where not 0, the rates above are no proof of anything"
     honest = Figure("runs in which others decided", disturbed, "", note=told)
-    return [*_figures(rates, delays, plain), honest, *_work(work)]
-
-
-async def at_half(rig: Rig, rate: float) -> tuple[Outcome, tuple[float, float]]:
-    """Calls at a rate that every variant bears; what became of them, and the milliseconds of CPU that each
-    cost the switch and the enforcer. The last try is taken, whoever else was at work."""
-    for _ in range(PATIENCE):
-        others, before = Others(), rig.cpu()
-        outcome = await rig.calls(rate, int(rate * 2 * SECONDS))
-        spent = [1000 * (now - then) / outcome.placed for now, then in zip(rig.cpu(), before, strict=True)]
-        if others.share() <= NOISE:
-            break
-    return outcome, (spent[0], spent[1])
-
-
-def _work(work: dict[str, list[tuple[float, float]]]) -> list[Figure]:
-    """CPU a call: says what a variant costs where the rates are too noisy to."""
-    figures = []
-    plain = median([switch for switch, _ in work["plain"]])
-    for name, runs in work.items():
-        switch, enforcer = (median(column) for column in zip(*runs, strict=True))
-        note = f"switch {switch / plain:.2f} of plain's, enforcer {enforcer:.2f} ms"
-        figures.append(Figure(f"{name}, CPU a call of the switch", switch, "ms", note=note))
-    return figures
-
-
-def _figures(rates: dict[str, list[float]], delays: dict[str, list[float]], plain: float) -> list[Figure]:
-    note = f"runs {', '.join(f'{rate:.0f}' for rate in rates['plain'])}"
-    figures = [Figure("plain Asterisk, highest clean rate", plain, "calls/s", note=note)]
     goals = {"listener attached": 0.95, "leased": 0.95, "asked over AMI": 0.75, "asked over FastAGI": 0.75}
-    for name, goal in goals.items():
-        ratios = [mine / theirs for mine, theirs in zip(rates[name], rates["plain"], strict=True)]
-        note = "runs " + ", ".join(f"{ratio:.2f}" for ratio in ratios)
-        figures.append(at_least(f"{name}, rate against plain", median(ratios), "", goal, note))
-    base = percentile(delays["plain"], 0.5)
     limits = {"leased": 0.5, "asked over AMI": 3.0, "asked over FastAGI": 3.0}
-    for name, limit in limits.items():
-        added = percentile(delays[name], 0.5) - base
-        late = [f"{percentile(delays[which], 0.99):.1f} ms" for which in (name, "plain")]
-        note = f"p99 {late[0]}, plain {late[1]}"
-        figures.append(at_most(f"{name}, added set-up time at half rate, p50", added, "ms", limit, note))
-    return figures
+    return [*rates_of(rates, goals, "Asterisk"), *delays_of(delays, limits), honest, *work_of(work)]
 
 
 def run() -> list[Figure]:

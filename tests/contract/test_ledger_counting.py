@@ -7,7 +7,7 @@ from itertools import permutations
 import pytest
 
 from enforcer.domain.account import Account
-from enforcer.domain.call import Direction, Refusal
+from enforcer.domain.call import Direction, Refusal, Source
 from enforcer.domain.measure import Measure, Scope
 from enforcer.domain.policy import Policy
 from enforcer.domain.usage import Usage
@@ -219,3 +219,19 @@ def test_counters_that_were_tampered_with_are_found(ledger: Ledger) -> None:
     assert (mismatch.scope, mismatch.key) == (Scope.ACCOUNT, "acme")
     assert (mismatch.counted.attempts, mismatch.derived.attempts) == (2, 1)
     seat.tally.attempts -= 1
+
+
+def test_call_whose_end_nobody_saw_is_held_against_nobody_until_a_cdr_tells(ledger: Ledger) -> None:
+    """It was rung when the switch was last heard, and may have been answered since."""
+    ledger.use(Policy([rule("asr", 4)]))
+    for number in range(4):
+        tell(ledger, (call := Call(f"{number}")).started(), call.ended(source=Source.INFERRED))
+    (seat,) = ledger.seats("acme", NOON)
+    assert (seat.tally.attempts, seat.tally.unheard, seat.tally.live) == (4, 4, 0)
+    assert seat.rule.judge(seat.tally, NOON, None) is None
+    ledger.absorb([Call("0").cdr(), Call("1").cdr(), Call("2").cdr(), Call("3").cdr()])
+    ledger.changed_elsewhere()
+    (seat,) = ledger.seats("acme", NOON)
+    assert (seat.tally.attempts, seat.tally.unheard) == (4, 0)
+    assert seat.rule.judge(seat.tally, NOON, None) is not None
+    assert ledger.verify() == []

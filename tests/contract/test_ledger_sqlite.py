@@ -442,3 +442,24 @@ def test_two_processes_that_both_count_agree(site: Site) -> None:
         catch_up(ledger)
     assert usage(one) == usage(two) == Usage(30, 24, 6, msec=435_000)
     assert one.verify() == two.verify() == []
+
+
+def test_second_ledger_in_one_process_takes_no_lock_from_the_first(tmp_path: Path) -> None:
+    """POSIX lets go of all locks on a file when a process closes any handle to it. With those of the first
+    gone, another process that leaves last would tidy the log away under it."""
+    path = tmp_path / "ledger.db"
+    first = SqliteLedger(path, classify, Clock(), PATIENCE)
+    first.use(POLICY)
+    tell(first, *talked(Call("1"), 5.0))
+    first.flush()
+    SqliteLedger(path, classify, Clock(), PATIENCE).close()
+    script = (
+        "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT * FROM mark').fetchall(); "
+        "c.close()"
+    )
+    subprocess.run([sys.executable, "-c", script, str(path)], check=True)
+    assert path.with_name("ledger.db-wal").exists()
+    tell(first, *talked(Call("2"), 5.0))
+    first.flush()
+    assert [record.call_id for record in first.calls()] == ["pbx1/1", "pbx1/2"]
+    first.close()

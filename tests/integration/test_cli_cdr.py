@@ -111,7 +111,9 @@ def failed(uuid: str, of: str = A, **others: Any) -> str:
 def test_a_call_with_three_legs_is_one_attempt_or_three_as_the_rule_asks(house: House) -> None:
     answered = row(**leg(D, start=OCTOBER + 1, answer=OCTOBER + 2, end=OCTOBER + 62))
     path = house.rows(failed(B), answered, call(), failed(C))
-    assert house.imported(path) == {"rows": 4, "new": 1, "completed": 3, "unchanged": 0, "bad": 0}
+    assert house.imported(path) == {
+        "rows": 4, "new": 1, "completed": 3, "unchanged": 0, "bad": 0, "gaps_closed": 0,
+    }
     assert house.values() == {"calls": "1", "legs": "3"}
     (outbound,) = house.json("usage", "acme", "--cycle", "2026-10")["totals"]
     assert (outbound["attempts"], outbound["completed"], outbound["minutes"]) == (1, 1, "1")
@@ -127,7 +129,9 @@ def test_importing_again_changes_nothing(house: House) -> None:
     path = house.rows(failed(B), call())
     house.imported(path)
     before = house.values()
-    assert house.imported(path, path) == {"rows": 4, "new": 0, "completed": 0, "unchanged": 4, "bad": 0}
+    assert house.imported(path, path) == {
+        "rows": 4, "new": 0, "completed": 0, "unchanged": 4, "bad": 0, "gaps_closed": 0,
+    }
     assert house.values() == before
 
 

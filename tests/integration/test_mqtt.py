@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -26,6 +27,7 @@ from lab.process import run_apart
 from lab.provision import LabUnavailable, Provisioned, provision
 from tests.support import asyncapi
 from tests.support.broker import Broker
+from tests.support.certificates import certificate
 from tests.support.house import House
 
 BASE = "enforcer/lab"
@@ -49,11 +51,19 @@ def mosquitto() -> Mapping[str, Provisioned]:
         pytest.skip(f"no Mosquitto here: {reason}")
 
 
+AUTHORITY = certificate()
+
+
 @pytest.fixture
 def broker(mosquitto: Mapping[str, Provisioned], tmp_path: Path) -> Iterator[Broker]:
     directory = tmp_path / "broker"
     directory.mkdir()
-    found = Broker(mosquitto, directory)
+    (tmp_path / "authority.pem").write_text(AUTHORITY.public)
+    (tmp_path / "other.pem").write_text(certificate().public)
+    server = certificate("127.0.0.1", by=AUTHORITY)
+    (directory / "server.pem").write_text(server.public)
+    (directory / "server.key").write_text(server.private)
+    found = Broker(mosquitto, directory, tls=directory)
     run_apart(found.start())
     yield found
     found.kill()
@@ -350,6 +360,26 @@ async def test_a_broker_that_comes_and_goes_costs_a_metric_and_no_call(
             assert (await again.on("mode"))["mode"] == "block"
             await again.online()
         assert enforcer.metric("enforcer_mqtt_up") == 1
+
+
+async def test_a_broker_that_proves_who_it_is_is_believed(broker: Broker, control: Open, ear: Hear) -> None:
+    async with ear() as someone, control(
+        url=f"mqtts://enforcer@127.0.0.1:{broker.tls_port}", ca_file="authority.pem"
+    ):
+        await someone.online()
+        assert (await someone.order("mode/set", "tag"))["accepted"]
+
+
+# paho leaves the socket of a refused handshake to the garbage collector, which says so.
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+async def test_a_broker_that_nobody_vouches_for_is_told_nothing(broker: Broker, control: Open) -> None:
+    url = f"mqtts://enforcer@127.0.0.1:{broker.tls_port}"
+    async with control(url=url, ca_file="other.pem") as enforcer:
+        await enforcer.retries.get()
+        (fault,) = enforcer.house.room.faults
+        assert "certificate" in fault["problem"].lower()
+        assert enforcer.metric("enforcer_mqtt_up") == 0
+    gc.collect()
 
 
 async def test_a_wrong_password_is_one_line_and_tried_again(

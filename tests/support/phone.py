@@ -10,6 +10,7 @@ import asyncio
 import re
 import secrets
 from typing import Self
+from urllib.parse import quote
 
 _ECHOED = ("via:", "from:", "to:", "call-id:", "cseq:")
 
@@ -62,15 +63,17 @@ class Phone:
         self._transport.close()
         await self._wire.closed.wait()      # the port is free again
 
-    def invite(self, number: str) -> None:
-        """Begin a call."""
+    def invite(self, number: str, more: str = "", account: str | None = None) -> None:
+        """Begin a call; with further header lines, and with another user part of From, if wanted."""
+        if account is not None:
+            self._from = f"<sip:{account}@127.0.0.1>;tag={secrets.token_hex(4)}"
         self._number, self._to, self._cseq = number, f"<sip:{number}@{self._switch[0]}>", 1
         self._branch = self._new_branch()
         sdp = (
             "v=0\r\no=p 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
             "m=audio 42000 RTP/AVP 0\r\n"
         )
-        self._request("INVITE", self._branch, body=sdp)
+        self._request("INVITE", self._branch, more, body=sdp)
 
     async def answered(self, within: float = 10.0) -> int:
         """The final status of the INVITE, acknowledged. Raises TimeoutError."""
@@ -78,12 +81,19 @@ class Phone:
         self._request("ACK", self._new_branch() if status < 300 else self._branch)
         return status
 
-    async def refer(self, number: str, within: float = 10.0) -> int:
-        """Transfer the other party to this number, blindly; the status of the REFER."""
+    async def refer(self, number: str, within: float = 10.0, *, instead: Phone | None = None) -> int:
+        """Transfer the other party to this number, blindly, or into the call that `instead` has there; the
+        status of the REFER."""
         self._cseq += 1
-        target = f"Refer-To: <sip:{number}@{self._switch[0]}:{self._switch[1]}>\r\n"
-        self._request("REFER", self._new_branch(), target)
+        replaces = f"?Replaces={quote(instead._dialogue)}" if instead else ""
+        target = f"Refer-To: <sip:{number}@{self._switch[0]}:{self._switch[1]}{replaces}>\r\n"
+        self._request("REFER", self._new_branch(), f"{target}Referred-By: {self._from.partition(';')[0]}\r\n")
         return await self._final("REFER", within)
+
+    @property
+    def _dialogue(self) -> str:
+        tags = {name: text.partition("tag=")[2] for name, text in (("from", self._from), ("to", self._to))}
+        return f"{self._call_id};to-tag={tags['to']};from-tag={tags['from']}"
 
     async def cancel(self, within: float = 10.0) -> int:
         """Give the call up before it is answered; the final status of the INVITE."""

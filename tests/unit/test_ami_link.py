@@ -23,9 +23,11 @@ from enforcer.domain.actions import (
 )
 from enforcer.domain.call import CallAttempt, CallEvent, Direction, Phase, Source
 from enforcer.domain.decision import Decision, Verdict
+from enforcer.domain.gap import Sight
 from enforcer.errors import LinkError, WireError
 from enforcer.switch.ami import AmiLink, Deadlines
 from enforcer.switch.ami_session import Peer, Session, open_session
+from enforcer.switch.link import Lapse
 from enforcer.switch.session import MOST_UNSENT
 from enforcer.wire.channel import Identity
 from tests.support.ami_server import SECRET, AmiServer, ami_server, response
@@ -513,6 +515,46 @@ async def test_calls_known_from_before_our_own_restart_are_closed_too(server: Am
         await asyncio.wait((task,))
     (ending,) = judge.events
     assert (ending.attempt, ending.source) == (attempt, Source.INFERRED)
+
+
+async def test_what_was_not_heard_is_told_and_counted_by_the_next_channel(server: AmiServer) -> None:
+    ticks, lapses, counts = Ticks(), list[Lapse](), asyncio.Queue[tuple[float, int]]()
+    async with linked(server, Judge(), ticks) as link:
+        link.on_lapse = lapses.append
+        link.on_counted = lambda since, unseen: counts.put_nowait((since, unseen))
+        await ticks.asleep()
+        server.say(NEWCHANNEL)
+        server.say(ASKED)
+        await server.received("Setvar")
+        assert link.sight() == Sight("pbx1", 1000.0, 1, "2026-11-22 00:00:01")
+        server.hang_up()
+        await ticks.asleep()
+        assert link.sight() is None
+        ticks.wake()
+        ticks.wake()
+        await ticks.asleep()
+        (lapse,) = lapses
+        assert (lapse.since, lapse.cause, lapse.unseen) == (1000.0, link_lost(server), None)
+        assert [event.source for event in lapse.endings] == [Source.INFERRED]
+        server.say(NEWCHANNEL.replace("pbx-1000.1", "pbx-1001.6"))
+        async with asyncio.timeout(10):
+            assert await counts.get() == (1000.0, 4)
+
+
+async def test_enforcer_that_was_not_running_is_a_gap_since_the_one_before(server: AmiServer) -> None:
+    ticks, lapses = Ticks(), list[Lapse]()
+    link = AmiLink(peer(server), IDENTITY, Judge(), clock=lambda: 1000.0, sleep=ticks.sleep)
+    link.on_lapse = lapses.append
+    link.remember(Sight("pbx1", 940.0, 7, "2026-11-22 00:00:01"))
+    task = asyncio.create_task(link.run(), name="link under test")
+    await ticks.asleep()
+    task.cancel()
+    await asyncio.wait((task,))
+    assert lapses == [Lapse(940.0, 1000.0, "no enforcer was running", (), None)]
+
+
+def link_lost(server: AmiServer) -> str:
+    return f"enforcer@127.0.0.1:{server.port}: the switch closed the connection"
 
 
 async def test_a_restarted_switch_is_told_from_a_lost_connection(server: AmiServer) -> None:

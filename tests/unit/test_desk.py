@@ -14,7 +14,8 @@ from enforcer.control.desk import Ack, Desk
 from enforcer.control.feed import KEEP_UP, LATELY, Feed
 from enforcer.control.site import Site
 from enforcer.domain.account import Standing
-from enforcer.domain.mode import Mode, Modes
+from enforcer.domain.band import WHO
+from enforcer.domain.mode import Mode, Modes, ModeSetting
 from enforcer.ledger.port import Ledger
 from enforcer.notices.text import stationery_of
 from tests.support.house import House
@@ -180,3 +181,15 @@ async def test_a_subscriber_who_does_not_keep_up_loses_the_oldest_and_nothing_gr
         assert (slow.missed, slow.waiting()) == (5, KEEP_UP)
         assert (await slow.get()).number == 6
     assert len(feed.since(0)) == LATELY
+
+
+def test_a_person_arms_the_breaker_again_from_the_desk(office: Office1) -> None:
+    assert office.say("breaker.rearm", reason="a typo").said == "the breaker has not tripped"
+    office.ledger.put_mode(ModeSetting(Mode.THROTTLE, ceiling=True, who="ann", at=NOW - 60))
+    office.ledger.put_mode(ModeSetting(Mode.MONITOR, ceiling=True, who=WHO, at=NOW - 1, why="61 %"))
+    assert office.say("breaker.rearm").said.startswith("reason: is missing")
+    ack = office.say("breaker.rearm", reason="a typo")
+    assert (ack.accepted, ack.said) == (True, "re-armed; site ceiling: throttle")
+    ceiling = Modes(office.ledger.modes()).ceiling(NOW)
+    assert ceiling is not None
+    assert (ceiling.mode, ceiling.who, ceiling.why) == (Mode.THROTTLE, "ann", "a typo")

@@ -26,7 +26,7 @@ from enforcer.domain.call import CallAttempt, CallEvent, Direction, Phase, Sourc
 from enforcer.errors import LinkError
 from enforcer.switch.esl import EslLink
 from enforcer.switch.esl_session import MOST_UNANSWERED, Peer, Session, open_session
-from enforcer.switch.link import Deadlines
+from enforcer.switch.link import Deadlines, Lapse
 from enforcer.wire import esl_commands as say
 from enforcer.wire.channel import Identity
 from tests.support.esl import DIALOGUES, IDENTITY, event_bytes, facts, frame, recorded
@@ -656,8 +656,9 @@ async def test_what_nobody_heard_of_in_a_gap_is_told(
     server: EslServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """By the switch's own count of channels; a restarted one begins to count anew."""
-    ticks, judge = Ticks(), Judge()
-    async with linked(server, judge, ticks):
+    ticks, judge, lapses = Ticks(), Judge(), list[Lapse]()
+    async with linked(server, judge, ticks) as link:
+        link.on_lapse = lapses.append
         for core, begun, heard, unheard in (("a", 7, 2, 0), ("a", 9, 0, 0), ("a", 14, 1, 5), ("b", 3, 0, 0)):
             server.core, server.sessions = core, begun
             await ticks.asleep()                    # level
@@ -671,6 +672,7 @@ async def test_what_nobody_heard_of_in_a_gap_is_told(
             server.hang_up()
             await ticks.asleep()                    # waiting to reconnect
             ticks.wake()
+    assert [lapse.unseen for lapse in lapses] == [0, 5, None], "of a restarted one nobody knows"
 
 
 async def test_channels_that_are_news_are_asked_for_one_by_one(server: EslServer) -> None:

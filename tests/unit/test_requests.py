@@ -12,6 +12,7 @@ from enforcer.control.acts import (
     AddStrike,
     Announce,
     Order,
+    Rearm,
     Reload,
     RemoveOptOut,
     WithdrawStrike,
@@ -51,6 +52,7 @@ UNDERSTOOD: list[tuple[dict[str, Any], Order]] = [
     ),
     ({"do": "strike.withdraw", "strike": "s1", "reason": "wrong"}, WithdrawStrike("s1", "ann", "wrong")),
     ({"do": "notice.ack", "notice": "n-1"}, Acknowledge("n-1", "ann")),
+    ({"do": "breaker.rearm", "reason": "a typo"}, Rearm("ann", "a typo")),
     ({"do": "reload"}, Reload("ann")),
 ]
 

@@ -12,7 +12,8 @@ from enforcer import app, settings
 from enforcer.control.series import MINUTES, Series
 from enforcer.domain.call import CallAttempt, Direction
 from enforcer.domain.decision import Verdict
-from enforcer.telemetry import Telemetry
+from enforcer.domain.gap import Gap
+from enforcer.telemetry import Telemetry, decision_line
 from tests.support.house import ACCOUNTS, House
 
 NOW = 1_795_309_510.0
@@ -75,6 +76,15 @@ async def test_the_feed_tells_what_was_ordered_what_was_refused_and_what_went_wr
     assert told[3][1] | {"at": ""} == {"fault": "disk", "problem": "full", "at": ""}
 
 
+async def test_a_gap_is_told_as_it_opens_and_as_it_is_filled(house: app.House) -> None:
+    gap = Gap("pbx1", NOW - 60, NOW - 30, "the link was lost", unseen=4)
+    house.ledger.note(gap.opened(NOW))
+    house.ledger.note(gap.closed("CDRs", NOW + 9))
+    told = [one.facts for one in house.room.feed.since(0) if one.kind == "gap"]
+    assert [(one["open"], one["gap"]) for one in told] == [(True, gap.id), (False, gap.id)]
+    assert (told[0]["switch"], told[0]["seconds"], told[0]["calls"]) == ("pbx1", 30.0, 4)
+
+
 async def test_the_overview_is_this_moment(house: app.House) -> None:
     for number in range(3):
         house.admission.admit(attempt(number))
@@ -108,3 +118,26 @@ async def test_the_rate_is_that_of_the_last_ten_seconds(house: app.House) -> Non
         series.decision(decision._replace(at=NOW + number / 4))
     assert series.rate(NOW + 10) == 4.0
     assert series.rate(NOW + 60) == 0.0
+
+
+async def test_gap_is_told_at_a_glance_and_by_every_decision_until_it_is_filled(house: app.House) -> None:
+    gap = Gap("pbx1", NOW - 60, NOW - 30, "connection lost", 2)
+    house.ledger.put([gap.opened(NOW)])
+    (told,) = house.room.overview()["gaps"]
+    assert (told["switch"], told["seconds"], told["calls"]) == ("pbx1", 30.0, 2)
+    decision = house.admission.admit(attempt(1))
+    assert decision.gap == (
+        "30 s of pbx1 unheard: up to 2 attempts, up to 2 answered calls, up to 1.0 min more"
+    )
+    assert decision_line(decision)["gap"] == decision.gap
+    assert house.admission.admit(attempt(2)).reason.startswith("calls: ")       # it acts on what is proven
+    house.watching.measure()
+    sample = house.telemetry.registry.get_sample_value
+    assert sample("enforcer_gap_seconds", {"switch": "pbx1"}) == 30
+    assert sample("enforcer_gap_calls", {"switch": "pbx1"}) == 2
+    house.ledger.put([gap.closed("an import", NOW)])
+    assert house.room.overview()["gaps"] == []
+    assert house.admission.admit(attempt(3)).gap == ""
+    stored = house.ledger.decision(decision.decision_id)
+    assert stored is not None
+    assert stored.gap == decision.gap

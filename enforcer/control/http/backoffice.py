@@ -74,7 +74,8 @@ class Backoffice:
             self._waiting -= 1
         if "problem" in facts:
             missing = bool(about) and facts["problem"].partition(": ")[0].startswith("no such")
-            status = 503 if facts["kind"] == "ledger" else 404 if missing else 422
+            ours = facts["kind"] == "ledger" or facts["problem"].startswith(f"{self._config}:")
+            status = 503 if ours else 404 if missing else 422
             raise Problem(status, facts["problem"])
         return Told(facts["told"], facts["code"] == 0, facts["warnings"])
 

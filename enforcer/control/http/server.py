@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
+import os
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
@@ -118,7 +119,7 @@ class HttpServer:
             listening = socket.create_server((host, port), family=family, backlog=BACKLOG)
         except OSError as problem:
             raise LinkError(
-                f"http {self._settings.listen}: {problem.strerror or problem}; "
+                f"http {self._settings.listen}: {os.strerror(problem.errno or 0)}; "
                 "stop what listens there, or choose another [http] listen"
             ) from None
         self._task = asyncio.create_task(self._server.serve([listening]), name="http")
