@@ -11,24 +11,22 @@ from typing import Any
 from enforcer.control.feed import Happening
 from enforcer.control.page.plot import plot
 from enforcer.control.words import iso
-from enforcer.domain.band import WHO
 
 LATELY = 40
-NEWS = ("mode", "switch", "fault", "order", "level")        # what is worth saying aloud
+NEWS = ("breaker", "fault", "gap", "level", "mode", "order", "switch")        # what is worth saying aloud
 
 
 def moment(overview: Mapping[str, Any], happened: Iterable[Happening], armed: bool) -> dict[str, Any]:
     """See the module. `armed`: the breaker is on."""
     ceiling = overview["ceiling"]
     default = next((one for one in overview["modes"] if one["subject"] == "default"), None)
-    tripped = ceiling is not None and ceiling["who"] == WHO
     events = [event(one) for one in reversed(list(happened)[-LATELY:])]
     return {
         "overview": overview, "ceiling": ceiling, "plot": plot(overview["decisions"]),
         "default": default or {
             "mode": overview["mode"], "who": None, "at": None, "why": "configuration", "until": None,
         },
-        "breaker": "tripped" if tripped else "armed" if armed else "off",
+        "breaker": "tripped" if overview["breaker"]["tripped"] else "armed" if armed else "off",
         "live": sum(one["live_calls"] for one in overview["switches"]),
         "events": events,
         "news": next((one for one in events if one["kind"] in NEWS), None),
@@ -69,6 +67,10 @@ def _words(happening: Happening) -> str:
             return f"{facts['fault']}{f': {rest}' if rest else ''}"
         case "notice":
             return f"notice {facts['notice']} to {facts['audience']}, {facts['stage']}: {facts['subject']}"
+        case "gap":
+            if not facts["open"]:
+                return "a gap was filled from CDRs"
+            return f"switch {facts['switch']} was not heard for {facts['seconds']} s ({facts['cause']})"
         case "level":
             about = facts["account"] or facts["customer"]
             return f"{about}, rule {facts['rule']}: {'cleared' if facts['cleared'] else facts['level']}"
