@@ -1,4 +1,4 @@
-"""The whole road with eyes on it: SIPp calls, a real Asterisk asks, Chromium shows it, and what is pressed there
+"""The whole road with eyes on it: SIPp calls, a real Asterisk asks, Chromium shows it; what is pressed there
 holds for the next call, shows at a real Mosquitto and on the command line."""
 
 from __future__ import annotations

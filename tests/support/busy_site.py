@@ -1,17 +1,48 @@
-"""A site with something to look at: an hour of calls of a few accounts, some of them past their limits.
+"""A site with something to look at: a switch, and an hour of calls of a few accounts, some past their limits.
 
-In: a running house. Out: the same, after that hour. Refuses to know: pages.
+In: a directory. Out: a running enforcer beside a fake switch, after that hour. Refuses to know: pages.
 """
 
 from __future__ import annotations
 
+import asyncio
 import random
+import socket
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 
-from enforcer import app
+from prometheus_client import CollectorRegistry
+
+from enforcer import app, settings
+from enforcer.control.http.tokens import Role
 from enforcer.domain.call import CallAttempt, CallEvent, Direction, Phase
 from enforcer.domain.mode import Mode, ModeSetting
+from enforcer.telemetry import Telemetry
+from lab.fake_asterisk import FakeAsterisk
+from lab.process import free_port
+from tests.support.house import House
+from tests.support.http_house import Door
 
+SITE = """
+site = "nyc1"
+[ledger]
+url = "sqlite:///var/enforcer.db"
+[policy]
+packs = ["pack.toml"]
+mode = "monitor"
+[http]
+listen = "127.0.0.1:{http}"
+[lease]
+seconds = 0
+[[switch]]
+name = "pbx1"
+host = "127.0.0.1"
+port = {ami}
+secret_env = "TEST_AMI_SECRET"
+outbound_contexts = ["from-accounts"]
+"""
 PACK = """
 [pack]
 name = "acme-aup"
@@ -98,3 +129,40 @@ def an_hour(house: app.House, seed: int = 7, calls: int = 420) -> None:
         elif answer:
             house.ledger.apply(CallEvent(Phase.ANSWERED, attempt, answer, answer))
     house.ledger.flush()
+
+
+@asynccontextmanager
+async def busy_site(directory: Path, secret: str) -> AsyncIterator[Door]:
+    """A door to it. The switch is told `secret`, which TEST_AMI_SECRET has to hold."""
+    switch = FakeAsterisk()
+    switch.secret = secret
+    async with switch:
+        site = House(directory, PACK)
+        port = free_port(socket.SOCK_STREAM)
+        site.config.write_text(SITE.format(http=port, ami=switch.ami_port))
+        site.ok("account", "import", site.file("busy.csv", ACCOUNTS))
+        loop, stop = asyncio.get_running_loop(), asyncio.Event()
+        built = app.build(settings.load(site.config), Telemetry(CollectorRegistry()), loop.call_soon)
+        door = Door(site, built, port, {})
+        for role in Role:
+            door.tokens[role.value] = door.front.tokens.make(f"the-{role.value}", role, None, "a test")
+        running = asyncio.create_task(app.serve(built, stop))
+        talking: list[asyncio.Task[object]] = []
+        try:
+            async with asyncio.timeout(15):
+                while not all(link.state().level for link in built.links):  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
+            an_hour(built)
+            for account, _, _, _ in CALLERS:
+                talking.append(asyncio.create_task(switch.call(account, "12025550142", talk=120.0)))
+            async with asyncio.timeout(15):
+                while sum(link.state().live_calls for link in built.links) < len(CALLERS) - 1:  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
+            yield door
+        finally:
+            for call in talking:
+                call.cancel()
+            await asyncio.gather(*talking, return_exceptions=True)
+            stop.set()
+            await asyncio.gather(running, return_exceptions=True)
+            await door.client.aclose()

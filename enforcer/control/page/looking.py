@@ -42,7 +42,7 @@ class Nearest:
         async with self._turn:
             if time.monotonic() - self._at > NEAR_SECONDS:
                 try:
-                    answer = await me.front.back.ask("nearest", "--limit=12")
+                    answer = await me.front.back.ask("nearest", "--limit=8")
                     self._told, self._problem = answer.told, ""
                 except Problem as problem:
                     self._problem = problem.said
@@ -77,6 +77,12 @@ async def overview(me: Here) -> HTMLResponse:
 async def live(me: Here) -> HTMLResponse:
     """The part of the overview that changes."""
     return me.part("live.html", **_moment(me))
+
+
+@routes.get("/page/state")
+async def state(me: Here) -> HTMLResponse:
+    """The part of the overview that changes more rarely."""
+    return me.part("state.html", **_moment(me))
 
 
 @routes.get("/page/nearest")

@@ -40,7 +40,8 @@ def event(happening: Happening) -> dict[str, Any]:
     return {
         "number": happening.number, "kind": happening.kind, "at": iso(happening.at),
         "words": _words(happening),
-        "word": facts.get("verdict") or facts.get("level") or "", "account": facts.get("account") or "",
+        "word": facts.get("verdict") or facts.get("level") or "",
+        "account": facts.get("account") or "" if happening.kind == "decision" else "",
         "subject": facts.get("decision") or "",
     }
 
@@ -54,7 +55,7 @@ def _words(happening: Happening) -> str:
         case "mode":
             if facts.get("gone"):
                 return f"{facts['subject']}: its mode has ended"
-            why = f" ({facts['why']})" if facts["why"] else ""
+            why = f" ({facts['why']})" if facts["why"] and facts["who"] else ""
             return f"{facts['subject']}: mode {facts['mode']}, by {facts['who'] or 'the configuration'}{why}"
         case "switch":
             state = "linked" if facts["connected"] else f"not linked: {facts['problem'] or 'no reason told'}"

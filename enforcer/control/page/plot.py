@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 WIDTH, HEIGHT = 720, 160
-LEFT, BOTTOM, TOP = 34, 20, 6
+LEFT, RIGHT, BOTTOM, TOP = 34, 18, 20, 6
 ORDER = ("exempt", "allow", "tag", "throttle", "block")     # from the axis upwards
 
 
@@ -47,7 +47,7 @@ def plot(minutes: Sequence[dict[str, Any]]) -> Plot:
     """The drawing of these minutes, the oldest first."""
     most = max((sum(one[word] for word in ORDER) for one in minutes), default=0)
     top = nice(most)
-    step = (WIDTH - LEFT) / max(1, len(minutes))
+    step = (WIDTH - LEFT - RIGHT) / max(1, len(minutes))
     scale = (HEIGHT - BOTTOM - TOP) / top
     boxes = []
     for place, one in enumerate(minutes):
