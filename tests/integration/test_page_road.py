@@ -76,7 +76,7 @@ async def test_call_appears_and_block_pressed_on_the_page_refuses_the_next_with_
     site.mkdir()
     eyes.mkdir()
     async with (
-        Asterisk(lab_parts["asterisk"], accounts=("acme",)) as switch,
+        Asterisk(lab_parts["asterisk"]) as switch,
         Callee(lab_parts["sipp"], switch.carrier_port),
         Enforcer(
             site, switch, POLICY, accounts="acme,acme-co,pbx,,,,\n", mode="monitor",
