@@ -21,8 +21,14 @@ def located(base: Path, name: str) -> Path:
     """The file that a setting names: the credential of that name where one was handed over, else the one
     in `base`."""
     handed_over = os.environ.get("CREDENTIALS_DIRECTORY", "")
-    if handed_over and "/" not in name and (Path(handed_over) / name).is_file():
-        return Path(handed_over) / name
+    if handed_over and "/" not in name:
+        credential = Path(handed_over) / name
+        try:
+            found = credential.is_file()
+        except PermissionError:     # it may be there: whoever reads it says that this cannot be
+            found = True
+        if found:
+            return credential
     return base / name
 
 

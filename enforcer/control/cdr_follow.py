@@ -88,6 +88,8 @@ class Follower:
         try:
             file = self.path.open("rb")
         except FileNotFoundError:
+            if not self.path.parent.is_dir():   # a path that is wrong fills no gap
+                raise
             if place is None:       # with no older file beside it, nothing was ever written
                 since = self.clock() if any(self._named()) else 0.0
                 place = Place(self.switch.name, 0, 0, 0, 0, "", since, self.clock())

@@ -64,8 +64,12 @@ def cdr_findings(switch: SwitchSettings, gaps: Iterable[Gap]) -> Iterator[Findin
             path.open("rb").close()
             yield Finding(subject, Grade.OK, f"CDR file {path} can be read")
         except FileNotFoundError:
-            yield Finding(subject, Grade.WARNING, f"CDR file {path} is not there (yet)",
-                          "it is, once a call has ended; else see cdr_file and the switch's own settings")
+            if path.parent.is_dir():
+                yield Finding(subject, Grade.WARNING, f"CDR file {path} is not there (yet)",
+                              "it is, once a call has ended; else see cdr_file and the switch's own settings")
+            else:
+                yield Finding(subject, Grade.FAILED, f"CDR file {path}: there is no such directory",
+                              "see cdr_file, and where the switch writes its CDRs")
         except OSError as problem:
             yield Finding(subject, Grade.FAILED, f"CDR file {path} cannot be read: {problem.strerror}",
                           "let the enforcer's user read it, and its directory")

@@ -15,7 +15,7 @@ import asyncio
 import contextlib
 import json
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from secrets import token_hex
 from typing import Any
@@ -27,6 +27,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from enforcer.control.desk import Ack, Desk
 from enforcer.control.feed import Feed, Happening, Subscriber
+from enforcer.control.mqtt_client import end, whole
 from enforcer.control.mqtt_topics import Ordered, Topics, retained
 from enforcer.control.requests import LONGEST_REQUEST
 from enforcer.errors import BadInput
@@ -80,15 +81,20 @@ class Mqtt:
 
     async def run(self) -> None:
         """Be connected, until cancelled."""
+        work = asyncio.ensure_future(self._again_and_again())
+        try:
+            await asyncio.wait([work])
+            work.result()
+        finally:
+            await end(work)
+
+    async def _again_and_again(self) -> None:
         failures, told = 0, ""
         while True:
             began = self._clock()
             try:
                 await self._connected()
             except (aiomqtt.MqttError, OSError, TimeoutError) as problem:
-                leaving = asyncio.current_task()
-                if leaving is not None and leaving.cancelling():    # it ended no connection: it let go of one
-                    raise asyncio.CancelledError from None
                 failures = 0 if self._clock() - began > LONGEST_RETRY else failures + 1
                 words = _words(problem)
                 if words != told:           # the same trouble again and again is told once
@@ -101,7 +107,7 @@ class Mqtt:
     async def _connected(self) -> None:
         five = self._settings.protocol == "5"
         topics = self.topics
-        async with _whole(aiomqtt.Client(
+        async with whole(aiomqtt.Client(
             self._broker.host, self._broker.port, username=self._broker.username or None,
             password=self._secret or None, identifier=f"enforcer-{self._site}-{token_hex(3)}",
             protocol=aiomqtt.ProtocolVersion.V5 if five else aiomqtt.ProtocolVersion.V311,
@@ -138,9 +144,7 @@ class Mqtt:
             for one in done:
                 one.result()
         finally:
-            for one in both:
-                one.cancel()
-            await asyncio.gather(*both, return_exceptions=True)
+            await end(*both)
 
     async def _tell(self, client: aiomqtt.Client, subscriber: Subscriber) -> None:
         """What happens, as it happens."""
@@ -256,24 +260,6 @@ class Mqtt:
         ack = self._desk.take(order, f"{facts['who'] or 'somebody'} (retained by MQTT)", DOOR, sure=True)
         self._note("mqtt: a retained mode is later than the ledger's", topic=topic, accepted=ack.accepted,
                    said=ack.said)
-
-
-@contextlib.asynccontextmanager
-async def _whole(client: aiomqtt.Client) -> AsyncIterator[aiomqtt.Client]:
-    """The client, connected. One that is cancelled while it connects leaves a reader in the event loop that
-    never rests: so it connects, or fails, in any case."""
-    entering = asyncio.ensure_future(client.__aenter__())
-    try:
-        await asyncio.shield(entering)
-    except asyncio.CancelledError:
-        with contextlib.suppress(aiomqtt.MqttError):
-            await entering
-            await client.__aexit__(None, None, None)
-        raise
-    try:
-        yield client
-    finally:
-        await client.__aexit__(None, None, None)
 
 
 def _tls(settings: MqttSettings) -> ssl.SSLContext | None:

@@ -262,6 +262,7 @@ def test_cdrs_are_imported_once_and_usage_follows(peopled: House) -> None:
         "completed": 0,
         "unchanged": 0,
         "bad": 0,
+        "gaps_closed": 0,
     }
     assert peopled.json("cdr", "import", path, "--switch", "pbx1")["new"] == 0
     facts = peopled.json("usage", "acme", "--cycle", "2026-10")

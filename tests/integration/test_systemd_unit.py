@@ -99,9 +99,9 @@ class Service:
             "WATCHDOG_USEC": str(int(settings_of("WatchdogSec")[0]) * 10_000),
         }
 
-    def command(self) -> list[str]:
-        (start,) = settings_of("ExecStart")
-        program, *arguments = start.split()
+    def command(self, setting: str = "ExecStart") -> list[str]:
+        (line,) = settings_of(setting)
+        program, *arguments = line.split()
         assert Path(program).name == "enforcer"
         arguments = [str(self.config) if one == "/etc/enforcer/enforcer.toml" else one for one in arguments]
         rights = ["--no-new-privs", "--inh-caps=-all", "--ambient-caps=-all"]
@@ -144,7 +144,21 @@ def test_the_service_starts_says_so_lives_and_stops(service: Service) -> None:
         status = {key: value.strip() for key, _, value in (line.partition(":") for line in told.splitlines())}
         assert status["NoNewPrivs"] == "1"
         assert int(status["CapBnd"], 16) == 0 or os.geteuid() != 0
-        process.send_signal(signal.SIGHUP)              # ExecReload
+        done = subprocess.run(
+            service.command("ExecReload"), env=service.environment, capture_output=True, text=True, timeout=60
+        )
+        assert (done.returncode, done.stdout) == (0, "in force: p@1\n"), done.stderr
+        pack = service.config.parent / "pack.toml"
+        sound = pack.read_text()
+        pack.write_text("nonsense")
+        done = subprocess.run(
+            service.command("ExecReload"), env=service.environment, capture_output=True, text=True, timeout=60
+        )
+        assert done.returncode == 2
+        assert "pack.toml:1" in done.stderr
+        assert "p@1 stays in force" in done.stderr
+        pack.write_text(sound)
+        process.send_signal(signal.SIGHUP)              # by hand: systemctl kill -s HUP
         until(b"WATCHDOG=1", 5)
         process.terminate()
         until(b"STOPPING=1")
@@ -153,10 +167,10 @@ def test_the_service_starts_says_so_lives_and_stops(service: Service) -> None:
         process.kill()
         process.wait()
     text = service.log.read_text()
-    assert '"policy reloaded"' in text
     assert "open to others" not in text     # a credential's mode is the service manager's own business
     made = {path.name: stat.S_IMODE(path.stat().st_mode) for path in service.state.iterdir()}
     assert "enforcer.db" in made
+    assert text.count('"policy reloaded"') == 2
     assert set(made.values()) == {0o600}
 
 
@@ -167,3 +181,35 @@ def test_a_service_that_cannot_start_is_never_ready(service: Service) -> None:
     service.ear.setblocking(False)
     with pytest.raises(BlockingIOError):
         service.ear.recv(100)
+
+
+def test_a_credential_that_was_handed_over_and_cannot_be_read_is_told_in_one_line(service: Service) -> None:
+    credentials = Path(service.environment["CREDENTIALS_DIRECTORY"])
+    credentials.chmod(0)
+    try:
+        done = subprocess.run(
+            service.command(), env=service.environment, capture_output=True, text=True, timeout=60
+        )
+    finally:
+        credentials.chmod(0o700)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].endswith(f"{credentials}/ami.secret: Permission denied")
+    assert "Traceback" not in done.stderr
+
+
+def test_what_the_steps_install_is_here_and_is_where_the_unit_looks() -> None:
+    steps = (PACKAGING / "README.md").read_text()
+    installed = re.findall(r"^install .*?([\w./]+) (/[\w./]+)$", steps, re.MULTILINE)
+    assert len(installed) == 6
+    for source, _ in installed:
+        assert (REPOSITORY / source).exists() or source == "/dev/null", source
+    (start,) = settings_of("ExecStart")
+    program, *_, config = start.split()
+    assert f"python3 -m venv {Path(program).parents[1]}\n" in steps
+    assert f"{program} -c {config}" in steps
+    assert config in {target for _, target in installed}
+    (credential,) = settings_of("LoadCredential")
+    name, _, path = credential.partition(":")
+    assert path in {target for _, target in installed}
+    assert f'secret_file = "{name}"' in steps
+    assert f"sqlite:////var/lib/{settings_of('StateDirectory')[0]}/" in steps

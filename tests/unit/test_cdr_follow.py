@@ -81,6 +81,15 @@ def test_file_that_is_not_there_yet_is_followed_from_its_first_row(site: Site) -
     assert site.look().place.since == nothing.place.since       # type: ignore[union-attr]
 
 
+def test_file_in_a_directory_that_is_not_there_is_trouble_and_fills_no_gap(site: Site) -> None:
+    site.file = site.file.parent / "typo" / "Master.csv"
+    looked = site.look()
+    assert looked.trouble == f"{site.file}: No such file or directory"
+    assert looked.place is None
+    site.file.parent.mkdir()
+    assert site.look().trouble == ""
+
+
 def test_line_is_read_when_its_end_is_written(site: Site) -> None:
     site.write()
     text = row("acme", NOON + 100, 5)
