@@ -103,7 +103,7 @@ class Room:
             "mode": self.settings.policy.mode,
             "ceiling": None if ceiling is None else mode_facts(ceiling),
             "modes": [mode_facts(one) for one in modes.settings(now)],
-            "switches": [self.switch(name) for name in self._links],
+            "switches": [self.switch(name) for name in self._links], "gateways": self.gateways.facts(),
             "decisions_per_second": self.series.rate(now), "decisions": self.series.last(now),
             "gaps": [gap_facts(gap) for gap in self._ledger.registers.gaps.open()],
             "breaker": self.breaker(), "degraded": self._ledger.degraded, "faults": list(self.faults),
@@ -148,7 +148,7 @@ class Room:
             Backoffice(self.settings.path, telemetry.fault), self._clock, telemetry.registry, telemetry.note,
             telemetry.fault,
         )
-        return HttpServer(application(front), self.settings.http, front.close)
+        return HttpServer(application(front), self.settings.http, front.close, telemetry.fault)
 
     async def run(self) -> None:
         """Watch modes and links, and be at the broker, until cancelled."""

@@ -60,9 +60,10 @@ def answer(commands: TyperGroup, outside: object, question: dict[str, Any]) -> b
             problem, kind = error.format_message(), "input"
     if problem:
         return json.dumps({"problem": problem, "kind": kind}).encode()
-    text = out.getvalue()
+    text = out.getvalue().strip()
+    told: Any = {"said": text} if question.get("text") else json.loads(text) if text else None
     facts = {
-        "told": _page(json.loads(text), question) if text.strip() else None, "code": code,
+        "told": _page(told, question), "code": code,
         "warnings": [line.removeprefix("enforcer: ") for line in err.getvalue().splitlines()][:20],
     }
     data = json.dumps(facts).encode()

@@ -13,7 +13,7 @@ A question that comes again, because its answer was lost on the way, gets the an
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
@@ -58,10 +58,10 @@ class Gateways:
         }
         self._answers: OrderedDict[str, tuple[CallAttempt, Decision]] = OrderedDict()
 
-    @property
-    def live_calls(self) -> int:
-        """How many go on, as far as was told."""
-        return len(self._calls)
+    def facts(self) -> list[dict[str, object]]:
+        """Each gateway with how many of its calls go on, as far as was told."""
+        going = Counter(call.switch for call, _ in self._calls.values())
+        return [{"switch": name, "kind": "gateway", "live_calls": going[name]} for name in self.names]
 
     def known(self, name: str) -> str:
         """The name, where a gateway is called so. Raises BadInput."""

@@ -40,6 +40,7 @@ SAME: list[tuple[str, list[str]]] = [
     ("/v1/calls", ["calls"]),
     ("/v1/calls?account=acme&since=2h", ["calls", "--account", "acme", "--since", "2h"]),
     ("/v1/head", ["head"]),
+    ("/v1/breaker", ["breaker"]),
     ("/v1/check", ["check"]),
     ("/v1/why/pbx1/1", ["why", "pbx1/1"]),
 ]
@@ -68,6 +69,13 @@ async def test_what_is_listed_is_what_the_command_line_prints(tmp_path: Path) ->
         assert [one["account"] for one in page["items"]] == ["apex"]
         bundle = await door.ask("GET", "/v1/accounts/acme/evidence?cycle=2026-01", "viewer")
         assert bundle.content[:2] == b"PK"
+        told = {"name": "Big Corp.", "contacts": ["noc@example.org"]}
+        said = (await door.ask("PUT", "/v1/customers/big", "operator", json=told)).json()
+        assert said["said"] == "customer big: notices go to noc@example.org"
+        assert said["warnings"] == [
+            "warning: no mail server is configured for e-mail addresses: set `mail` under [notices]"
+        ]
+        assert (await door.ask("PUT", "/v1/customers/big", "viewer", json=told)).status_code == 403
         settled = await door.ask("POST", "/v1/settlements/2026-01", "operator")
         assert settled.json()["ok"] is True
         broken = (await door.get("/v1/doctor"))
@@ -163,6 +171,11 @@ async def test_a_token_that_is_revoked_or_past_its_time_is_nobodys(tmp_path: Pat
         door.tokens["ann"] = told["token"]
         assert (await door.ask("GET", "/v1/overview", "ann")).status_code == 200
         door.site.ok("token", "revoke", "ann")
+        (ann,) = [one for one in door.site.json("token", "list") if one["name"] == "ann"]
+        assert (ann["role"], ann["state"], "token" in ann) == ("operator", "revoked", False)
+        assert "ann" in door.site.ok("token", "list")
+        assert door.site.refused("token", "revoke", "ann").startswith("NAME: no token that counts is called")
+        assert door.site.refused("token", "create", "x", "--role", "boss").startswith("Invalid value")
         assert (await door.ask("GET", "/v1/overview", "ann")).status_code == 401
         door.tokens["late"] = door.front.tokens.make("late", Role.VIEWER, -1.0, "a test")
         assert (await door.ask("GET", "/v1/overview", "late")).status_code == 401

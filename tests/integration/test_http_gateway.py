@@ -151,6 +151,9 @@ async def test_calls_count_from_the_question_to_their_reported_end(tmp_path: Pat
     async with http_house(tmp_path, pack=PACK) as door:
         assert (await door.admit("1", account="solo"))["go"] is True
         assert (await door.admit("2", account="solo"))["go"] is False       # one call at a time
+        assert (await door.get("/v1/overview"))["gateways"] == [
+            {"switch": "gw", "kind": "gateway", "live_calls": 1}
+        ]
         assert await door.gateway("/v1/calls/answered", {"switch": "gw", "id": "1"}) == {"noted": True}
         assert (await door.admit("3", account="solo"))["go"] is False
         at = door.front.clock() + 30

@@ -29,7 +29,7 @@ from schemathesis.specs.openapi.checks import (
 from enforcer.control.requests import MODELS
 from tests.support.http_house import Door, http_house
 
-EXAMPLES = int(os.environ.get("ENFORCER_HTTP_EXAMPLES", "2"))
+EXAMPLES = int(os.environ.get("ENFORCER_HTTP_EXAMPLES", "1"))
 CHECKS: list[CheckFunction] = [status_code_conformance, content_type_conformance, response_schema_conformance]
 ENDLESS = "/v1/events"
 

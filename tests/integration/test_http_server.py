@@ -6,6 +6,7 @@ import asyncio
 import json
 import signal
 import socket
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,8 +18,11 @@ import pytest
 from enforcer import app
 from enforcer.control.feed import KEEP_UP, LATELY
 from enforcer.control.http import events
+from enforcer.control.http.server import _protocol
 from enforcer.domain.decision import Verdict
 from enforcer.errors import LinkError
+from enforcer.settings_http import HttpSettings
+from tests.support.certificates import certificate
 from tests.support.http_house import Door, http_house
 
 
@@ -209,3 +213,32 @@ async def test_it_stops_in_order_with_a_reader_connected_and_leaves_signals_alon
         await stopping
         with pytest.raises(OSError, match=r"."):
             await asyncio.open_connection("127.0.0.1", door.port)
+
+
+async def test_over_tls_a_token_is_shown_to_nobody_else(tmp_path: Path) -> None:
+    pair = certificate("127.0.0.1")
+    (tmp_path / "c.pem").write_text(pair.public)
+    (tmp_path / "k.pem").write_text(pair.private)
+    table = 'tls_cert = "c.pem"\ntls_key = "k.pem"'
+    async with http_house(tmp_path, http=table, listening=True) as door:
+        trusted = ssl.create_default_context(cadata=pair.public)
+        async with httpx.AsyncClient(verify=trusted) as client:
+            where = f"https://127.0.0.1:{door.port}/v1/overview"
+            answer = await client.get(where, headers=door.headers("viewer"))
+            assert answer.json()["site"] == "lab"
+        async with httpx.AsyncClient() as client:
+            with pytest.raises(httpx.HTTPError):
+                await client.get(f"http://127.0.0.1:{door.port}/healthz")
+
+
+async def test_who_comes_from_a_network_that_is_not_listed_is_not_listened_to() -> None:
+    settings = HttpSettings(listen="0.0.0.0:8085", allow=("10.0.0.0/8", "fd00::/8"))
+    protocol = _protocol(settings)
+    welcome = {
+        "10.1.2.3": True, "127.0.0.1": True, "::ffff:10.1.2.3": True, "fd00::1": True, "::1": True,
+        "192.0.2.1": False, "::ffff:192.0.2.1": False, "2001:db8::1": False,
+    }
+    for address, expected in welcome.items():
+        one = object.__new__(protocol)
+        one.client = (address, 5)
+        assert one._welcome() is expected, address     # type: ignore[attr-defined]

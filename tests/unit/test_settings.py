@@ -173,7 +173,7 @@ WRONG = [
     (
         SITE + SWITCH + 'kind = "freeswich"\n',
         5,
-        "switch.kind must be asterisk or freeswitch; did you mean 'freeswitch'?",
+        "switch.kind must be asterisk, freeswitch or gateway; did you mean 'freeswitch'?",
     ),
     (
         SITE + SWITCH + 'timezone = "Europe/Belin"\n',

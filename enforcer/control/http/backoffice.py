@@ -55,13 +55,15 @@ class Backoffice:
 
     async def ask(
         self, *words: str, about: Sequence[str] = (), page: Page | None = None, seconds: float = SECONDS,
+        text: bool = False,
     ) -> Told:
         """Run a command with these words, and `about` as its arguments: however one of these begins, it is no
-        option. Raises Problem: 404 where there is nothing of that name, 422, 503."""
+        option. With `text` it has no JSON to say, but a line. Raises Problem: 404 where there is nothing of
+        that name, 422, 503."""
         if self._waiting >= MOST_WAITING:
             raise Problem(503, "too many questions at once: ask again in a moment", retry=2)
-        args = [*words, "--json", f"--config={self._config}", *(["--", *about] if about else [])]
-        question: dict[str, Any] = {"args": args}
+        args = [*words, *([] if text else ["--json"]), f"--config={self._config}"]
+        question: dict[str, Any] = {"args": [*args, *(["--", *about] if about else [])], "text": text}
         if page is not None:
             question |= page._asdict()
         self._waiting += 1

@@ -45,6 +45,7 @@ SHORT: tuple[tuple[str, str, str, str], ...] = (
     ("POST", "/strikes", "strike.add", ""),
     ("POST", "/strikes/{name}/withdraw", "strike.withdraw", "strike"),
     ("POST", "/notices/{name}/ack", "notice.ack", "notice"),
+    ("POST", "/breaker/rearm", "breaker.rearm", ""),
     ("POST", "/reload", "reload", ""),
 )
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 from fastapi import Path as InPath
 from fastapi.responses import FileResponse
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.background import BackgroundTask
 
 from enforcer.control.http.backoffice import Page, Told
@@ -110,6 +111,32 @@ async def customer(door: Door, customer: Word) -> Any:
     return (await door.back.ask("customer", "show", about=[customer])).told
 
 
+class Entered(BaseModel):
+    """What is to be known of a customer; what is left out stays. `contacts` replace those that were there."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    name: Annotated[str, Field(max_length=200)] | None = None
+    contacts: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=500)]], Field(max_length=20)] | None = None
+
+
+@routes.put("/customers/{customer}")
+async def enter(door: Door, caller: Operator, customer: Word, entered: Entered) -> Any:
+    """Enter or change a customer: how notices address them, and where they go."""
+    words = [] if entered.name is None else [f"--name={entered.name}"]
+    if entered.contacts is not None:
+        words += [f"--contact={one}" for one in entered.contacts] or ["--no-contacts"]
+    told = await door.back.ask("customer", "set", *words, about=[customer], text=True)
+    return told.told | {"warnings": told.warnings}
+
+
+@routes.post("/notices/send-test")
+async def send_test(door: Door, caller: Operator, customer: Named = "") -> Any:
+    """Send a test to ops, or to a customer's addresses. `ok` is false where one does not take it."""
+    return _checked(await door.back.ask("notice", "send-test", *_some(customer=customer), seconds=LONG))
+
+
 @routes.get("/notices")
 async def notices(
     door: Door, customer: Named = "", pending: bool = False, skip: Skip = 0, limit: Limit = 100
@@ -173,6 +200,19 @@ async def settle(
         "settle", f"--cycle={cycle}", *_some(customer=customer), page=Page(skip, limit), seconds=LONG
     )
     return {"ok": told.well, "warnings": told.warnings} | told.told
+
+
+@routes.post("/reconcile")
+async def reconcile(door: Door, caller: Operator, switch: Named = "") -> Any:
+    """Read what the switches wrote into their CDR files since the last time, and close gaps with it. `ok` is
+    false where a file or a row could not be read."""
+    return _checked(await door.back.ask("reconcile", *_some(switch=switch), seconds=LONG))
+
+
+@routes.get("/breaker")
+async def breaker(door: Door) -> Any:
+    """Whether the breaker holds the site at monitor, its band, and when it tripped before."""
+    return _checked(await door.back.ask("breaker"))
 
 
 @routes.get("/verify")

@@ -92,12 +92,15 @@ def _protocol(settings: HttpSettings) -> type[H11Protocol]:
 
 
 class HttpServer:
-    """See the module. `close` is awaited first when it stops: it ends what would never end by itself."""
+    """See the module. `close` is awaited first when it stops: it ends what would never end by itself. `fault`
+    hears of a server that ended by itself: calls go on without it."""
 
     def __init__(
-        self, app: ASGIApp, settings: HttpSettings, close: Callable[[], Awaitable[None]]
+        self, app: ASGIApp, settings: HttpSettings, close: Callable[[], Awaitable[None]],
+        fault: Callable[..., None],
     ) -> None:
         self.app = app
+        self._fault = fault
         self._close = close
         self._settings = settings
         config = uvicorn.Config(
@@ -123,6 +126,12 @@ class HttpServer:
                 "stop what listens there, or choose another [http] listen"
             ) from None
         self._task = asyncio.create_task(self._server.serve([listening]), name="http")
+        self._task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if self._task is task:
+            problem = None if task.cancelled() else task.exception()
+            self._fault("http ended", problem=repr(problem))
 
     async def stop(self) -> None:
         """Answer what is under way, and listen no more."""
