@@ -57,10 +57,9 @@ def pictures(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def door(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Door]:
-    monkeypatch.setenv("TEST_AMI_SECRET", "s3cret-of-the-test")
     directory = tmp_path / "site"
     directory.mkdir()
-    async with busy_site(directory, "s3cret-of-the-test") as found:
+    async with busy_site(directory, monkeypatch.setenv) as found:
         yield found
 
 
