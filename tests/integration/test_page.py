@@ -14,6 +14,7 @@ import pytest
 from enforcer.control.page import sessions
 from enforcer.control.page.entrance import COOKIE
 from enforcer.control.page.plot import nice, plot
+from enforcer.control.page.render import STATIC
 from enforcer.domain.account import Account, Standing
 from enforcer.domain.decision import Verdict
 from enforcer.domain.journal import Kind
@@ -346,17 +347,23 @@ async def test_unknown_account_call_or_file_is_said_so(visit: Visit) -> None:
     assert (await visit.get("/account?name=" + "x" * 300)).status_code == 422
 
 
+def test_sheet_moves_nothing() -> None:
+    sheet = STATIC["page.css"][0].decode()
+    assert not re.search(r"animation|transition|@keyframes|scroll-behavior", sheet)
+
+
 def test_plot_has_room_for_every_minute_and_adds_up() -> None:
     minutes = [
-        {"minute": 60 * n, "allow": n, "tag": 1, "throttle": 0, "block": n % 3, "exempt": 0}
+        {"minute": 60 * n, "allow": n, "tag": 1, "throttle": 0, "block": n % 3, "exempt": 0,
+         "leased": 5}
         for n in range(60)
     ]
     drawn = plot(minutes)
-    assert drawn.total == {"exempt": 0, "allow": 1770, "tag": 60, "throttle": 0, "block": 60}
+    assert drawn.total == {"leased": 300, "exempt": 0, "allow": 1770, "tag": 60, "throttle": 0, "block": 60}
     assert {word: sum(row[word] for row in drawn.rows) for word in drawn.total} == drawn.total
     for box in drawn.boxes:
         assert box.y >= 0
-        assert box.y + box.height <= 140.01
+        assert box.y + box.height <= 200.01
         assert box.x + box.width <= 720
     assert "1,770 allow" in drawn.words
     assert [nice(n) for n in (0, 1, 2, 3, 10, 11, 61, 100, 101)] == [2, 2, 2, 4, 10, 20, 100, 100, 200]

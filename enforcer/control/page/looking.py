@@ -19,7 +19,8 @@ from enforcer.control.page.moment import LATELY, moment
 from enforcer.control.page.render import HEADERS, STATIC
 from enforcer.domain.mode import Mode
 
-NEAR_SECONDS = 20.0         # the accounts nearest their limits are looked for so often, and no oftener
+# The accounts nearest their limits are looked for so often, and for a tenth of the time at most.
+NEAR_SECONDS = 20.0
 SPANS = ("15m", "1h", "4h", "12h", "1d", "7d")
 HOURS = ("1h", "6h", "24h", "72h")
 STRIKES = ("content", "copyright", "fraud", "harassment", "spam")
@@ -33,20 +34,22 @@ class Nearest:
 
     def __init__(self) -> None:
         self._turn = asyncio.Lock()
-        self._at = float("-inf")
+        self._next = float("-inf")
         self._told: dict[str, Any] = {"nearest": [], "method": ""}
         self._problem = ""
 
     async def told(self, me: Visitor) -> tuple[dict[str, Any], str]:
         """The facts, and what keeps us from newer ones."""
         async with self._turn:
-            if time.monotonic() - self._at > NEAR_SECONDS:
+            began = time.monotonic()
+            if began >= self._next:
                 try:
                     answer = await me.front.back.ask("nearest", "--limit=8")
                     self._told, self._problem = answer.told, ""
                 except Problem as problem:
                     self._problem = problem.said
-                self._at = time.monotonic()
+                took = time.monotonic() - began
+                self._next = began + took + max(NEAR_SECONDS, 9 * took)
         return self._told, self._problem
 
 

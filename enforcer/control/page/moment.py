@@ -11,6 +11,7 @@ from typing import Any
 from enforcer.control.feed import Happening
 from enforcer.control.page.plot import plot
 from enforcer.control.words import iso
+from enforcer.domain.notice import Audience
 
 LATELY = 40
 NEWS = ("breaker", "fault", "gap", "level", "mode", "order", "switch")        # what is worth saying aloud
@@ -20,7 +21,8 @@ def moment(overview: Mapping[str, Any], happened: Iterable[Happening], armed: bo
     """See the module. `armed`: the breaker is on."""
     ceiling = overview["ceiling"]
     default = next((one for one in overview["modes"] if one["subject"] == "default"), None)
-    events = [event(one) for one in reversed(list(happened)[-LATELY:])]
+    told = [one for one in happened if one.kind != "notice" or one.facts["audience"] != Audience.OPS]
+    events = [event(one) for one in reversed(told[-LATELY:])]      # of what ops hear, the level tells here
     return {
         "overview": overview, "ceiling": ceiling, "plot": plot(overview["decisions"]),
         "default": default or {

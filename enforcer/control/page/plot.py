@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-WIDTH, HEIGHT = 720, 160
+WIDTH, HEIGHT = 720, 220
 LEFT, RIGHT, BOTTOM, TOP = 34, 18, 20, 6
-ORDER = ("exempt", "allow", "tag", "throttle", "block")     # from the axis upwards
+ORDER = ("leased", "exempt", "allow", "tag", "throttle", "block")     # from the axis upwards
 
 
 class Box(NamedTuple):
