@@ -20,6 +20,8 @@ from tests.support.browser import launching
 from tests.support.busy_site import busy_site
 from tests.support.http_house import Door
 
+pytestmark = pytest.mark.timeout(300)       # Chromium may have to be fetched first
+
 DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
 PATHS = (

@@ -22,7 +22,7 @@ from lab.sipp import Call, Callee, place
 from tests.support.broker import Broker
 from tests.support.browser import launching
 
-pytestmark = pytest.mark.asterisk
+pytestmark = [pytest.mark.asterisk, pytest.mark.timeout(300)]       # Chromium may have to be fetched first
 
 NUMBER = "12025550142"
 POLICY = """
