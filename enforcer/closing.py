@@ -84,7 +84,8 @@ async def in_a_process(config: Path) -> Facts:
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )
     try:
-        told, complained = await asyncio.wait_for(process.communicate(), LONGEST_SECONDS)
+        async with asyncio.timeout(LONGEST_SECONDS):    # (wait_for may let go of a cancellation)
+            told, complained = await process.communicate()
     except TimeoutError:
         raise LedgerError(f"settling was not done in {LONGEST_SECONDS:g} s") from None
     finally:

@@ -38,7 +38,7 @@ class Exempting:
         found = self._plan.classify(attempt.number)
         if found is NumberClass.EMERGENCY:
             self._open(attempt, account, attempt.at)
-        elif self._windows and account:
+        elif account and self._windows.until(account, attempt.at):
             number = self._plan.canonical(attempt.number)
             if self._windows.holds(attempt, account, number):
                 if attempt.direction is Direction.INBOUND:

@@ -55,6 +55,8 @@ class Guard:
         self._held: ModeSetting | None = None       # the ceiling that we know to hold
         self._unwritten: ModeSetting | None = None  # and that the ledger has not taken yet
         self._next_hour = _next_hour(clock())
+        self._heard = ""                            # the trouble that was told last,
+        self._refused = ""                          # and why the ledger does not take the ceiling
 
     def began(self) -> None:
         """Everything is put together: the policy in force is the one to watch."""
@@ -79,24 +81,16 @@ class Guard:
         do."""
         if not self._enabled:
             return
-        at, admission = self._clock(), self._admission()
         callers = self._breaker.callers(LOOKED_AT)
-        off = _off(admission, at)
-        refused = {}
-        for account in callers:
-            rules = [rule for rule in refusing(self._ledger.seats(account, at), at) if rule not in off]
-            if rules:
-                refused[account] = rules
-        self._breaker.use(*_rules(admission.policy))
-        trip = self._breaker.ahead(refused, len(callers), at)
-        if trip is not None and self._armed(at):
-            self._trip(trip, at)
+        self._breaker.use(*_rules(self._admission().policy))
+        self._tried(lambda: self._look_ahead(callers))
 
     def look(self) -> None:
         """Look at the shares now, and at what people did about the ceiling."""
         at = self._clock()
         self._fresh = 0
         if not self._armed(at):
+            self._breaker.tidy(at)      # what nobody looks at must not grow
             return
         trip = self._breaker.look(at)
         if trip is not None:
@@ -104,19 +98,35 @@ class Guard:
 
     async def run(self) -> None:
         """Look once a second, and put every hour on record, until cancelled."""
-        heard = ""
         while self._enabled:
-            trouble = ""
-            try:
-                self.beat()
-            except EnforcerError as problem:
-                trouble = str(problem)
-            except Exception as problem:        # a defect of ours must not take the enforcer with it
-                trouble = repr(problem)
-            if trouble and trouble != heard:
-                self._telemetry.fault("breaker", problem=trouble)
-            heard = trouble
+            self._tried(self.beat)
             await asyncio.sleep(BEAT_SECONDS)
+
+    def _tried(self, look: Callable[[], None]) -> None:
+        """A defect of ours must not take the enforcer with it, nor fill the log."""
+        trouble = ""
+        try:
+            look()
+        except EnforcerError as problem:
+            trouble = str(problem)
+        except Exception as problem:
+            trouble = repr(problem)
+        if trouble and trouble != self._heard:
+            self._telemetry.fault("breaker", problem=trouble)
+        self._heard = trouble
+
+    def _look_ahead(self, callers: list[str]) -> None:
+        """What the policy would do to these by their next call."""
+        at, admission = self._clock(), self._admission()
+        off = _off(admission, at)
+        refused = {}
+        for account in callers:
+            rules = [rule for rule in refusing(self._ledger.seats(account, at), at) if rule not in off]
+            if rules:
+                refused[account] = rules
+        trip = self._breaker.ahead(refused, len(callers), at)
+        if trip is not None and self._armed(at):
+            self._trip(trip, at)
 
     def beat(self) -> None:
         """What is due once a second."""
@@ -128,6 +138,8 @@ class Guard:
             self._telemetry.breaker_share.labels(of).set(float(shown.share(of)))
         if self._unwritten is not None:
             self._write(self._unwritten)
+        if at < self._next_hour - HOUR:         # the clock was set back
+            self._next_hour = _next_hour(at)
         if at >= self._next_hour:
             self._next_hour = _next_hour(at)
             found = self._breaker.hour(at, self._held is not None)
@@ -138,7 +150,7 @@ class Guard:
         """Whether there is a ceiling to lower. A person who lifted ours is heard, and all counts anew."""
         modes = self._admission().modes
         if self._unwritten is not None and tripped(modes, at) is None:
-            modes.put(self._unwritten)      # others read the ledger anew, which does not know of it yet
+            modes = modes.plus(self._unwritten)     # others read the ledger, which does not know of it yet
             self._admission().steer(modes, at)
         held = tripped(modes, at)
         if self._held is not None and held is None:
@@ -156,8 +168,7 @@ class Guard:
     def _trip(self, trip: Trip, at: float) -> None:
         admission = self._admission()
         setting = ModeSetting(Mode.MONITOR, ceiling=True, who=WHO, at=at, why=trip.words)
-        admission.modes.put(setting)
-        admission.steer(admission.modes, at)
+        admission.steer(admission.modes.plus(setting), at)
         self._held = self._unwritten = setting
         self._telemetry.breaker_tripped.set(1)
         self._telemetry.alarm("breaker tripped", why=trip.words, rule=trip.rule, policy=trip.pack,
@@ -169,9 +180,11 @@ class Guard:
         try:
             self._ledger.put_mode(setting)
         except LedgerError as problem:
-            self._telemetry.fault("breaker: its ceiling is not on record yet", problem=str(problem))
+            if str(problem) != self._refused:       # tried every second, and told once
+                self._telemetry.fault("breaker: its ceiling is not on record yet", problem=str(problem))
+            self._refused = str(problem)
         else:
-            self._unwritten = None
+            self._unwritten, self._refused = None, ""
 
 
 def _rules(policy: Policy) -> tuple[dict[str, str], list[str]]:

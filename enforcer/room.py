@@ -64,6 +64,7 @@ class Room:
         self._admission = admission
         self._links = dict(zip((switch.name for switch in settings.linked), links, strict=True))
         self._clock = clock
+        self._telemetry = telemetry
         self._up: dict[str, bool] = {}
         self._seen: Modes | None = None         # the modes that were told last,
         self._until = float("inf")              # and when they change by themselves
@@ -166,8 +167,16 @@ class Room:
                 tasks.create_task(self.mqtt.run(), name="control room: mqtt")
 
     async def _watch(self) -> None:
+        heard = ""
         while True:
-            self.look()
+            trouble = ""
+            try:
+                self.look()
+            except Exception as problem:        # a defect of ours must not take the enforcer with it
+                trouble = repr(problem)
+            if trouble and trouble != heard:
+                self._telemetry.fault("control room", problem=trouble)
+            heard = trouble
             await asyncio.sleep(LOOK_SECONDS)
 
     def look(self) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -25,7 +26,7 @@ from enforcer.errors import BadInput, LedgerError
 from enforcer.ledger.foreign import CALLS_AT_ONCE
 from enforcer.ledger.port import Ledger
 from enforcer.settings import SwitchSettings
-from enforcer.switch.link import Lapse, Link
+from enforcer.switch.link import Lapse, Link, worth_a_line
 from enforcer.telemetry import Telemetry
 
 REMEMBER_SECONDS = 2.0      # what a crash may cost of what we know to have heard
@@ -47,8 +48,10 @@ class Watching:
         self._telemetry = telemetry
         self._clock = clock
         self._stop = Event()
+        self._tell: Callable[[Callable[[], None]], object] = lambda do: do()
         self._kept: dict[str, Sight] = {}
         self._troubles: dict[str, str] = {}
+        self._bad_rows: Counter[str] = Counter()
         self._followers = {
             name: Follower(
                 switch, switch.cdr_path, lambda: closing(opened()), partial(self._bad, name),
@@ -65,6 +68,9 @@ class Watching:
 
     async def run(self) -> None:
         """Until cancelled."""
+        loop = asyncio.get_running_loop()
+        # Files are read in a thread: what people are told of, the event loop alone knows who hears of it.
+        self._tell = loop.call_soon_threadsafe
         self._stop.clear()
         threads = ThreadPoolExecutor(2, "cdr files")
         try:
@@ -74,7 +80,8 @@ class Watching:
                     tasks.create_task(self._follow(threads))
         finally:
             self._stop.set()
-            threads.shutdown(wait=True, cancel_futures=True)
+            # Not waited for in the event loop: switches are told good-bye meanwhile.
+            await asyncio.to_thread(threads.shutdown, wait=True, cancel_futures=True)
 
     def keep(self) -> None:
         """Remember how far the switches are heard, now. Raises LedgerError."""
@@ -128,7 +135,7 @@ class Watching:
             await asyncio.sleep(NOTICE_SECONDS)
             for sight in self._news():
                 known = self._kept.get(sight.switch)
-                if known is not None and sight.heard_at - known.heard_at < REMEMBER_SECONDS:
+                if known is not None and abs(sight.heard_at - known.heard_at) < REMEMBER_SECONDS:
                     continue
                 try:
                     await loop.run_in_executor(threads, self._ledger.keep_sight, sight)
@@ -178,4 +185,10 @@ class Watching:
         self._troubles[name] = problem
 
     def _bad(self, name: str, problem: BadInput) -> None:
-        self._telemetry.fault("bad CDR row", switch=name, problem=str(problem))
+        """A row is no good; said in the thread that reads. What callers send may end up in rows, so not each
+        is worth a line; all are counted."""
+        self._bad_rows[name] += 1
+        times = self._bad_rows[name]
+        if worth_a_line(times):
+            self._tell(partial(self._telemetry.fault, "bad CDR row", switch=name, problem=str(problem),
+                               times=times))

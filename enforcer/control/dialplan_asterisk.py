@@ -2,7 +2,7 @@
 
 In: files, with what they include. Out: the steps of the extension that would serve a number, as Asterisk
 searches: a context's own exact numbers, its own patterns, then what it includes, in order.
-Refuses to know: what a step does, but for a Goto that leads on, and any of the hook's own contexts.
+Refuses to know: what a step does, but for a Goto or Gosub that leads on, and any of the hook's own contexts.
 
 Source: Asterisk 22, main/pbx.c (ext_cmp_pattern: the pattern with the smaller set at the first place where
 two differ comes first; pbx_find_extension: own extensions before includes).
@@ -17,11 +17,11 @@ from pathlib import Path
 
 from enforcer.errors import BadInput
 
-DEEPEST = 20            # includes within includes, and Gotos that lead on
+DEEPEST = 20            # includes within includes, and Gotos and Gosubs that lead on
 
 _SECTION = re.compile(r"\[([^\]]+)\](?:\(([^)]*)\))?")
 _FILE = re.compile(r"#(?:try)?include\s+[\"<]?([^\">]+)[\">]?")
-_GOTO = re.compile(r"Goto\((?:([^,()]+),)?([^,()]+),[^,()]+\)")
+_LEADS = re.compile(r"(?:Goto|Gosub)\((?:([^,()]+),)?([^,()]+),[^,()]+(?:\(.*\))?\)")
 _SETS = {"X": "0123456789", "Z": "123456789", "N": "23456789"}
 _ORDINARY = 256         # of "." and "!": after every set
 
@@ -43,17 +43,21 @@ class Extensions:
             for line in _lines(path):
                 self._read(line)
 
-    def fares(self, context: str, number: str, depth: int = 0) -> list[str] | None:
+    def fares(
+        self, context: str, number: str, depth: int = 0, passed: frozenset[tuple[str, str]] = frozenset()
+    ) -> list[str] | None:
         """The steps that a number meets; None where there is no such context, [] where nothing serves it."""
         if context not in self._contexts:
             return None
         steps = self._serving(context, number, 0) or []
+        met = list(steps)
         for step in steps:
-            led = _GOTO.fullmatch(step)
+            led = _LEADS.fullmatch(step)
             if led is not None and depth < DEEPEST and "enforcer" not in step:
-                there = (led[1] or context).strip()
-                return [*steps, *(self.fares(there, led[2].replace("${EXTEN}", number), depth + 1) or [])]
-        return steps
+                there = (led[1] or context).strip(), led[2].replace("${EXTEN}", number).strip()
+                if there not in passed:
+                    met += self.fares(*there, depth + 1, passed | {there}) or []
+        return met
 
     def _serving(self, context: str, number: str, depth: int) -> list[str] | None:
         found = self._contexts.get(context)

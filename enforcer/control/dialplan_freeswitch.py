@@ -2,21 +2,19 @@
 
 In: files, with what they include. Out: the actions of every extension that would, or could, take a number,
 from the top of the context to the first that surely takes it.
-Refuses to know: what an action does, but that one of them has to send the call somewhere.
-
-An extension that asks for more than the number (a variable, the time) could take it. What is not a regular
-expression that Python reads could match.
+Refuses to know: what an action does, but that one of them has to send the call somewhere; and when an
+extension takes a number (`wire.freeswitch_dialplan`, by which `enforcer doctor` goes as well).
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from enforcer.errors import BadInput
+from enforcer.wire.freeswitch_dialplan import run_of
 
 DEEPEST = 20
 GOES = ("bridge", "transfer", "execute_extension", "socket", "lua")
@@ -40,12 +38,10 @@ class Contexts:
             return None
         steps: list[str] = []
         for extension in self._contexts[context]:
-            surely = _takes(extension, number)
-            if surely is None:
+            surely, run = run_of(extension, number)
+            if run is None:
                 continue
-            actions = [
-                f"{one.get('application', '')}({one.get('data', '')})" for one in extension.iter("action")
-            ]
+            actions = [f"{one.get('application', '')}({one.get('data', '')})" for one in run]
             steps += [step for step in actions if "enforcer" in step]
             if not surely or extension.get("continue") == "true":
                 continue
@@ -54,27 +50,6 @@ class Contexts:
             if actions:
                 return steps
         return steps
-
-
-def _takes(extension: Element, number: str) -> bool | None:
-    """Whether an extension surely takes the number, could take it (False), or does not (None)."""
-    surely = True
-    for condition in extension.findall("condition"):
-        name, expression = condition.get("field"), condition.get("expression")
-        if name is None and condition.attrib.keys() <= {"break"}:
-            continue
-        if name != "destination_number" or expression is None or "${" in expression:
-            surely = False
-            continue
-        try:
-            matched = re.search(expression.replace(r"\z", r"\Z"), number)
-        except re.error:
-            surely = False
-            continue
-        if matched is None and condition.get("break", "on-false") == "on-false":
-            return None
-        surely = surely and matched is not None
-    return surely
 
 
 def _read(path: Path, depth: int) -> Iterator[Element]:

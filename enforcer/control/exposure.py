@@ -21,7 +21,8 @@ def exposed(settings: Settings) -> list[Finding]:
     """All findings, in the order of the configuration."""
     doors = settings.door
     found = [
-        *_door("door.agi", doors.agi), *_door("door.esl", doors.esl), *_door("door.messages", doors.messages),
+        *_door("door.agi", doors.agi), *_door("door.esl", doors.esl), *_door("door.http", doors.http),
+        *_door("door.messages", doors.messages),
     ]
     host = settings.metrics.listen.rpartition(":")[0]
     if host and not on_loopback(host):

@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import ssl
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from secrets import token_hex
@@ -27,9 +26,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from enforcer.control.desk import Ack, Desk
 from enforcer.control.feed import Feed, Happening, Subscriber
-from enforcer.control.mqtt_client import end, whole
+from enforcer.control.mqtt_client import context, end, limits, whole, words
 from enforcer.control.mqtt_topics import Ordered, Topics, retained
-from enforcer.control.requests import LONGEST_REQUEST
 from enforcer.errors import BadInput
 from enforcer.settings_mqtt import MqttSettings
 
@@ -63,7 +61,7 @@ class Mqtt:
         self._site = site
         self.topics = Topics(settings.prefix, site, settings.who == "topic")
         self._secret = settings.secret()
-        self._tls = _tls(settings)
+        self._tls = context(settings)
         self._desk = desk
         self._feed = feed
         self._now = now
@@ -73,6 +71,7 @@ class Mqtt:
         self._fault = fault
         self.sleep = sleep
         self._compared = False
+        self._retained: set[str] = set()        # topics in which something of ours is kept there
         self._second, self._told = 0, 0
         self.up = Gauge("enforcer_mqtt_up", "1 while the broker has us.", registry=registry)
         self.messages = Counter(
@@ -94,12 +93,15 @@ class Mqtt:
             began = self._clock()
             try:
                 await self._connected()
-            except (aiomqtt.MqttError, OSError, TimeoutError) as problem:
+            except Exception as problem:        # a defect of ours must not take the enforcer with it
+                leaving = asyncio.current_task()
+                if leaving is not None and leaving.cancelling():    # it ended no connection: it let go of one
+                    raise asyncio.CancelledError from None
                 failures = 0 if self._clock() - began > LONGEST_RETRY else failures + 1
-                words = _words(problem)
-                if words != told:           # the same trouble again and again is told once
-                    self._fault("mqtt", broker=f"{self._broker.host}:{self._broker.port}", problem=words)
-                told = words
+                trouble = words(problem)
+                if trouble != told:         # the same trouble again and again is told once
+                    self._fault("mqtt", broker=f"{self._broker.host}:{self._broker.port}", problem=trouble)
+                told = trouble
             finally:
                 self.up.set(0)
             await self.sleep(min(LONGEST_RETRY, FIRST_RETRY * 2.0 ** min(failures, 10)))
@@ -113,10 +115,10 @@ class Mqtt:
             protocol=aiomqtt.ProtocolVersion.V5 if five else aiomqtt.ProtocolVersion.V311,
             will=aiomqtt.Will(topics.status, "offline", 1, True), keepalive=KEEPALIVE, timeout=5,
             max_queued_incoming_messages=1000, max_queued_outgoing_messages=2000,
-            properties=_limits() if five else None, tls_context=self._tls,
+            properties=limits() if five else None, tls_context=self._tls,
         )) as client:
             with self._feed.subscribed() as subscriber:
-                if not self._compared and self._settings.orders:
+                if not self._compared:
                     await self._compare(client)
                     self._compared = True
                 try:
@@ -127,7 +129,12 @@ class Mqtt:
 
     async def _serve(self, client: aiomqtt.Client, subscriber: Subscriber) -> None:
         """Tell what holds and what happens, and take orders, for as long as the broker has us."""
-        for happening in self._now():
+        now = self._now()
+        told = {one.topic for one in map(self.topics.told, now) if one is not None}
+        for topic in sorted(self._retained - told):     # it ended while the broker, or we, were away
+            await client.publish(topic, b"", 1, True)
+            self._retained.discard(topic)
+        for happening in now:
             await self._publish(client, happening)
         if self._settings.orders:
             for topic in self.topics.orders:
@@ -203,6 +210,8 @@ class Mqtt:
                 self.messages.labels("missed").inc()
                 return
         await client.publish(told.topic, told.payload, 1 if told.retain else 0, told.retain)
+        if told.retain:
+            (self._retained.add if told.payload else self._retained.discard)(told.topic)
         self.messages.labels("told").inc()
 
     async def _compare(self, client: aiomqtt.Client) -> None:
@@ -225,11 +234,10 @@ class Mqtt:
             self._note("mqtt: retained modes did not come in time, the ledger's stand")
         for topic in [*self.topics.states, end]:
             await client.unsubscribe(topic)
-        ours = self._settled(self.topics)
-        for topic, payload in sorted(found.items()):
+        self._retained |= found.keys()          # what is not in force is taken away in a moment
+        ours = self._settled(self.topics) if self._settings.orders else {}
+        for topic, payload in sorted(found.items()) if self._settings.orders else ():
             self._compare_one(topic, payload, ours.get(topic, 0.0))
-            if topic not in ours:
-                await client.publish(topic, b"", 1, True)   # told anew in a moment, where it is in force
 
     def _compare_one(self, topic: str, payload: bytes, ours: float) -> None:
         try:
@@ -260,27 +268,3 @@ class Mqtt:
         ack = self._desk.take(order, f"{facts['who'] or 'somebody'} (retained by MQTT)", DOOR, sure=True)
         self._note("mqtt: a retained mode is later than the ledger's", topic=topic, accepted=ack.accepted,
                    said=ack.said)
-
-
-def _tls(settings: MqttSettings) -> ssl.SSLContext | None:
-    """Raises BadInput where the file that vouches for the broker cannot be used."""
-    if not settings.broker.tls:
-        return None
-    path = settings.ca_path
-    try:
-        return ssl.create_default_context(cafile=path)
-    except ssl.SSLError:
-        raise BadInput("mqtt", f"ca_file {path}: holds no certificate (PEM)") from None
-    except OSError as error:
-        raise BadInput("mqtt", f"ca_file {path}: {error.strerror}") from None
-
-
-def _limits() -> Properties:
-    """What a broker may send us at once."""
-    properties = Properties(PacketTypes.CONNECT)        # type: ignore[no-untyped-call]
-    properties.MaximumPacketSize = 4 * LONGEST_REQUEST
-    return properties
-
-
-def _words(problem: BaseException) -> str:
-    return str(problem) or "it did not answer in time"

@@ -1,16 +1,25 @@
-"""What aiomqtt needs to be cancelled safely: a client that connects whole, tasks that really end.
+"""What aiomqtt needs: TLS and limits, a client that connects whole, tasks that really end, words for trouble.
 
-In: a client, tasks. Out: the client, connected and let go of in order; tasks that are done.
-Refuses to know: topics, and what is said.
+In: the settings of a broker, a client, tasks. Out: the client, connected and let go of in order; tasks that
+are done. Refuses to know: topics, and what is said.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator
 
 import aiomqtt
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from enforcer.control.requests import LONGEST_REQUEST
+from enforcer.errors import BadInput, EnforcerError
+from enforcer.settings_mqtt import MqttSettings
+
+TROUBLES = (aiomqtt.MqttError, OSError, TimeoutError)      # of the broker, or of the way there
 
 
 @contextlib.asynccontextmanager
@@ -41,3 +50,31 @@ async def end(*tasks: asyncio.Future[None]) -> None:
     for task in tasks:
         if not task.cancelled():
             task.exception()
+
+
+def context(settings: MqttSettings) -> ssl.SSLContext | None:
+    """How to speak TLS to it, None where all goes in the clear. Raises BadInput where the file that vouches
+    for the broker cannot be used."""
+    if not settings.broker.tls:
+        return None
+    path = settings.ca_path
+    try:
+        return ssl.create_default_context(cafile=path)
+    except ssl.SSLError:
+        raise BadInput("mqtt", f"ca_file {path}: holds no certificate (PEM)") from None
+    except OSError as error:
+        raise BadInput("mqtt", f"ca_file {path}: {error.strerror}") from None
+
+
+def limits() -> Properties:
+    """What a broker may send us at once."""
+    properties = Properties(PacketTypes.CONNECT)        # type: ignore[no-untyped-call]
+    properties.MaximumPacketSize = 4 * LONGEST_REQUEST
+    return properties
+
+
+def words(problem: BaseException) -> str:
+    """What keeps us from the broker; what is none of its troubles is a defect of ours."""
+    if not isinstance(problem, (*TROUBLES, EnforcerError)):
+        return f"our own fault: {problem!r}"
+    return str(problem) or "it did not answer in time"

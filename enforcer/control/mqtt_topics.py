@@ -22,6 +22,7 @@ EVENTS = {
     "decision": "decision", "order": "order", "fault": "fault", "notice": "notice", "level": "level",
     "breaker": "breaker", "gap": "gap",
 }
+LONGEST_WHO = 80
 PLACES = ("account", "rule", "switch")      # what a mode can be set for, in the order in which topics name it
 
 
@@ -102,6 +103,9 @@ class Topics:
         who = ""
         if levels[0] == "by" and len(levels) > 2:
             who = name_of(levels[1])
+            if not who.isprintable() or len(who) > LONGEST_WHO:
+                raise BadInput("topic", "who gives the order is no name: characters that can be printed, "
+                                        f"{LONGEST_WHO} at most")
             levels = levels[2:]
         if levels == ["order"]:
             return Ordered(decoded(payload), who)

@@ -30,6 +30,7 @@ from enforcer.control.acts import (
 )
 from enforcer.control.commands import AddAccount, ChangeAccount, SetMode, SetStanding
 from enforcer.domain.account import Standing
+from enforcer.domain.band import WHO
 from enforcer.domain.mode import Mode
 from enforcer.errors import BadInput
 from enforcer.spans import seconds_of
@@ -216,6 +217,8 @@ def request_of(facts: Mapping[str, Any], who: str = "", sure: bool = False) -> R
         raise BadInput("", f"do: no such order: {str(do)[:80]!r}{hint}")
     asked: Asked = told(facts, MODELS[do])
     said = who if sure else asked.who or who
+    if said == WHO:
+        raise BadInput("who", f"{WHO!r} is the name that the breaker itself signs with: name a person")
     make: Callable[[str], Order] = asked.order      # type: ignore[attr-defined]
     return Request(do, make(said), said, asked.id)
 

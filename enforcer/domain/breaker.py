@@ -104,9 +104,7 @@ class Breaker:
 
     def look(self, at: float) -> Trip | None:
         """Whether the band is left, by the shortest window that shows it."""
-        if self._index * STEP > at + HOUR:          # the clock was set back
-            self.clear()
-        self._forget(at)
+        self.tidy(at)
         if len(self._hit) < self.band.least_accounts:
             return None
         for window in WINDOWS:
@@ -170,8 +168,10 @@ class Breaker:
             self._slices.append((self._index, self._calls, self._refused))
         self._index, self._calls, self._refused = index, 0, 0
 
-    def _forget(self, at: float) -> None:
-        """What no window sees any more."""
+    def tidy(self, at: float) -> None:
+        """Forget what no window sees any more. Due every now and then, also where nobody looks."""
+        if self._index * STEP > at + HOUR:          # the clock was set back
+            self.clear()
         first = (int(at) - HOUR) // STEP
         while self._slices and self._slices[0][0] <= first:
             self._slices.popleft()

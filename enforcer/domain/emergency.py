@@ -18,6 +18,8 @@ from typing import NamedTuple
 from enforcer.domain.call import CallAttempt, Direction
 from enforcer.domain.journal import JournalEntry, Kind
 
+MOST_WINDOWS = 10_000   # remembered, also after their end; more in one hour is a catastrophe
+CLOCKS_APART = 86_400   # s by which a switch's clock, or ours, may be behind the one that told of the call
 MOST_CALLERS = 64       # remembered for one account; in one hour of one account, more is no PSAP
 
 
@@ -30,29 +32,28 @@ class Window(NamedTuple):
 
 
 class Windows:
-    """Those of all accounts. A later entry lengthens a window, none shortens it."""
+    """Those of all accounts. A later entry lengthens a window, none shortens it: neither does a clock that
+    goes wrong, by which a window of somebody else's would be over, or not have begun."""
 
     def __init__(self) -> None:
         self._windows: dict[str, Window] = {}
 
-    def __bool__(self) -> bool:
-        return bool(self._windows)
-
     def take(self, entry: JournalEntry) -> None:
-        """An emergency call that began or ended. Windows that were over by then are forgotten."""
+        """An emergency call began or ended. Of too many windows the one that ends first is forgotten."""
         until = float(entry.body["until"])
         known = self._windows.get(entry.account)
         if known is not None and entry.at < known.until:
             kept = Window(min(known.at, entry.at), max(known.until, until), known.callers)
         else:
             kept = Window(entry.at, until, {})
-        self._windows = {name: one for name, one in self._windows.items() if one.until > entry.at}
+        if known is None and len(self._windows) >= MOST_WINDOWS:
+            del self._windows[min(self._windows, key=lambda name: self._windows[name].until)]
         self._windows[entry.account] = kept
 
     def until(self, account: str, at: float) -> float:
         """When the account's window ends, 0 where none is open at `at`."""
         one = self._windows.get(account)
-        return one.until if one is not None and one.at <= at < one.until else 0.0
+        return one.until if one is not None and one.at - CLOCKS_APART <= at < one.until else 0.0
 
     def called_by(self, account: str, caller: str) -> None:
         """Somebody called an account whose window is open."""

@@ -111,6 +111,12 @@ class Modes:
         self._settings[setting.place] = kept
         self._forget()
 
+    def plus(self, setting: ModeSetting) -> Modes:
+        """These and one more. Another object, so that whoever told these sees that something is new."""
+        more = Modes((one for told in self._settings.values() for one in told), self._default.mode)
+        more.put(setting)
+        return more
+
     def settings(self, at: float) -> list[ModeSetting]:
         """The settings in force at `at`, the broadest first."""
         alive = [found for place in self._settings if (found := self._alive(place, at)) is not None]

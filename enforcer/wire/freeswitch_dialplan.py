@@ -54,7 +54,7 @@ def way_of(context: ElementTree.Element, number: str) -> Way:
     """Where a number goes that is dialled in this context."""
     perhaps = False
     for extension in context.iter("extension"):
-        certain, actions = _run(extension, number)
+        certain, actions = run_of(extension, number)
         if actions is None:
             continue
         hooked = any(_HOOK.search(action.get("data", "")) for action in actions)
@@ -66,7 +66,7 @@ def way_of(context: ElementTree.Element, number: str) -> Way:
     return Way.PERHAPS if perhaps else Way.NOWHERE
 
 
-def _run(extension: ElementTree.Element, number: str) -> tuple[bool, list[ElementTree.Element] | None]:
+def run_of(extension: ElementTree.Element, number: str) -> tuple[bool, list[ElementTree.Element] | None]:
     """Whether it is certain, and the actions that would run; None where it does not take the number."""
     certain, taken, actions = True, False, list[ElementTree.Element]()
     for condition in extension.findall("condition"):

@@ -18,10 +18,13 @@ from paho.mqtt.properties import Properties
 from prometheus_client import CollectorRegistry
 
 from enforcer import app, settings
+from enforcer.control.facts import mode_facts
+from enforcer.control.mqtt_topics import Topics
 from enforcer.control.requests import MODELS
 from enforcer.domain.call import CallAttempt, Direction
 from enforcer.domain.decision import Verdict
-from enforcer.domain.mode import Mode, ModeSetting
+from enforcer.domain.mode import Mode, Modes, ModeSetting
+from enforcer.errors import LedgerError
 from enforcer.telemetry import Telemetry
 from lab.process import run_apart
 from lab.provision import LabUnavailable, Provisioned, provision
@@ -100,7 +103,9 @@ def control(tmp_path: Path, broker: Broker, monkeypatch: pytest.MonkeyPatch) -> 
         told = {"url": f"mqtt://enforcer@127.0.0.1:{broker.port}", "secret_env": "TEST_MQTT_SECRET"} | more
         site.config.write_text(
             'site = "lab"\n[policy]\npacks = ["pack.toml"]\n[[switch]]\nname = "pbx1"\n'
-            'secret_env = "TEST_AMI_SECRET"\n[mqtt]\n' + "".join(f'{k} = "{v}"\n' for k, v in told.items())
+            'secret_env = "TEST_AMI_SECRET"\n[mqtt]\n' + "".join(
+                f"{k} = {v}\n" if v in ("true", "false") else f'{k} = "{v}"\n' for k, v in told.items()
+            )
         )
         built = app.build(
             settings.load(site.config), Telemetry(CollectorRegistry()), asyncio.get_running_loop().call_soon
@@ -311,6 +316,79 @@ async def test_a_mode_that_ends_by_itself_is_told_and_its_topic_emptied(control:
         await someone.order("account/acme/mode/set", {"mode": "block", "for": "3s"})
         await someone.on("account/acme/mode", mode="block")
         await someone.until(lambda topic, payload: (topic, payload) == (f"{BASE}/account/acme/mode", ""))
+
+
+def stale(setting: ModeSetting) -> str:
+    return json.dumps(mode_facts(setting))
+
+
+@pytest.mark.parametrize("orders", ["true", "false"])
+async def test_a_mode_that_ended_while_we_were_away_is_taken_off_the_broker(
+    control: Open, ear: Hear, orders: str
+) -> None:
+    now = time.time()
+    over = ModeSetting(Mode.BLOCK, "acme", who="ann", at=now - 100, until=now - 50)
+    async with ear() as someone:
+        await someone.client.publish(f"{BASE}/account/acme/mode", stale(over), 1, retain=True)
+        async with control(orders=orders) as enforcer:
+            enforcer.house.ledger.put_mode(over)
+            await someone.until(lambda topic, payload: (topic, payload) == (f"{BASE}/account/acme/mode", ""))
+            assert len(enforcer.house.ledger.modes()) == 1
+
+
+async def test_a_mode_that_ended_while_the_broker_was_away_is_taken_off_it(
+    broker: Broker, control: Open, ear: Hear
+) -> None:
+    async with control() as enforcer:
+        async with ear() as someone:
+            await someone.online()
+            await someone.order("account/acme/mode/set", "block")
+            await someone.on("account/acme/mode", mode="block")
+        waits, back = asyncio.Event(), asyncio.Event()
+
+        async def until_back(seconds: float) -> None:
+            waits.set()
+            await back.wait()
+
+        enforcer.house.room.mqtt.sleep = until_back
+        await broker.stop()             # it keeps what is retained
+        await waits.wait()
+        enforcer.house.admission.steer(Modes(), time.time())
+        enforcer.house.room.look()      # told to nobody
+        await broker.start()
+        async with ear() as again:
+            await again.on("account/acme/mode", mode="block")
+            back.set()
+            await again.until(lambda topic, payload: (topic, payload) == (f"{BASE}/account/acme/mode", ""))
+
+
+async def test_who_has_no_name_that_can_be_written_gives_no_orders(control: Open, ear: Hear) -> None:
+    async with ear() as ann, control(who="topic") as enforcer:
+        await ann.online()
+        for who in ("%ED%A0%80", "a%0Ab", "x" * 81):
+            answer = await ann.order(f"by/{who}/mode/set", "block")
+            assert (answer["accepted"], answer["who"]) == (False, None)
+            assert answer["said"].startswith("topic: who gives the order is no name")
+        assert (await ann.order("by/ann/mode/set", "tag"))["accepted"]
+        assert [setting.who for setting in enforcer.house.ledger.modes()] == ["ann"]
+
+
+async def test_a_defect_costs_the_broker_a_connection_and_nothing_else(control: Open, ear: Hear) -> None:
+    async with ear() as someone, control() as enforcer:
+        mqtt, calls = enforcer.house.room.mqtt, iter([LedgerError("disk I/O error"), KeyError("ours")])
+        found = mqtt._settled
+
+        def settled(topics: Topics) -> dict[str, float]:
+            if (problem := next(calls, None)) is not None:
+                raise problem
+            modes: dict[str, float] = found(topics)
+            return modes
+
+        mqtt._settled = settled
+        await someone.online()
+        faults = [one.facts["problem"] for one in enforcer.house.room.feed.since(0) if one.kind == "fault"]
+        assert faults == ["disk I/O error", "our own fault: KeyError('ours')"]
+        assert (await someone.order("mode/set", "block"))["accepted"]
 
 
 async def test_of_a_retained_mode_and_the_ledgers_the_later_one_wins(

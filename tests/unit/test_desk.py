@@ -193,3 +193,13 @@ def test_a_person_arms_the_breaker_again_from_the_desk(office: Office1) -> None:
     ceiling = Modes(office.ledger.modes()).ceiling(NOW)
     assert ceiling is not None
     assert (ceiling.mode, ceiling.who, ceiling.why) == (Mode.THROTTLE, "ann", "a typo")
+
+
+def test_nobody_signs_as_the_breaker(office: Office1) -> None:
+    for who in (WHO, "ann"):
+        ack = office.desk.take({"do": "mode.ceiling", "mode": "block", "who": WHO}, who, "test")
+        assert (ack.accepted, ack.said) == (
+            False, "who: 'breaker' is the name that the breaker itself signs with: name a person"
+        )
+    assert office.desk.take({"do": "mode.ceiling", "mode": "block", "who": WHO}, "ann", "test", True).accepted
+    assert [setting.who for setting in office.ledger.modes()] == ["ann"]

@@ -44,6 +44,12 @@ def looked(path: Path, contexts: tuple[str, ...], *numbers: str) -> str:
         ("[from-accounts]\ninclude => emergency\nexten => _NXX,1,Dial(PJSIP/${EXTEN}@carrier)\n", ""),
         ("[from-accounts]\nexten => _X.,1,Goto(accounts-out,${EXTEN},1)\n", "comes to the enforcer's hook"),
         ("[from-accounts]\nexten => _X.,1,Goto(emergency,${EXTEN},1)\n", ""),
+        ("[from-accounts]\nexten => _X.,1,Gosub(accounts-out,${EXTEN},1)\n", "comes to the enforcer's hook"),
+        ("[from-accounts]\nexten => _X.,1,Gosub(log,s,1(${EXTEN}))\n"
+         " same => n,Goto(accounts-out,${EXTEN},1)\n[log]\nexten => s,1,NoOp(x)\n",
+         "comes to the enforcer's hook"),
+        ("[from-accounts]\nexten => _X.,1,Gosub(from-accounts,${EXTEN},1)\n"
+         " same => n,Gosub(log,s,1)\n", ""),
         ("[from-accounts]\ninclude => somewhere\n", "leads nowhere"),
         ("[elsewhere]\n", "none of the contexts"),
         ("[base](!)\ninclude => emergency\n[from-accounts](base)\ninclude => accounts-out\n", ""),
@@ -88,14 +94,19 @@ ODD = """<extension name="odd"><condition field="${odd}" expression="^yes$"/>
 <condition field="destination_number" expression="^([0-9]+)$">
 <action application="execute_extension" data="enforcer XML enforcer"/></condition></extension>"""
 
+OTHERS = """<extension name="long"><condition field="destination_number" expression="^[0-9]{7,}$">
+<action application="bridge" data="sofia/gateway/carrier/$1"/>
+<anti-action application="execute_extension" data="enforcer XML enforcer"/></condition></extension>"""
+
 
 @pytest.mark.parametrize(
     ("body", "wrong"),
     [
         (FIRST + HOOK, ""), (HOOK + FIRST, "comes to the enforcer's hook"), (HOOK, "comes to the enforcer"),
         (ODD + FIRST + HOOK, "comes to the enforcer's hook"), (FIRST + ODD, ""), ("", "leads nowhere"),
+        (OTHERS + FIRST, "comes to the enforcer's hook"), (FIRST + OTHERS, ""),
     ],
-    ids=["first", "after the hook", "none", "sometimes", "never asked", "empty"],
+    ids=["first", "after the hook", "none", "sometimes", "never asked", "empty", "if not", "served first"],
 )
 def test_freeswitch(tmp_path: Path, body: str, wrong: str) -> None:
     found = looked(freeswitch(tmp_path, body), ("default",))

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from enforcer import app
+from enforcer.domain import emergency
 from enforcer.domain.account import Account, Standing
 from enforcer.domain.call import CallAttempt, CallEvent, Direction, NumberClass, Phase
 from enforcer.domain.decision import Decision, Verdict
@@ -152,3 +153,29 @@ def test_the_class_stands_whatever_a_cdr_says_later(site: House) -> None:
     assert again.number_class is NumberClass.CALLBACK
     assert app.reload(site.house) == ""
     assert not site.house.ledger.verify()
+
+
+@pytest.mark.parametrize("back", [2.0, 3600.0, 20_000.0])
+def test_a_clock_that_is_set_back_after_the_call_takes_nobodys_window(site: House, back: float) -> None:
+    site.emergency()
+    site.now -= back
+    assert site.ask("acme", IN, "12025550101", PSAP).verdict is Verdict.ALLOW
+    assert site.ask("acme", OUT, "13035550911").verdict is Verdict.ALLOW
+
+
+def test_a_call_by_a_clock_far_ahead_ends_nobody_elses_window(site: House) -> None:
+    site.emergency("acme")
+    now = site.now
+    site.now += 365 * 86_400
+    site.emergency("apex")
+    site.now = now
+    assert site.ask("acme", IN, "12025550101", PSAP).verdict is Verdict.ALLOW
+    assert site.ask("apex", IN, "12025550102", PSAP).verdict is Verdict.BLOCK   # that year has not come
+
+
+def test_windows_are_remembered_up_to_a_cap(site: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(emergency, "MOST_WINDOWS", 3)
+    for nth in range(5):
+        site.emergency(f"a{nth}")
+    windows = site.house.ledger.registers.emergencies
+    assert [bool(windows.until(f"a{nth}", site.now)) for nth in range(5)] == [False, False, True, True, True]

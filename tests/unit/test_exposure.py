@@ -36,7 +36,7 @@ def test_what_is_closed_is_not_complained_of(tmp_path: Path, text: str) -> None:
     assert words(tmp_path, text) == []
 
 
-@pytest.mark.parametrize("door", ["agi", "esl", "messages"])
+@pytest.mark.parametrize("door", ["agi", "esl", "http", "messages"])
 @pytest.mark.parametrize(
     ("text", "told"),
     [

@@ -17,6 +17,7 @@ from enforcer.domain.decision import Verdict
 from enforcer.domain.journal import Kind
 from enforcer.domain.mode import Mode, Modes, ModeSetting
 from enforcer.domain.notice import About
+from enforcer.domain.rules.seat import Seat
 from enforcer.errors import LedgerError
 from enforcer.settings import load
 from enforcer.telemetry import Telemetry, set_up_logging
@@ -220,3 +221,72 @@ def test_calls_of_leased_accounts_count_though_nobody_asks(site: Site) -> None:
     one = CallAttempt("pbx1/x", "pbx1", "a1", Direction.OUTBOUND, "12025550142", "100", site.now)
     site.house.admission.observe(CallEvent(Phase.STARTED, one, site.now))
     assert site.house.guard._breaker.figures(site.now, 60).calls == 21
+
+
+def test_the_control_room_tells_at_its_next_look_that_it_tripped(tmp_path: Path) -> None:
+    site = Site(tmp_path, at="1")
+    room = site.house.room
+    room.look()
+    before = room.feed.number
+    while site.tripped is None:
+        site.round()
+    room.look()
+    told = {one.kind: one.facts for one in room.feed.since(before)}
+    assert (told["mode"]["ceiling"], told["mode"]["mode"]) == (True, "monitor")
+    assert told["breaker"]["tripped"] is True
+
+
+def test_where_nothing_can_be_lowered_what_was_seen_is_forgotten_all_the_same(tmp_path: Path) -> None:
+    site = Site(tmp_path, at="1")
+    site.ceiling(Mode.MONITOR)
+    for hour in range(3):
+        for nth in range(50):
+            site.call(f"h{hour}-{nth}")
+            site.call(f"h{hour}-{nth}")
+            site.now += 10
+        site.now += 3600
+        site.house.guard.beat()
+    breaker = site.house.guard._breaker
+    kept = (breaker._slices, breaker._seen, breaker._hit, *breaker._by_rule.values())
+    assert [len(one) for one in kept] == [0, 0, 0, 0]
+
+
+def test_a_reload_stands_though_the_look_ahead_fails(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.round()
+    site.pack("200", "2026-12")
+
+    def broken(_account: str, _at: float) -> list[Seat]:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(site.house.guard._ledger, "seats", broken)
+        assert app.reload(site.house) == ""
+    assert site.house.admission.policy.label == "247voip@2026-12"
+    (line,) = [one for one in site.events() if one["event"] == "breaker"]
+    assert line["problem"] == "ZeroDivisionError()"
+
+
+def test_that_the_ceiling_is_not_on_record_is_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = Site(tmp_path, at="1")
+
+    def full(_setting: ModeSetting) -> None:
+        raise LedgerError("disk full")
+
+    monkeypatch.setattr(site.house.ledger, "put_mode", full)
+    for _ in range(6):
+        site.round()
+        site.house.guard.beat()
+    said = [one for one in site.events() if one["event"] == "breaker: its ceiling is not on record yet"]
+    assert len(said) == 1
+
+
+def test_hours_are_put_on_record_also_after_the_clock_was_set_back(site: Site) -> None:
+    site.house.guard.beat()
+    site.now -= 86_400
+    site.house.guard.beat()
+    site.round()
+    site.now += 3600
+    site.house.guard.beat()
+    assert len(list(site.house.ledger.journal({Kind.BREAKER}))) == 1

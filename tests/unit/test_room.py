@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from enforcer import app, settings
+from enforcer import room as room_module
 from enforcer.control.series import MINUTES, Series
 from enforcer.domain.call import CallAttempt, Direction
 from enforcer.domain.decision import Verdict
@@ -147,3 +149,26 @@ async def test_gap_is_told_at_a_glance_and_by_every_decision_until_it_is_filled(
     stored = house.ledger.decision(decision.decision_id)
     assert stored is not None
     assert stored.gap == decision.gap
+
+
+async def test_a_look_that_fails_is_told_once_and_does_not_end_the_room(
+    house: app.House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks, seen = 0, asyncio.Event()
+
+    def broken() -> None:
+        nonlocal looks
+        looks += 1
+        if looks == 3:
+            seen.set()
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(room_module, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(house.room, "look", broken)
+    running = asyncio.ensure_future(house.room.run())
+    await seen.wait()
+    faults = [one.facts for one in house.room.feed.since(0) if one.kind == "fault"]
+    assert [(one["fault"], one["problem"]) for one in faults] == [("control room", "ZeroDivisionError()")]
+    assert not running.done()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)

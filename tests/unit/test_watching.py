@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -172,6 +173,29 @@ async def test_how_far_a_switch_was_heard_is_told_to_who_runs_next(house: House)
     house.ledger.close()
     house.begin()
     assert house.link.remembered == Sight("pbx1", NOON, 425, "boot")
+
+
+async def test_how_far_it_is_heard_is_remembered_also_once_its_clock_was_set_back(house: House) -> None:
+    def remembered() -> float:
+        known = house.ledger.sights()
+        if known:
+            house.link.heard = Sight("pbx1", NOON - 3600, 425, "boot")
+        return known["pbx1"].heard_at if known else 0.0
+
+    house.link.heard = Sight("pbx1", NOON, 425, "boot")
+    await _run(house, lambda: remembered() == NOON - 3600)
+
+
+async def test_bad_rows_are_told_where_people_are_told_and_do_not_fill_the_log(house: House) -> None:
+    told: list[tuple[int, str, object]] = []
+    house.watching._telemetry.on_fault.append(
+        lambda kind, about: told.append((threading.get_ident(), kind, about["times"]))
+    )
+    house.file.write_text("no row\n" * 500)
+    size = house.file.stat().st_size
+    await _run(house, lambda: house.ledger.places() and house.ledger.places()["pbx1"].position == size)
+    assert {(thread, kind) for thread, kind, _ in told} == {(threading.get_ident(), "bad CDR row")}
+    assert [times for *_, times in told] == [*range(1, 11), 16, 32, 64, 128, 256]
 
 
 async def _run(house: House, until: Callable[[], object]) -> None:
