@@ -242,3 +242,16 @@ async def test_who_comes_from_a_network_that_is_not_listed_is_not_listened_to() 
         one = object.__new__(protocol)
         one.client = (address, 5)
         assert one._welcome() is expected, address     # type: ignore[attr-defined]
+
+
+async def test_no_answer_waits_for_what_the_last_one_is_acknowledged_by(tmp_path: Path) -> None:
+    """Nagle's algorithm is off: with it, the second question of a connection is answered 40 ms late."""
+    async with http_house(tmp_path, listening=True) as door:
+        reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+        assert door.house.room.http is not None
+        (connection,) = door.house.room.http._server.server_state.connections
+        accepted = connection.transport.get_extra_info("socket")
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
+        writer.close()

@@ -92,6 +92,7 @@ def test_the_example_loads_and_shows_the_defaults(tmp_path: Path) -> None:
                 "# [messages",
                 "# stop_words",
                 "# start_words",
+                "# [http", "# tls_cert", "# tls_key", "# metrics",
                 "# [log",
                 "# [metrics",
                 "# seconds",

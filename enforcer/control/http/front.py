@@ -10,7 +10,7 @@ good all the same: many callers may share one address, and nobody may lock an op
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from secrets import token_hex
 from typing import Annotated, Any, cast
@@ -105,6 +105,11 @@ def front_of(request: Request) -> Front:
     return cast(Front, request.app.state.front)
 
 
+async def _door(request: Request) -> Front:
+    """The same, for routes. What routes depend on is asynchronous: else each would cost a thread."""
+    return front_of(request)
+
+
 def shown(request: Request) -> str | None:
     """The token that a request shows, None where it shows none."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
@@ -126,7 +131,7 @@ def caller_of(front: Front, request: Request) -> Caller | None:
 _BEARER = HTTPBearer(auto_error=False, description="A token made by `enforcer token create`.")
 
 
-def _caller(request: Request, described: Annotated[object, Depends(_BEARER)]) -> Caller:
+async def _caller(request: Request, described: Annotated[object, Depends(_BEARER)]) -> Caller:
     front = front_of(request)
     found = caller_of(front, request)
     if found is not None:
@@ -136,8 +141,8 @@ def _caller(request: Request, described: Annotated[object, Depends(_BEARER)]) ->
     raise front.wrong_token(request.client.host if request.client else "")
 
 
-def _with(*roles: Role) -> Callable[..., Caller]:
-    def allowed(caller: Annotated[Caller, Depends(_caller)]) -> Caller:
+def _with(*roles: Role) -> Callable[..., Awaitable[Caller]]:
+    async def allowed(caller: Annotated[Caller, Depends(_caller)]) -> Caller:
         if not any(caller.role.may(role) for role in roles):
             said = f"the token {caller.name} has the role {caller.role}, and this takes {roles[0]}"
             raise Problem(403, said)
@@ -148,7 +153,7 @@ def _with(*roles: Role) -> Callable[..., Caller]:
 
 viewer = _with(Role.VIEWER)
 
-Door = Annotated[Front, Depends(front_of)]
+Door = Annotated[Front, Depends(_door)]
 Viewer = Annotated[Caller, Depends(viewer)]
 Operator = Annotated[Caller, Depends(_with(Role.OPERATOR))]
 Gateway = Annotated[Caller, Depends(_with(Role.GATEWAY))]

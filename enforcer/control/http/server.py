@@ -118,9 +118,14 @@ class HttpServer:
         """Listen. Raises LinkError where the address is taken."""
         host, port = self._settings.address
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        # With its protocol named, asyncio turns Nagle's algorithm off: else an answer could wait 40 ms.
+        listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         try:
-            listening = socket.create_server((host, port), family=family, backlog=BACKLOG)
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind((host, port))
+            listening.listen(BACKLOG)
         except OSError as problem:
+            listening.close()
             raise LinkError(
                 f"http {self._settings.listen}: {os.strerror(problem.errno or 0)}; "
                 "stop what listens there, or choose another [http] listen"
