@@ -10,6 +10,8 @@ from typing import Annotated
 
 import typer
 
+from enforcer.control.acts import Reload
+from enforcer.control.ahead import ahead_of
 from enforcer.control.case import Case
 from enforcer.control.cli_terminal import CONFIG, Config, Json, emit, say, table
 from enforcer.control.commands import known_account
@@ -60,8 +62,10 @@ def foresee(
     asked = request_of(decoded(order)).order
     with site.ledger() as ledger:
         told = foreseen(asked, Scene(
-            ledger, site.policy, site.plan, site.settings.policy.default_mode, time.time()
+            ledger, lambda: site.policy, site.plan, site.settings.policy.default_mode, time.time()
         ))
+    if isinstance(asked, Reload):
+        told["words"].append(ahead_of(site).words)
     if as_json:
         emit(told)
         return

@@ -6,7 +6,7 @@ Refuses to know: doors, and whether anybody should.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from enforcer.control import opt_outs, strikes
@@ -40,10 +40,11 @@ DAY = 86_400.0
 
 
 class Scene(NamedTuple):
-    """What an order is looked at against."""
+    """What an order is looked at against. The policy is read when it is needed: a pack that is wrong keeps
+    nobody from pulling the ceiling down."""
 
     ledger: Ledger
-    policy: Policy
+    policy: Callable[[], Policy]
     plan: NumberPlan
     default: Mode
     now: float
@@ -142,14 +143,14 @@ def _standing(account: str, standing: Standing, after: float | None, scene: Scen
 
 def _strike(order: AddStrike, scene: Scene) -> Iterator[str]:
     whose = Subjects(scene.ledger).find(order.account, order.customer, "strike.add")
-    counted = 0
-    for rule in strikes.strike_rules(scene.policy):
+    counted, policy = 0, scene.policy()
+    for rule in strikes.strike_rules(policy):
         if rule.spec.strikes and order.kind.strip() not in rule.spec.strikes:
             continue
         counted += 1
         there = next((
             one for one in strikes.standings(
-                scene.ledger, scene.policy, scene.now, whose.customer, whose.account
+                scene.ledger, policy, scene.now, whose.customer, whose.account
             ) if one.rule is rule
         ), None)
         number, limit = (len(there.counted) if there else 0) + 1, rule.spec.critical.at
@@ -157,14 +158,14 @@ def _strike(order: AddStrike, scene: Scene) -> Iterator[str]:
             f"{int(limit) - number} more reach the limit")
         yield f"Rule {rule.spec.id} will count {number} of {limit} strikes in {rule.window}; {reached}."
     if not counted:
-        yield strikes.unheard(scene.policy, order.kind.strip()) or "No rule of the packs counts strikes."
+        yield strikes.unheard(policy, order.kind.strip()) or "No rule of the packs counts strikes."
 
 
 def _withdrawn(order: WithdrawStrike, scene: Scene) -> Iterator[str]:
     strike = scene.ledger.registers.strikes.get(order.strike)
     if strike is None:
         raise BadInput("", f"no such strike: {order.strike!r}")
-    found = strikes.standings(scene.ledger, scene.policy, scene.now, strike.customer, strike.account)
+    found = strikes.standings(scene.ledger, scene.policy(), scene.now, strike.customer, strike.account)
     for one in found:
         if any(counted.strike.id == strike.id for counted in one.counted):
             limit = one.rule.spec.critical.at
@@ -180,7 +181,7 @@ def _opt_out(order: AddOptOut | RemoveOptOut, scene: Scene) -> Iterator[str]:
     records = scene.ledger.calls(whose.account, span, "" if whose.account else whose.customer)
     times = sum(1 for one in records if one.direction is not Direction.INBOUND
                 and scene.plan.canonical(one.number) == number)
-    rules = [rule.spec.id for rule in scene.policy.rules if rule.spec.kind == "opt_out"]
+    rules = [rule.spec.id for rule in scene.policy().rules if rule.spec.kind == "opt_out"]
     what = f"{whose.words} called or wrote to {number} {_many(times, 'time')} in the last 30 days"
     if isinstance(order, RemoveOptOut):
         yield f"{what}; from now on it may again."

@@ -130,6 +130,14 @@ def test_order_is_foreseen_in_numbers_and_not_given(house: House, order: dict[st
     assert house.json("head") == before
 
 
+def test_pack_that_is_wrong_keeps_nobody_from_the_ceiling_but_from_reloading_it(house: House) -> None:
+    reload = '{"do": "reload"}'
+    assert "Now, these packs would refuse 0 of 2 accounts" in house.ok("foresee", reload)
+    house.file("pack.toml", PACK.replace("attempts", "attemps"))
+    assert "Mode monitor for site ceiling" in house.ok("foresee", '{"do": "mode.ceiling", "mode": "monitor"}')
+    assert "pack.toml" in house.refused("foresee", reload)
+
+
 def test_what_cannot_be_ordered_cannot_be_foreseen(house: House) -> None:
     assert "no such account" in house.refused("foresee", '{"do": "account.suspend", "account": "nobody"}')
     assert "active already" in house.refused("foresee", '{"do": "account.resume", "account": "acme"}')
