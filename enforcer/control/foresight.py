@@ -83,13 +83,14 @@ def _mode(order: SetMode, scene: Scene) -> tuple[list[str], dict[str, Any]]:
     found = effects(scene.ledger, scene.default, place, HOURS * 3600.0, scene.now)
     now = found["now"]
     then = next((one for one in found["modes"] if one["mode"] == order.mode.word), None)
+    subject = "the site" if place.subject == "default" else place.subject
     if order.mode is Mode.OFF:
-        return [f"Every verdict of {place.subject} is let go, and nothing is reported.", found["words"],
+        return [f"Every verdict of {subject} is let go, and nothing is reported.", found["words"],
                 f"Now {_numbers(now)} of them."], found
     assert then is not None
     words = [
         found["words"],
-        f"Mode {order.mode.word} for {place.subject} would have {_did(then)} of them, on "
+        f"Mode {order.mode.word} for {subject} would have {_did(then)} of them, on "
         f"{_many(then['accounts'], 'account')}; as it stands now, {_numbers(now)}.",
     ]
     if then["harder"] or then["softer"]:

@@ -42,7 +42,7 @@ def event(happening: Happening) -> dict[str, Any]:
     return {
         "number": happening.number, "kind": happening.kind, "at": iso(happening.at),
         "words": _words(happening),
-        "word": facts.get("verdict") or facts.get("level") or "",
+        "word": {"decision": facts.get("verdict"), "level": facts.get("level")}.get(happening.kind) or "",
         "account": facts.get("account") or "" if happening.kind == "decision" else "",
         "subject": facts.get("decision") or "",
     }

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 WIDTH, HEIGHT = 720, 220
-LEFT, RIGHT, BOTTOM, TOP = 34, 18, 20, 6
+LEFT, RIGHT, BOTTOM, TOP = 34, 18, 20, 14
 ORDER = ("leased", "exempt", "allow", "tag", "throttle", "block")     # from the axis upwards
 
 
