@@ -361,9 +361,15 @@ def test_plot_has_room_for_every_minute_and_adds_up() -> None:
     drawn = plot(minutes)
     assert drawn.total == {"leased": 300, "exempt": 0, "allow": 1770, "tag": 60, "throttle": 0, "block": 60}
     assert {word: sum(row[word] for row in drawn.rows) for word in drawn.total} == drawn.total
-    for box in drawn.boxes:
-        assert box.y >= 0
-        assert box.y + box.height <= 200.01
-        assert box.x + box.width <= 720
+    boxes = [
+        tuple(map(float, one)) for path in drawn.areas.values()
+        for one in re.findall(r"M([\d.]+) ([\d.]+)h([\d.]+)v([\d.]+)h-[\d.]+z", path)
+    ]
+    assert len(boxes) == 59 + 60 + 40 + 60          # a column for each verdict of each minute that has any
+    for x, y, width, height in boxes:
+        assert x >= 34
+        assert y >= 0
+        assert y + height <= 200.02
+        assert x + width <= 720
     assert "1,770 allow" in drawn.words
     assert [nice(n) for n in (0, 1, 2, 3, 10, 11, 61, 100, 101)] == [2, 2, 2, 4, 10, 20, 100, 100, 200]

@@ -21,12 +21,29 @@ from enforcer.domain.mode import Mode
 
 # The accounts nearest their limits are looked for so often, and for a tenth of the time at most.
 NEAR_SECONDS = 20.0
+SAME_SECONDS = 0.5
 SPANS = ("15m", "1h", "4h", "12h", "1d", "7d")
 HOURS = ("1h", "6h", "24h", "72h")
 STRIKES = ("content", "copyright", "fraud", "harassment", "spam")
 
 routes = APIRouter(include_in_schema=False)
 Named = Annotated[str, Query(max_length=200)]
+
+
+class Shared:
+    """Parts of the overview that are the same for all who look: drawn once, however many there are. Calls
+    wait for whatever is drawn, so it is not drawn more often than anybody can see."""
+
+    def __init__(self) -> None:
+        self._drawn: dict[str, tuple[float, HTMLResponse]] = {}
+
+    def part(self, me: Visitor, template: str) -> HTMLResponse:
+        """The part, at most `SAME_SECONDS` old."""
+        at, found = self._drawn.get(template, (float("-inf"), None))
+        if found is None or time.monotonic() - at > SAME_SECONDS:
+            found = me.part(template, **_moment(me))
+            self._drawn[template] = time.monotonic(), found
+        return HTMLResponse(found.body, headers=HEADERS)
 
 
 class Nearest:
@@ -77,15 +94,15 @@ async def overview(me: Here) -> HTMLResponse:
 
 
 @routes.get("/page/live")
-async def live(me: Here) -> HTMLResponse:
+async def live(me: Here, request: Request) -> HTMLResponse:
     """The part of the overview that changes."""
-    return me.part("live.html", **_moment(me))
+    return _shared(request).part(me, "live.html")
 
 
 @routes.get("/page/state")
-async def state(me: Here) -> HTMLResponse:
+async def state(me: Here, request: Request) -> HTMLResponse:
     """The part of the overview that changes more rarely."""
-    return me.part("state.html", **_moment(me))
+    return _shared(request).part(me, "state.html")
 
 
 @routes.get("/page/nearest")
@@ -156,6 +173,11 @@ def choices(me: Visitor) -> dict[str, Any]:
         "rules": [rule.spec.id for rule in me.front.admission.policy.rules],
         "switch_names": [one.name for one in me.front.settings.switches],
     }
+
+
+def _shared(request: Request) -> Shared:
+    found: Shared = request.app.state.shared
+    return found
 
 
 def _moment(me: Visitor) -> dict[str, Any]:

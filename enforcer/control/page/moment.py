@@ -13,7 +13,7 @@ from enforcer.control.page.plot import plot
 from enforcer.control.words import iso
 from enforcer.domain.notice import Audience
 
-LATELY = 40
+LATELY = 30
 NEWS = ("breaker", "fault", "gap", "level", "mode", "order", "switch")        # what is worth saying aloud
 
 

@@ -1,6 +1,6 @@
 """Decisions by verdict over time, as columns to draw.
 
-In: counts a minute (see `series`). Out: rectangles, lines and words, in the units of a drawing that is
+In: counts a minute (see `series`). Out: paths, lines and words, in the units of a drawing that is
 `WIDTH` by `HEIGHT`. Refuses to know: SVG and colours.
 """
 
@@ -15,16 +15,6 @@ LEFT, RIGHT, BOTTOM, TOP = 34, 18, 20, 14
 ORDER = ("leased", "exempt", "allow", "tag", "throttle", "block")     # from the axis upwards
 
 
-class Box(NamedTuple):
-    """One verdict in one minute."""
-
-    word: str
-    x: float
-    y: float
-    width: float
-    height: float
-
-
 class Line(NamedTuple):
     """A line of the grid, or a tick, with what is written at it."""
 
@@ -33,9 +23,10 @@ class Line(NamedTuple):
 
 
 class Plot(NamedTuple):
-    """See the module. `rows` are the same numbers in steps of ten minutes, for whoever does not see."""
+    """See the module. `areas` has all columns of a verdict as one path, in SVG's words; `rows` are the same
+    numbers in steps of ten minutes, for whoever does not see."""
 
-    boxes: list[Box]
+    areas: dict[str, str]
     levels: list[Line]
     times: list[Line]
     rows: list[dict[str, Any]]
@@ -49,15 +40,15 @@ def plot(minutes: Sequence[dict[str, Any]]) -> Plot:
     top = nice(most)
     step = (WIDTH - LEFT - RIGHT) / max(1, len(minutes))
     scale = (HEIGHT - BOTTOM - TOP) / top
-    boxes = []
+    areas: dict[str, list[str]] = {word: [] for word in ORDER}
     for place, one in enumerate(minutes):
         y = float(HEIGHT - BOTTOM)
         for word in ORDER:
             if one[word]:
                 height = one[word] * scale
                 y -= height
-                boxes.append(Box(word, round(LEFT + place * step, 2), round(y, 2), round(step * 0.86, 2),
-                                 round(height, 2)))
+                areas[word].append(f"M{LEFT + place * step:.2f} {y:.2f}h{step * 0.86:.2f}v{height:.2f}"
+                                   f"h-{step * 0.86:.2f}z")
     levels = [Line(round(HEIGHT - BOTTOM - part * scale, 2), f"{part:g}") for part in (0, top / 2, top)]
     times = [
         Line(round(LEFT + place * step, 2), _clock(one["minute"]))
@@ -66,7 +57,8 @@ def plot(minutes: Sequence[dict[str, Any]]) -> Plot:
     total = {word: sum(one[word] for one in minutes) for word in ORDER}
     told = ", ".join(f"{total[word]:,} {word}" for word in reversed(ORDER) if total[word]) or "none"
     words = f"Decisions a minute over the last {len(minutes)} minutes: {told}. At most {most:,} a minute."
-    return Plot(boxes, levels, times, _rows(minutes), total, words)
+    drawn = {word: "".join(boxes) for word, boxes in areas.items() if boxes}
+    return Plot(drawn, levels, times, _rows(minutes), total, words)
 
 
 def nice(most: int) -> int:

@@ -19,6 +19,7 @@ def install(app: FastAPI, front: Front) -> None:
     """Answer browsers."""
     app.state.sessions = Sessions(front.tokens, front.clock)
     app.state.nearest = looking.Nearest()
+    app.state.shared = looking.Shared()
     front.sessions.append(lambda request: found.caller if (found := session_of(request)) else None)
 
     async def log_in(request: Request, error: Exception) -> Response:
