@@ -15,7 +15,7 @@ from fastapi.responses import HTMLResponse, Response
 
 from enforcer.control.http.problems import Problem
 from enforcer.control.page.entrance import Here, Shown, Visitor
-from enforcer.control.page.moment import LATELY, moment
+from enforcer.control.page.moment import LOOKED_AT, moment
 from enforcer.control.page.render import HEADERS, STATIC
 from enforcer.domain.mode import Mode
 
@@ -183,7 +183,7 @@ def _shared(request: Request) -> Shared:
 def _moment(me: Visitor) -> dict[str, Any]:
     front = me.front
     now = front.overview()
-    lately = front.feed.since(now["number"] - LATELY)
+    lately = front.feed.since(now["number"] - LOOKED_AT)
     return moment(now, lately, front.settings.breaker.enabled) | {
         "unready": front.unready(), "policy": now["policy"],
     }

@@ -13,7 +13,8 @@ from enforcer.control.page.plot import plot
 from enforcer.control.words import iso
 from enforcer.domain.notice import Audience
 
-LATELY = 30
+LATELY = 30             # things that happened, told on the page; so many are looked at:
+LOOKED_AT = 300
 NEWS = ("breaker", "fault", "gap", "level", "mode", "order", "switch")        # what is worth saying aloud
 
 
