@@ -110,8 +110,7 @@ class Admission:
         if record is None or not record.account:
             return []
         if event.phase is not Phase.STARTED:
-            if record.number_class is NumberClass.EMERGENCY:
-                self._exempting.told(event, record)
+            self._exempting.told(event, record)
             return []
         return self._unasked(event.attempt, record.account)
 

@@ -13,7 +13,6 @@ import os
 import secrets
 import signal
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -33,16 +32,18 @@ from enforcer.ledger.sqlite import SqliteLedger
 from enforcer.ledger.store import alone
 from enforcer.notices.bureau import Bureau
 from enforcer.orders import LeaseTerms
+from enforcer.readings import Readings
 from enforcer.room import Room
 from enforcer.settings import Settings, SwitchSettings
 from enforcer.supervisor import NOBODY, Supervisor
 from enforcer.switch import ami_session, esl_session
 from enforcer.switch.ami import AmiLink
-from enforcer.switch.door import Door, Outcome
+from enforcer.switch.door import Door
 from enforcer.switch.esl import EslLink
 from enforcer.switch.link import Deadlines, Link
 from enforcer.switch.tls import context_of
 from enforcer.telemetry import Telemetry
+from enforcer.timed import TimedAdmission, stopwatches
 from enforcer.watching import Watching
 from enforcer.wire.answer import SIP_CODES
 from enforcer.wire.channel import Identity
@@ -69,6 +70,7 @@ class House:
     watching: Watching
     guard: Guard
     room: Room
+    readings: Readings
 
 
 def build(
@@ -91,7 +93,7 @@ def build(
         ledger.note(entry)
     bureau = Bureau(settings, ledger, telemetry, lambda: admission, clock)
     guard = Guard(settings, ledger, telemetry, lambda: admission, clock)
-    admission = Admission(
+    admission = TimedAdmission(
         ledger, plan, policy, Modes(ledger.modes(), settings.policy.default_mode),
         prefix=secrets.token_hex(3), later=later,
         terms=Terms(
@@ -125,7 +127,11 @@ def build(
     room = Room(
         settings, ledger, admission, links, telemetry, clock, lambda: reload(house), lambda: changed(house)
     )
-    house = House(settings, ledger, admission, links, doors, telemetry, bureau, watching, guard, room)
+    stopwatches(settings, admission, links, doors, telemetry)
+    readings = Readings(ledger, admission, by_name, doors, room.feed, telemetry.registry)
+    house = House(
+        settings, ledger, admission, links, doors, telemetry, bureau, watching, guard, room, readings
+    )
     return house
 
 
@@ -262,18 +268,8 @@ async def _watch(house: House) -> None:
     telemetry = house.telemetry
     degraded, deaf = "", 0
     while True:
-        for switch, link in zip(house.settings.linked, house.links, strict=True):
-            state = link.state()
-            telemetry.up.labels(switch.name).set(state.connected)
-            telemetry.lag.labels(switch.name).set(max(0.0, state.lag))
-            for kind in ("failed", "malformed", "faults", "refused_actions", "unwanted_events", "evicted"):
-                telemetry.link.labels(switch.name, kind).set(getattr(state, kind))
-        for label in {door.label for door in house.doors}:
-            counts = sum((door.counts for door in house.doors if door.label == label), Counter[Outcome]())
-            for outcome, times in counts.items():
-                telemetry.door.labels(label, outcome).set(times)
+        house.readings.take(time.time())
         now_degraded = house.ledger.degraded
-        telemetry.degraded.set(bool(now_degraded))
         if now_degraded != degraded:
             degraded = now_degraded
             if degraded:
@@ -305,7 +301,10 @@ def _run_alone(settings: Settings) -> int:
         try:
             stop_metrics = telemetry.serve(host, int(port))
         except OSError as problem:
-            raise LinkError(f"metrics {settings.metrics.listen}: {problem.strerror or problem}") from None
+            raise LinkError(
+                f"metrics {settings.metrics.listen}: {problem.strerror or problem}; stop what listens there, "
+                "or choose another [metrics] listen"
+            ) from None
 
     async def main() -> None:
         loop = asyncio.get_running_loop()

@@ -9,7 +9,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from enforcer.domain.call import CallAttempt, CallEvent, CallRecord, Direction, NumberClass, Phase
+from enforcer.domain.call import (
+    UNTOUCHED,
+    CallAttempt,
+    CallEvent,
+    CallRecord,
+    Direction,
+    NumberClass,
+    Phase,
+)
 from enforcer.domain.emergency import entry_of
 from enforcer.domain.numbers import NumberPlan, bare
 from enforcer.ledger.port import Ledger
@@ -48,9 +56,13 @@ class Exempting:
         return found
 
     def told(self, event: CallEvent, record: CallRecord) -> None:
-        """An emergency call ended: the window is as long after it."""
-        if event.phase is Phase.ENDED and record.account:
-            self._open(record.attempt(), record.account, event.at)
+        """An emergency call ended: the window is as long after it. Of any other its account may be told only
+        now: a trunk of Asterisk does not know it as a call begins, and who calls back is not asked about."""
+        if record.number_class is NumberClass.EMERGENCY:
+            if event.phase is Phase.ENDED and record.account:
+                self._open(record.attempt(), record.account, event.at)
+        elif self._windows and record.number_class not in UNTOUCHED and not record.refused:
+            self.sort(record.attempt(), record.account)
 
     def _open(self, attempt: CallAttempt, account: str, at: float) -> None:
         terms = self._terms

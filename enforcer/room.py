@@ -20,7 +20,9 @@ from enforcer.control.gaps import gap_facts
 from enforcer.control.gateways import Gateways
 from enforcer.control.mqtt import Mqtt
 from enforcer.control.mqtt_topics import Topics
+from enforcer.control.nearest import Nearest
 from enforcer.control.series import Series
+from enforcer.control.window import Window, beside
 from enforcer.control.words import iso
 from enforcer.domain.band import tripped
 from enforcer.domain.decision import Decision, Verdict
@@ -88,6 +90,10 @@ class Room:
             names, (call for name in names for call in ledger.live(name)), admission, self.feed, clock
         )
         self.http = self._http(telemetry) if settings.http.listen else None
+        self.nearest = Nearest(
+            ledger.seats, ledger.account, lambda: (account for _, account in admission.orders.callers())
+        )
+        self.window = Window(beside(settings.ledger_path), self.view, self.feed)
 
     def decision(self, decision: Decision) -> None:
         """Hear of a decision, after its answer. Those that let a call go by every rule are only counted."""
@@ -116,6 +122,11 @@ class Room:
             "breaker": self.breaker(), "degraded": self._ledger.degraded, "faults": list(self.faults),
             "number": self.feed.number,
         }
+
+    def view(self) -> dict[str, Any]:
+        """The overview, and the accounts that are nearest their limits: some milliseconds, so not for every
+        asker."""
+        return self.overview() | {"nearest": self.nearest.look(self._clock())}
 
     def breaker(self) -> dict[str, Any]:
         """Whether our own breaker holds the ceiling down, since when and why, for programs."""
@@ -163,8 +174,17 @@ class Room:
             tasks.create_task(self._watch(), name="control room: watch")
             if self.gateways.names:
                 tasks.create_task(self.gateways.run(), name="control room: gateways")
+            tasks.create_task(self._open_window(), name="control room: window")
             if self.mqtt is not None:
                 tasks.create_task(self.mqtt.run(), name="control room: mqtt")
+
+    async def _open_window(self) -> None:
+        """Without it `enforcer top` sees nothing, and everything else goes on."""
+        try:
+            await self.window.run()
+        except OSError as problem:
+            words = problem.strerror or str(problem)
+            self._telemetry.fault("no window for enforcer top", problem=words)
 
     async def _watch(self) -> None:
         heard = ""

@@ -53,7 +53,7 @@ def from_file(path: Path, where: str) -> str:
     """What a file holds, without the blanks around it. Raises BadInput where it is not there or empty."""
     found = text_of(path, where, "secret_file ").strip()
     if not found:
-        raise BadInput(where, f"secret_file {path} is empty")
+        raise BadInput(where, f"secret_file {path} is empty: write the secret into it")
     return found
 
 

@@ -7,58 +7,17 @@ the log and never a label. Refuses to know: why. Anything here may fail without 
 
 from __future__ import annotations
 
-import logging
-import sys
-from collections.abc import Callable, MutableMapping
-from typing import Any, TextIO
+from collections.abc import Callable
 
 import structlog
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
+from enforcer import buckets
 from enforcer.domain.decision import Decision, Verdict
+from enforcer.log_lines import set_up_logging
 from enforcer.metrics_server import serve_metrics
 
-
-def set_up_logging(form: str = "auto", stream: TextIO | None = None) -> None:
-    """Log lines as "json" or for the "console"; "auto" is colours at a terminal, else JSON."""
-    out = stream or sys.stderr
-    console = form == "console" or (form == "auto" and out.isatty())
-    renderer: structlog.typing.Processor
-    if console:
-        renderer = structlog.dev.ConsoleRenderer(colors=out.isatty(), pad_event_to=0)
-    else:
-        renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            one_line,
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(file=out),
-        cache_logger_on_first_use=False,
-    )
-
-
-def one_line(_logger: object, _name: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Values may come from callers: whatever could begin a new line or move a cursor is shown as "?"."""
-    for key, value in entry.items():
-        entry[key] = _printable(value)
-    return entry
-
-
-def _printable(value: Any) -> Any:
-    if isinstance(value, str):
-        return value if value.isprintable() else "".join(c if c.isprintable() else "?" for c in value)
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_printable(one) for one in value]
-    if isinstance(value, dict):
-        return {_printable(key): _printable(one) for key, one in value.items()}
-    if value is None or isinstance(value, int | float):
-        return value
-    return _printable(str(value))
+__all__ = ["Telemetry", "decision_line", "set_up_logging"]
 
 
 class Telemetry:
@@ -76,23 +35,14 @@ class Telemetry:
             "enforcer_exempt_calls_total", "Calls for which no rule was read.",
             ["switch", "why"], registry=registry,
         )
-        self.up = Gauge(
-            "enforcer_switch_up", "1 while a switch's link is logged in.", ["switch"], registry=registry,
+        self.decided = buckets.Histogram(
+            "enforcer_decision_seconds", "How long a decision takes: count the attempt, weigh it, decide.",
+            ["switch"], registry,
         )
-        self.lag = Gauge(
-            "enforcer_event_lag_seconds", "How far events run behind the switch's clock.",
-            ["switch"], registry=registry,
-        )
-        self.link = Gauge(
-            "enforcer_link_troubles", "What a switch's link met since the start, by kind.",
-            ["switch", "kind"], registry=registry,
-        )
-        self.door = Gauge(
-            "enforcer_door_connections", "Connections to a door, by what became of them.",
-            ["door", "outcome"], registry=registry,
-        )
-        self.degraded = Gauge(
-            "enforcer_ledger_degraded", "1 while the ledger cannot write.", registry=registry,
+        self.answered = buckets.Histogram(
+            "enforcer_answer_seconds",
+            "From the bytes of a question to those of its answer, by the door they came and went through.",
+            ["switch", "door"], registry,
         )
         self.gap_seconds = Gauge(
             "enforcer_gap_seconds", "Time in which a switch was not heard and that no CDRs have filled yet.",
@@ -110,7 +60,7 @@ class Telemetry:
             "enforcer_breaker_tripped", "1 while the breaker holds the site at monitor.", registry=registry,
         )
         self.breaker_share = Gauge(
-            "enforcer_breaker_refused_share", "Share of the last 5 minutes that block mode would refuse.",
+            "enforcer_breaker_refused_ratio", "Share of the last 5 minutes that block mode would refuse.",
             ["of"], registry=registry,
         )
         self.faults = Counter(

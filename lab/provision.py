@@ -123,6 +123,10 @@ def bundles() -> dict[str, Bundle]:
             plugins=tuple(f"{_MULTIARCH}/{name}" for name in ("libsoftokn3.so", "libfreeblpriv3.so")),
             data=(*(f"usr/lib/chromium/{name}" for name in _CHROMIUM), "usr/share/fonts"),
         ),
+        # Judges docker/grafana/alerts.yml, with the tests written beside it.
+        "prometheus": Bundle(
+            suite="trixie", packages=("prometheus",), programs=("usr/bin/promtool", "usr/bin/prometheus"),
+        ),
         # Only where the machine's Python came without ensurepip (see lab/environment.py).
         "pip": Bundle(suite="forky", packages=("python3-pip-whl",), data=("usr/share/python-wheels",)),
     }

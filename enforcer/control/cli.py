@@ -21,6 +21,7 @@ from enforcer.control import (
     cli_calls,
     cli_cdr,
     cli_check,
+    cli_completion,
     cli_customer,
     cli_evidence,
     cli_interruptions,
@@ -34,6 +35,7 @@ from enforcer.control import (
     cli_settle,
     cli_strike,
     cli_token,
+    cli_top,
     cli_verify,
     cli_whatif,
     cli_why,
@@ -54,7 +56,7 @@ class Outside:
 
 app = typer.Typer(
     cls=OneLine, help="Acceptable-use enforcement on the switch itself.", no_args_is_help=True,
-    rich_markup_mode=None, pretty_exceptions_enable=False,
+    rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False,
 )
 app.add_typer(cli_mode.app, name="mode")
 app.add_typer(cli_breaker.app, name="breaker")
@@ -78,6 +80,8 @@ app.command("settle")(cli_settle.settle)
 app.command("evidence")(cli_evidence.make)
 app.command("interruptions")(cli_interruptions.show)
 app.command("settle-due")(cli_settle.due)
+app.command("completion")(cli_completion.completion)
+app.command("top")(cli_top.top)
 app.command("reload")(cli_reload.reload)
 app.command("reconcile")(cli_reconcile.reconcile)
 app.command("verify")(cli_verify.verify)

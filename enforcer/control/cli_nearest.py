@@ -1,6 +1,6 @@
 """`enforcer nearest`: the accounts nearest their limits, and when they reach them at this pace.
 
-In: options. Out: a table, or JSON. Refuses to know: how it is reckoned (`nearest`).
+In: options. Out: a table, or JSON. Refuses to know: how it is reckoned (`fullest`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import typer
 
 from enforcer.control.case import Case
 from enforcer.control.cli_terminal import CONFIG, Config, Json, emit, say, table
-from enforcer.control.nearest import nearest
+from enforcer.control.fullest import fullest
 from enforcer.control.outlook import METHOD
 from enforcer.control.site import Site
 from enforcer.domain.cycle import Span
@@ -31,7 +31,7 @@ def show(
         known = {account.id: account for account in ledger.accounts()}
         lately = ledger.callers(Span(now - DAYS * 86_400, now, "lately"))
         everybody = known | {name: ledger.account(name) for name, _ in lately if name not in known}
-        found = [one.facts() for one in nearest(case, everybody.values(), most)]
+        found = [one.facts() for one in fullest(case, everybody.values(), most)]
     if as_json:
         emit({"nearest": found, "method": METHOD})
         return

@@ -86,6 +86,16 @@ class Feed:
         first = self._lately[0].number if self._lately else self._number + 1
         return max(0, min(first, self._number + 1) - number - 1)
 
+    @property
+    def watchers(self) -> int:
+        """How many subscribers there are."""
+        return len(self._subscribers)
+
+    @property
+    def furthest_behind(self) -> int:
+        """Happenings that the slowest subscriber has not taken yet."""
+        return max((one.waiting() for one in self._subscribers), default=0)
+
     @contextmanager
     def subscribed(self, since: int | None = None) -> Iterator[Subscriber]:
         """A subscription, ended with the block; with `since`, what happened after that one comes first."""

@@ -24,7 +24,7 @@ from enforcer.ledger.books import Books
 from enforcer.ledger.charge_rows import charge_entry
 from enforcer.ledger.journal_rows import decision_parts
 from enforcer.ledger.mirrors import MIRRORED, Tables, contradictions
-from enforcer.ledger.port import Absorbed, Mismatch, Place, Proof
+from enforcer.ledger.port import Absorbed, Backlog, Mismatch, Place, Proof
 from enforcer.ledger.register_rows import account_entry, customer_entry, mode_entry
 from enforcer.ledger.sight_rows import MemorySights
 from enforcer.ledger.tables import row_of_decision
@@ -38,7 +38,7 @@ class MemoryLedger:
     """See the port. `classify` gives the class of a number, `canonical` the number as E.164, `clock` Unix
     seconds; `channels` is how many calls each switch can hold."""
 
-    degraded = ""
+    degraded, backlog = "", Backlog
 
     def __init__(
         self, classify: Callable[[str], NumberClass], clock: Callable[[], float],

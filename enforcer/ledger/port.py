@@ -223,12 +223,24 @@ class Journal(Protocol):
         """Where accounts, customers, modes, charges or decisions say otherwise than the journal does."""
 
 
+class Backlog(NamedTuple):
+    """Rows that are not on the disk yet, by kind; and those that never will be."""
+
+    calls: int = 0
+    decisions: int = 0
+    journal: int = 0
+    lost: int = 0
+
+
 class Ledger(Counting, Register, Archive, Charges, Journal, Protocol):
     """All five, with a beginning and an end."""
 
     @property
     def degraded(self) -> str:
         """What is wrong with the ledger just now, in words; "" nothing. Every Decision carries it."""
+
+    def backlog(self) -> Backlog:
+        """What still has to be written."""
 
     def use(self, policy: Policy) -> None:
         """Count for this policy from now on; tallies are derived anew from the records."""

@@ -108,7 +108,10 @@ class Store:
         with self.reading() as connection:
             found = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar_one()
         if found != "ok":
-            raise LedgerError(f"{self.path}: the file is damaged: {found}")
+            raise LedgerError(
+                f"{self.path}: the file is damaged: {found}; go back to a copy, and `enforcer cdr import` "
+                "what came since"
+            )
 
     def _migrate(self) -> None:
         steps = migrations()
@@ -117,11 +120,14 @@ class Store:
             if sa.inspect(connection).has_table("mark"):
                 version = take_marks(connection, "schema", 0)
             elif sa.inspect(connection).get_table_names():
-                raise LedgerError(f"{self.path}: this is a database of something else, not a ledger")
+                raise LedgerError(
+                    f"{self.path}: this is a database of something else, not a ledger; name another file in "
+                    "[ledger] url"
+                )
             if version > len(steps):
                 raise LedgerError(
                     f"{self.path}: written by a later version of enforcer (schema {version}, "
-                    f"this one knows {len(steps)})"
+                    f"this one knows {len(steps)}); run that version, or go back to a copy from before it"
                 )
             for step in steps[version:]:
                 for statement in step:
@@ -189,7 +195,10 @@ def alone(path: Path) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             holder = os.pread(handle, 20, 0).decode("ascii", "replace").strip() or "unknown"
-            raise LedgerError(f"{path}: another enforcer runs on this ledger (process {holder})") from None
+            raise LedgerError(
+                f"{path}: another enforcer runs on this ledger (process {holder}); stop that one, or give "
+                "this one a ledger of its own"
+            ) from None
         os.ftruncate(handle, 0)
         os.pwrite(handle, str(os.getpid()).encode(), 0)
         yield

@@ -20,6 +20,7 @@ from enforcer.domain.journal import JournalEntry
 from enforcer.errors import LedgerError
 from enforcer.ledger.call_rows import Written, write
 from enforcer.ledger.journal_rows import append
+from enforcer.ledger.port import Backlog
 from enforcer.ledger.store import Store, words
 
 GROUP_SECONDS = 0.05        # what a crash may cost; a commit each time leaves the disk idle nine tenths
@@ -100,6 +101,11 @@ class Writer:
     def waiting(self) -> int:
         """Call rows that are not on the disk yet."""
         return len(self._waiting) + len(self._writing)
+
+    def backlog(self) -> Backlog:
+        """What is not on the disk yet."""
+        lost = self.overflow + self.unwritable
+        return Backlog(self.waiting, len(self._decisions), len(self._entries), lost)
 
     def flush(self) -> None:
         """Wait until everything given so far is on the disk. Raises LedgerError where it can't be."""

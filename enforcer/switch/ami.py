@@ -198,7 +198,10 @@ class AmiLink(KeptLink[Session]):
         now = self._clock() + self._offset
         try:
             if self._messages is not None and is_message(message):
+                before = self._messages.answers
                 self._messages.happened(session, message, now)
+                if self._messages.answers > before:
+                    self.took(self._clock() - session.heard_at)
                 return
             if message.name == "Newchannel":
                 unseen = self._census.saw(message.get("Uniqueid") or "")
@@ -217,6 +220,7 @@ class AmiLink(KeptLink[Session]):
                 line = answer_line(self._judge.admit(fact.attempt))
                 self._send(session, answer(fact.channel, line))
                 self._answers += 1
+                self.took(self._clock() - session.heard_at)
             elif isinstance(fact, CallEvent):
                 self._lag = now - fact.at
                 actions = self._judge.observe(fact)

@@ -57,9 +57,11 @@ class Door:
     most        connections at once; who comes then is let in for the one that has asked nothing for longest:
                 a switch asks in the moment in which it connects, who only wants to be in the way does not
     on_fault    told of an error that kept us from deciding, after the connection was closed
+    took        told of each answer, how long (seconds) after the end of its question it was written
     """
 
     name = label = ""
+    took: Callable[[float], object] = staticmethod(lambda seconds: None)
 
     def __init__(
         self,
@@ -107,7 +109,10 @@ class Door:
         try:
             self._server = await loop.create_server(lambda: self.visitor(loop), host, port, backlog=BACKLOG)
         except OSError as problem:
-            raise LinkError(f"{self.name} door {host}:{port}: {problem.strerror or problem}") from None
+            raise LinkError(
+                f"{self.name} door {host}:{port}: {problem.strerror or problem}; stop what listens there, or "
+                f"choose another address under [door.{self.label}]"
+            ) from None
 
     async def stop(self) -> None:
         """Take no more questions, finish those that are here, then close."""

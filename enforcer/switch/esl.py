@@ -209,7 +209,10 @@ class EslLink(KeptLink[Session]):
         try:
             if self._messages is not None and message.name == MESSAGE_EVENT:
                 # Stamped when it came: how long it waited for its chat plan says nothing of our events.
+                before = self._messages.answers
                 self._do(session, self._messages.happened(session, message, self.now()))
+                if self._messages.answers > before:
+                    self.took(self._clock() - session.heard_at)
                 return
             if self._pulse.felt(session, message):
                 return

@@ -47,6 +47,8 @@ class KeptLink(ABC, Generic[S]):
         self._judge = judge
         self._deadlines = deadlines or Deadlines()
         self.hurry = Soon(self._hurried)        # something has to be written before the next round
+        # Told of each answer, how long (seconds) after the bytes of its question it was written.
+        self.took: Callable[[float], object] = lambda seconds: None
         self._clock = clock
         self._sleep = sleep
         self._jitter = jitter
@@ -156,6 +158,7 @@ class KeptLink(ABC, Generic[S]):
             unwanted_events=self._past_dropped + (session.events_dropped if session else 0),
             evicted=book.evicted,
             failed=self._failed,
+            unsent=session.unsent if session else 0,
         )
 
     async def run(self) -> None:

@@ -83,6 +83,7 @@ class LinkState:
     unwanted_events: int        # sent although nobody reads them
     evicted: int
     failed: int = 0             # tries that came to nothing, and connections that were lost
+    unsent: int = 0             # bytes of ours that the switch has not taken yet
 
 
 def worth_a_line(times: int) -> bool:
@@ -110,6 +111,7 @@ class Link(Protocol):
     def book(self) -> Legs:
         """The calls in progress there."""
 
+    took: Callable[[float], object]
     on_lapse: Callable[[Lapse], None]
     on_counted: Callable[[float, int], None]
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from time import perf_counter
 from typing import Protocol
 
 from enforcer.domain.call import CallAttempt
@@ -103,9 +104,11 @@ class _Connection(Visit, asyncio.BufferedProtocol):
         transport = self.transport
         if transport is None or transport.is_closing():
             return
+        heard_at = perf_counter()
         try:
             for question in self._reader.feed(data):
                 transport.write(self._messages.answer(question))
+                self._messages.took(perf_counter() - heard_at)
                 self.outcome = Outcome.ANSWERED
                 self._messages.has_asked(self)
                 self.wait()

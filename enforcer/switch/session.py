@@ -55,6 +55,11 @@ class Connection(asyncio.BaseProtocol):
             await asyncio.wait((self.lost,), timeout=within)
             self.close()
 
+    @property
+    def unsent(self) -> int:
+        """Bytes of ours that the switch has not taken yet."""
+        return 0 if self._transport is None else self._transport.get_write_buffer_size()
+
     # --- what each protocol does in its own way
 
     @property

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from time import perf_counter
 from typing import Protocol, cast
 
 from enforcer.domain.call import CallAttempt
@@ -116,14 +117,16 @@ class Visit(asyncio.Protocol):
 class Asking(Visit):
     """A connection with one question, and one answer."""
 
-    __slots__ = ("_calls",)
+    __slots__ = ("_calls", "_heard_at")
 
     def __init__(self, door: CallDoor, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(door, loop)
         self._calls = door
+        self._heard_at = 0.0
 
     def data_received(self, data: bytes) -> None:
         """The question, or the word on our answer, or a part of one."""
+        self._heard_at = perf_counter()
         if self.transport is None or self.transport.is_closing():
             return
         self._calls.keep(self, len(data))
@@ -151,6 +154,7 @@ class Asking(Visit):
             return
         self.outcome = Outcome.UNHEARD              # until the switch says otherwise
         self.transport.write(data)
+        door.took(perf_counter() - self._heard_at)
         if door.asked is not None:
             try:
                 door.asked(attempt)

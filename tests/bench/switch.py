@@ -55,6 +55,7 @@ class Variant:
     hook: bool = True
     policy: str = ""            # "" no enforcer at all
     ask: str = "ami"
+    more: str = ""              # tables for the enforcer's configuration
 
 
 PLAIN = Variant("plain", hook=False)
@@ -88,6 +89,7 @@ class Rig:
         if self.variant.policy:
             directory = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
             more = f"[door.agi]\nenabled = {str(self.variant.ask == 'agi').lower()}\nport = {agi}\n"
+            more += self.variant.more
             self.enforcer = Enforcer(
                 directory, self.switch, self.variant.policy, more=more, accounts="acme,acme,pbx,,,,\n"
             )

@@ -91,7 +91,7 @@ async def test_every_call_is_answered_as_the_policy_says_and_nothing_grows(
     def counted() -> dict[str, float]:
         with urllib.request.urlopen(f"http://127.0.0.1:{metrics}/metrics", timeout=10) as page:
             text = page.read().decode()
-        found = re.findall(r'enforcer_door_connections\{door="agi",outcome="(\w+)"\} (\S+)', text)
+        found = re.findall(r'enforcer_door_connections_total\{door="agi",outcome="(\w+)"\} (\S+)', text)
         return {outcome: float(times) for outcome, times in found}
 
     async with (

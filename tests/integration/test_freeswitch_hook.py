@@ -152,12 +152,14 @@ async def test_tag_goes_out_with_the_leg_and_the_callers_own_does_not(
     switch: FakeFreeswitch, scripted: Scripted
 ) -> None:
     scripted.answer = ANSWERS["tag"]
-    forged = {"sip_h_X-Enforcer-Tag": "forged"}
+    forged = {"sip_h_X-Enforcer-Tag": "forged", "sip_h_X-Enforcer-Decision": "forged"}
     call = await switch.call("acme", NUMBER, **forged)
-    assert call.legs == ({"": NUMBER, "X-Enforcer-Tag": "asr.warning+cps"},)
+    told = {"X-Enforcer-Tag": "asr.warning+cps", "X-Enforcer-Decision": call.variables["ENF_DECISION"]}
+    assert call.legs == ({"": NUMBER} | told,)
     assert call.variables["ENF_TAG"] == "asr.warning+cps"
     scripted.answer = ANSWERS["allow"]
-    assert (await switch.call("acme", NUMBER, **forged)).legs == ({"": NUMBER},)
+    call = await switch.call("acme", NUMBER, **forged)
+    assert call.legs == ({"": NUMBER, "X-Enforcer-Decision": call.variables["ENF_DECISION"]},)
     left(switch, "lease.acme")
     assert (await switch.call("acme", NUMBER, **forged)).legs == ({"": NUMBER},)
 

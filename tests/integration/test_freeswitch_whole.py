@@ -29,6 +29,8 @@ critical = { at = 3, verdict = "block", sip_code = 403 }
 """
 CONFIG = """
 site = "lab"
+[breaker]
+enabled = false
 [ledger]
 url = "sqlite:///enforcer.db"
 [policy]

@@ -29,6 +29,8 @@ T = TypeVar("T")
 PATIENCE = 30.0     # seconds; nothing takes so long, a machine with other things to do might
 CONFIG = """
 site = "lab"
+[breaker]
+enabled = false
 [ledger]
 url = "sqlite:///enforcer.db"
 [policy]

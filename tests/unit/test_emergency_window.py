@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,21 @@ def test_a_call_that_nobody_asked_about_is_exempt_as_well(site: House) -> None:
     site.house.admission.observe(CallEvent(Phase.ENDED, one, site.now + 60))
     assert site.counted("acme") == before
     assert not site.house.ledger.verify()
+
+
+def test_a_call_back_whose_account_is_told_late_is_exempt_all_the_same(site: House) -> None:
+    site.emergency()
+    before = site.counted("acme")
+    one = site.attempt("acme", IN, "12025550101", PSAP)
+    site.house.admission.observe(CallEvent(Phase.STARTED, replace(one, account=""), site.now))
+    site.house.admission.observe(CallEvent(Phase.ANSWERED, one, site.now))
+    record = site.house.ledger.call(one.call_id)
+    assert record is not None
+    assert (record.account, record.number_class) == ("acme", NumberClass.CALLBACK)
+    site.house.admission.observe(CallEvent(Phase.ENDED, one, site.now + 60))
+    assert site.counted("acme") == before
+    assert not site.house.ledger.verify()
+    assert site.ask("acme", OUT, "13035550911").verdict is Verdict.ALLOW        # they may be called back
 
 
 @pytest.mark.parametrize("more", ["", "[emergency]\nwindow = 0\n"])
