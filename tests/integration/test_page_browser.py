@@ -28,6 +28,7 @@ PATHS = (
     ("overview", "/"), ("account", "/account?name=globex-sales"), ("whatif", "/whatif?last=6h"),
     ("accounts", "/accounts"), ("why", "/why?subject=globex-sales"),
 )
+expect.set_options(timeout=20_000)      # a clerk that has to be started first takes its time on a busy machine
 # Where the pictures go that people look at.
 PICTURES = os.environ.get("ENFORCER_PAGE_PICTURES", "")
 
@@ -69,7 +70,7 @@ async def door(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
 async def looking(browser: Browser, door: Door, role: str = "operator", **more: Any) -> AsyncIterator[Page]:
     """Somebody logged in, whose browser does not complain: no script failed, no policy was broken."""
     context = await browser.new_context(**{"viewport": DESKTOP, "base_url": door.url, **more})
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(30_000)
     complaints: list[str] = []
     page = await context.new_page()
     page.on("console", lambda one: complaints.append(one.text) if one.type in ("error", "warning") else None)
