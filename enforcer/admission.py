@@ -172,12 +172,12 @@ class Admission:
         """A new policy is in force. Raises LedgerError; then the old one stays."""
         self._ledger.use(policy)
         self._policy = policy
-        self.orders.look_again(at)
+        self.orders.look_again(self._look_for_stopped())
 
     def steer(self, modes: Modes, at: float) -> None:
         """People changed modes or accounts, or put something on record; in force from the next call on."""
         self._modes = modes
-        self.orders.look_again(at, self._look_for_stopped())
+        self.orders.look_again(self._look_for_stopped())
         self.hurry()
 
     @property

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from enforcer import history, packs
+from enforcer import history, packs, retiring
 from enforcer.admission import Admission, Terms
 from enforcer.closing import Closing, in_a_process
 from enforcer.control.exposure import modes
@@ -117,7 +117,7 @@ def build(
     admission.on_wish = lambda heard: telemetry.wish(
         heard.wish, heard.seconds, heard.account.customer, heard.account.id
     )
-    asked = {link.book.identity.switch: link.asked for link in links if isinstance(link, EslLink)}
+    asked = {link.book.identity.switch: link.asked for link in links}
     doors = doors_of(
         settings, admission, telemetry, clock, asked,
         lambda: {one.book.identity.switch: one.book.core for one in links if isinstance(one, EslLink)},
@@ -178,6 +178,7 @@ async def serve(house: House, stop: asyncio.Event, supervisor: Supervisor = NOBO
             running.append(tasks.create_task(house.watching.run(), name="follow CDR files"))
             running.append(tasks.create_task(_closing(house).run(), name="settle closed cycles"))
             running.append(tasks.create_task(log_heads(house.ledger, telemetry), name="log heads"))
+            running.append(tasks.create_task(_retire(house), name="prune"))
             running.append(tasks.create_task(house.bureau.run(), name="notices"))
             running.append(tasks.create_task(supervisor.watched(), name="watchdog"))
             running.append(tasks.create_task(house.guard.run(), name="breaker"))
@@ -261,6 +262,10 @@ def _closing(house: House) -> Closing:
         house.settings.settle.after, house.ledger.accounts, lambda: in_a_process(house.settings.path),
         house.telemetry, time.time,
     )
+
+
+async def _retire(house: House) -> None:
+    await retiring.retire(lambda: retiring.in_a_process(house.settings.path), house.telemetry)
 
 
 async def _watch(house: House) -> None:

@@ -21,7 +21,7 @@ from enforcer.switch.message_door import MessageDoor
 from enforcer.switch.visit import CallDoor
 from enforcer.telemetry import Telemetry
 
-KINDS: dict[str, type[CallDoor]] = {"asterisk": AgiDoor, "freeswitch": EslDoor}
+KINDS: dict[str, type[CallDoor]] = {"agi": AgiDoor, "esl": EslDoor, "http": HttpDoor}
 OTHER_FILES = 256       # the ledger, links, the log, notices on their way, scrapers
 
 
@@ -68,11 +68,11 @@ def doors_of(
 
     doors: list[Door] = []
     places = doorways(settings.switches, settings.door)
-    for kind, opened in KINDS.items():
-        table: AgiDoorSettings = getattr(settings.door, TABLES[kind])
-        mine = [place for place in places if place.kind == kind]
+    for name, opened in KINDS.items():
+        table: AgiDoorSettings = getattr(settings.door, name)
+        mine = [place for place in places if place.table == name]
         if table.enabled and not mine:
-            raise BadInput(f"door.{opened.label}", f"no [[switch]] with kind = '{kind}' asks there")
+            raise BadInput(f"door.{name}", f"no [[switch]] with kind = '{TABLES[name]}' asks there")
         for place in mine:
             door = opened(
                 admission, place.switch, clock=clock, host=table.host, port=place.port, peers=place.allow,
@@ -82,16 +82,6 @@ def doors_of(
             if isinstance(door, EslDoor):
                 door.whose = others(place.switch)
             doors.append(door)
-    http = settings.door.http
-    if http.enabled:
-        switch = next((one.name for one in settings.switches if one.kind == "freeswitch"), None)
-        if switch is None:
-            raise BadInput("door.http", "no [[switch]] with kind = 'freeswitch' asks there")
-        doors.append(HttpDoor(
-            admission, switch, clock=clock, host=http.host, port=http.port, peers=http.allow,
-            deadline=http.read_deadline, most=http.max_connections, on_fault=could_not,
-            asked=asked.get(switch),
-        ))
     messages = settings.door.messages
     if messages.enabled:
         doors.append(MessageDoor(

@@ -28,7 +28,7 @@ def log_head(ledger: Ledger, telemetry: Telemetry, *, last: bool = False) -> Non
     try:
         if last:
             ledger.flush()
-        head = ledger.head()
+        head = ledger.tell()
     except LedgerError as problem:
         telemetry.fault("ledger", problem=str(problem))
     else:

@@ -30,6 +30,7 @@ from enforcer.wire.answer import answer_line
 # question waits long behind it. A link asks for several rounds a beat, and answers in between.
 ACCOUNTS_A_ROUND = 2_000
 ACTIONS_A_ROUND = 500
+FIRST = float("-inf")       # a time before that of any switch
 STANDING_WORD = "block:21:0:0:standing:"
 
 
@@ -77,6 +78,7 @@ class Orders:
         self._posts: dict[tuple[str, str], _Post] = {}
         self._due: list[tuple[float, str, str]] = []
         self._switches: set[str] = set()
+        self._gone: frozenset[str] = frozenset()    # that people had stopped when we looked last
 
     def called(self, switch: str, account_id: str, at: float) -> list[Action]:
         """An account called without asking: withdraw its lease where it has come near a limit."""
@@ -120,8 +122,7 @@ class Orders:
 
     def round(self, switch: str, at: float, modes: Modes) -> list[Action]:
         """What to write on a switch now: everything due, at most `ACCOUNTS_A_ROUND` accounts."""
-        actions: list[Action] = []
-        others: list[tuple[float, str, str]] = []
+        actions, others = list[Action](), list[tuple[float, str, str]]()
         looked = 0
         while self._due and self._due[0][0] <= at and looked < ACCOUNTS_A_ROUND:
             if len(actions) >= ACTIONS_A_ROUND:
@@ -158,13 +159,14 @@ class Orders:
                 self._renew(post, account_id, switch, at, modes, actions)
         return actions
 
-    def look_again(self, at: float, stopped: Iterable[str] = ()) -> None:
-        """Modes, accounts or the policy changed: every order is due, and for accounts that people
-        `stopped` there are orders even if they have not called yet."""
-        for place in ((switch, account_id) for account_id in stopped for switch in self._switches):
+    def look_again(self, stopped: Iterable[str] = ()) -> None:
+        """Modes, accounts or the policy changed: every order is due, whatever time it is on its switch, and
+        first those of accounts that people `stopped` or let go: there are some even if it has not called."""
+        before, self._gone = self._gone, frozenset(stopped)
+        for place in ((switch, one) for one in self._gone for switch in self._switches):
             self._posts.setdefault(place, _Post(last_call=float("-inf")))
         for place in self._posts:
-            self._look_at(at, *place)
+            self._look_at(FIRST if place[1] in before ^ self._gone else 0.0, *place)
 
     def reconsider(self, accounts: Iterable[str], at: float) -> None:
         """The leases of those that are near a limit by now end with the next round."""

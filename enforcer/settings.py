@@ -33,6 +33,7 @@ from enforcer.settings_fields import Context, Listen, Name, Network, Port, Secon
 from enforcer.settings_http import HttpSettings
 from enforcer.settings_mqtt import MqttSettings
 from enforcer.settings_notices import NoticesSettings
+from enforcer.settings_retention import RetentionSettings
 from enforcer.settings_secrets import from_environment, from_file, located
 from enforcer.settings_settle import SettleSettings
 from enforcer.toml_lines import read
@@ -105,9 +106,9 @@ class SwitchSettings(Table):
     that can be read from here: they are followed. `listener_only`: its dialplan does not ask.
     `dialplan` are files of it that `enforcer check` reads, for where emergency numbers go.
     `messages`: it asks about text messages too; on an Asterisk those of an account enter a context whose name
-    is `message_contexts` and the account's. `door_port`, `door_allow`: where its calls ask, and who may ask
-    there, where that is not what the door's table says. With `tls` its manager proves who it is: `tls_ca`
-    (else the system's authorities) vouches for its certificate, made out to `tls_name` (else the host).
+    is `message_contexts` and the account's. `door_port` (over HTTP `door_http_port`), `door_allow`: where its
+    calls ask, and who may, where the door's table does not say it. With `tls` its manager proves who it is:
+    `tls_ca` (else the system's authorities) vouches for its certificate, made out to `tls_name` or the host.
 
     A "gateway" is neither: it asks over HTTP and is not connected to.
     """
@@ -134,6 +135,7 @@ class SwitchSettings(Table):
     messages: StrictBool = False
     message_contexts: Context = "messages-"
     door_port: Annotated[StrictInt, Field(ge=0, le=65535)] = 0
+    door_http_port: Annotated[StrictInt, Field(ge=0, le=65535)] = 0
     door_allow: tuple[Network, ...] = ()
     login_deadline: Seconds = 5.0
     action_deadline: Seconds = 5.0
@@ -244,6 +246,7 @@ class Settings(Table):
     door: DoorSettings = Field(default_factory=DoorSettings)
     messages: MessageSettings = Field(default_factory=MessageSettings)
     settle: SettleSettings = Field(default_factory=SettleSettings)
+    retention: RetentionSettings = Field(default_factory=RetentionSettings)
     notices: NoticesSettings = Field(default_factory=NoticesSettings)
     breaker: BreakerSettings = Field(default_factory=BreakerSettings)
     emergency: EmergencySettings = Field(default_factory=EmergencySettings)

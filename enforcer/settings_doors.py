@@ -80,52 +80,80 @@ class Asks(Protocol):
     @property
     def door_port(self) -> int: ...
     @property
+    def door_http_port(self) -> int: ...
+    @property
     def door_allow(self) -> tuple[str, ...]: ...
 
 
 class Doorway(NamedTuple):
-    """A door for the calls of one switch. What is not said here is said in the door's table."""
+    """A door for the calls of one switch. What is not said here is said in its table under [door]."""
 
-    kind: str
+    table: str
     switch: str
     port: int
     allow: tuple[str, ...]
 
 
-TABLES = {"asterisk": "agi", "freeswitch": "esl"}
-"""Kind of switch -> the table of its doors, under [door]."""
+TABLES = {"agi": "asterisk", "esl": "freeswitch", "http": "freeswitch"}
+"""Door for calls, by its table under [door] -> kind of switch that asks there."""
 
 
 def doorways(switches: Sequence[Asks], doors: DoorSettings) -> tuple[Doorway, ...]:
     """Which switch asks where. A question does not say where it comes from, so each switch has a port of its
-    own: its `door_port`, or the one in the door's table for one switch that names none.
+    own: its `door_port` (over HTTP its `door_http_port`), or the one in the door's table for one switch that
+    names none.
 
     Raises Wrong, with the key of the switch: a port of a door that is not enabled, or of another door, or
     none for a FreeSWITCH whose calls would ask (an Asterisk asks by AMI unless told otherwise).
     """
     found: list[Doorway] = []
     taken = {doors.messages.port: "[door.messages]"} if doors.messages.enabled else {}
-    for kind, name in TABLES.items():
+    for name, kind in TABLES.items():
         table: AgiDoorSettings = getattr(doors, name)
-        asking = [(number, one) for number, one in enumerate(switches) if one.kind == kind]
-        unnamed = [one for _, one in asking if not one.door_port]
+        asking = [(f"switch.{number}.{key_of(name)}", one, _named(one, name))
+                  for number, one in enumerate(switches) if one.kind == kind]
+        unnamed = [one for _, one, port in asking if not port]
         first = next((one for one in unnamed if not one.listener_only), next(iter(unnamed), None))
-        for number, switch in asking:
-            key = f"switch.{number}.door_port"
+        for key, switch, named in asking:
             if not table.enabled:
-                if switch.door_port or switch.door_allow:
+                if named:
                     raise Wrong(f"[door.{name}] is not enabled: nobody listens there", key)
                 continue
-            port = switch.door_port or (table.port if switch is first else 0)
+            port = named or (table.port if switch is first else 0)
             if port in taken:
                 raise Wrong(f"{taken[port]} has port {port} already: a door belongs to one switch", key)
             if port:
                 taken[port] = f"the door of {switch.name}"
-                found.append(Doorway(kind, switch.name, port, switch.door_allow or table.allow))
-            elif kind == "freeswitch" and not switch.listener_only and first is not None:
-                raise Wrong(f"[door.{name}] serves {first.name}: give {switch.name} a port of its own, "
-                            f"which is its enf_door", key)
+                found.append(Doorway(name, switch.name, port, switch.door_allow or table.allow))
+    _everybody_asks(switches, doors, found)
     return tuple(found)
+
+
+def _everybody_asks(switches: Sequence[Asks], doors: DoorSettings, found: Sequence[Doorway]) -> None:
+    """No FreeSWITCH whose calls would ask is without a door, and nobody is let in where there is none."""
+    with_door = {place.switch for place in found}
+    for number, switch in enumerate(switches):
+        if switch.name in with_door:
+            continue
+        mine = [name for name, kind in TABLES.items() if kind == switch.kind]
+        opened = next((name for name in mine if getattr(doors, name).enabled), "")
+        if opened and switch.kind == "freeswitch" and not switch.listener_only:
+            first = next(place.switch for place in found if place.table == opened)
+            told = "its enf_door" if opened == "esl" else "in its enf_ask"
+            raise Wrong(f"[door.{opened}] serves {first}: give {switch.name} a port of its own, "
+                        f"which is {told}", f"switch.{number}.{key_of(opened)}")
+        if switch.door_allow and not opened:
+            key = f"switch.{number}.door_port"
+            raise Wrong(f"[door.{mine[0]}] is not enabled: nobody listens there", key)
+
+
+def key_of(table: str) -> str:
+    """Where a switch says which port of this door is its own."""
+    return "door_http_port" if table == "http" else "door_port"
+
+
+def _named(switch: Asks, table: str) -> int:
+    return switch.door_http_port if table == "http" else switch.door_port
 
 
 class MessageSettings(Table):

@@ -46,7 +46,7 @@ def stopwatches(
 ) -> None:
     """Have everything timed from now on."""
     sources = [switch.name for switch in settings.switches]
-    for switch, link in zip(settings.switches, links, strict=True):
+    for switch, link in zip(settings.linked, links, strict=True):
         link.took = telemetry.answered.of(switch.name, ASKED[switch.kind]).add
     for door in doors:
         if isinstance(door, CallDoor):

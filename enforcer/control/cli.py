@@ -24,12 +24,14 @@ from enforcer.control import (
     cli_completion,
     cli_customer,
     cli_evidence,
+    cli_hold,
     cli_interruptions,
     cli_look,
     cli_mode,
     cli_nearest,
     cli_notice,
     cli_optout,
+    cli_prune,
     cli_reconcile,
     cli_reload,
     cli_settle,
@@ -66,6 +68,7 @@ app.add_typer(cli_notice.app, name="notice")
 app.add_typer(cli_cdr.app, name="cdr")
 app.add_typer(cli_optout.app, name="optout")
 app.add_typer(cli_strike.app, name="strike")
+app.add_typer(cli_hold.app, name="hold")
 app.add_typer(cli_token.app, name="token")
 app.command("calls")(cli_calls.calls)
 app.command("charges")(cli_calls.charges)
@@ -83,6 +86,7 @@ app.command("settle-due")(cli_settle.due)
 app.command("completion")(cli_completion.completion)
 app.command("top")(cli_top.top)
 app.command("reload")(cli_reload.reload)
+app.command("prune")(cli_prune.prune)
 app.command("reconcile")(cli_reconcile.reconcile)
 app.command("verify")(cli_verify.verify)
 app.command("head")(cli_verify.show_head)

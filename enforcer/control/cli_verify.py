@@ -9,6 +9,7 @@ The names of the facts are promised to users: a list, empty where all is well.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
@@ -17,9 +18,12 @@ import typer
 
 from enforcer.control.cli_terminal import CONFIG, FOUND, Config, Json, emit, say
 from enforcer.control.gaps import gap_facts, gap_lines
+from enforcer.control.pruned import pruned_words
 from enforcer.control.site import Site
 from enforcer.control.words import iso, local
 from enforcer.domain.chain import Fault, Head
+from enforcer.domain.journal import Kind
+from enforcer.domain.retention import checkpoints
 from enforcer.errors import BadInput, LedgerError
 from enforcer.ledger.port import Mismatch, Proof
 
@@ -39,6 +43,8 @@ def verify(
     policy = site.policy
     with site.ledger() as ledger:
         proof = ledger.prove(noted)
+        with contextlib.suppress(LedgerError):      # a disk that is full keeps nobody from looking
+            ledger.tell()
         tables, unread = _as_far_as_readable(ledger.contradictions, proof)
         mismatches: list[Mismatch] = []
         if not unread:
@@ -48,6 +54,7 @@ def verify(
 
             mismatches, unread = _as_far_as_readable(count, proof)
         calls = sum(1 for _ in ledger.calls())
+        pruned = checkpoints(() if proof.fault else ledger.journal({Kind.PRUNE}))
         gaps = [] if unread else ledger.registers.gaps.open()
     broken = [proof.fault] if proof.fault else []
     if as_json:
@@ -65,6 +72,8 @@ def verify(
         outcome = f"{len(mismatches)} counters differ" if mismatches else "all counters agree"
         say(f"{calls} calls: {f'counters were not compared: {unread}' if unread else outcome}")
         say(_chain_words(proof, noted))
+        for line in pruned_words(pruned):
+            say(line)
         for line in gap_lines(gaps, "UTC"):
             say(line)
         if gaps:
@@ -76,7 +85,7 @@ def verify(
 def show_head(config: Config = CONFIG, as_json: Json = False) -> None:
     """Show the end of the chain, to keep elsewhere: `verify --head` proves later that the chain holds it."""
     with Site(config).ledger() as ledger:
-        head = ledger.head()
+        head = ledger.tell()
     if as_json:
         emit({"link": head.link, "seal": head.seal, "head": head.words})
     else:
@@ -112,7 +121,8 @@ def _chain_words(proof: Proof, noted: Head | None) -> str:
     if proof.fault is not None:
         return f"chain: {proof.links} links are sound before the first that does not fit"
     lies = f"; link {noted.link} is as it was noted" if noted is not None else ""
-    return f"chain: all {proof.links} links are sound{lies}; its head is {proof.head.words}"
+    gone = f" ({proof.pruned} of them were pruned, and their seals stand)" if proof.pruned else ""
+    return f"chain: all {proof.links} links are sound{gone}{lies}; its head is {proof.head.words}"
 
 
 def _facts(check: str, fault: Fault) -> dict[str, Any]:

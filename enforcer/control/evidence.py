@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from enforcer.control import pruned
 from enforcer.control.bundle import text_of
 from enforcer.control.bundle_chain import CHAIN
 from enforcer.control.evidence_facts import (
@@ -32,7 +33,7 @@ from enforcer.control.strikes import facts as strike_facts
 from enforcer.control.strikes import standings
 from enforcer.control.words import iso
 from enforcer.domain.account import Account
-from enforcer.domain.chain import BEGINNING, sealed_text
+from enforcer.domain.chain import BEGINNING, Cut, sealed_text
 from enforcer.domain.cycle import BillingCycle, Span
 from enforcer.domain.interruption import GAP
 from enforcer.domain.journal import JournalEntry, Kind
@@ -128,6 +129,9 @@ def evidence(ledger: Ledger, policy: Policy, modes: Modes, about: Dispute) -> di
         ]),
         "interruptions.json": text_of(_interruptions(ledger, about)),
     }
+    gone = pruned.facts(ledger, about.span)
+    if gone:
+        files["pruned.json"] = text_of(gone)
     for label, text in packs:
         files[f"policies/{label}.toml"] = text.encode("utf-8", "surrogatepass")
     wanted = {entry.link for entry in journal}
@@ -223,6 +227,9 @@ def _chain(ledger: Ledger, links: set[int], decisions: set[str]) -> dict[str, An
     found: list[dict[str, Any]] = []
     before = BEGINNING
     for link in ledger.chain():
+        if isinstance(link, Cut):
+            before = link.seal
+            continue
         mine = link.ref in decisions if link.kind == "decision" else link.number in links
         if mine:
             found.append({
@@ -230,7 +237,7 @@ def _chain(ledger: Ledger, links: set[int], decisions: set[str]) -> dict[str, An
                 "sealed": sealed_text(before, *link.parts), "seal": link.seal,
             })
         before = link.seal
-    head = ledger.head()
+    head = ledger.tell()
     return {
         "how": "The SHA-256 of `sealed`, as UTF-8, is `seal`. `sealed` is a JSON list whose first element is "
                "the seal of the link before it.",

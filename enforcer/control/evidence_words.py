@@ -17,6 +17,7 @@ _FILES = {
     "chain.json": "the links of the chain that the entries in this bundle are, each with its seal",
     "charges.csv": "what the cycle was charged; what was taken back is an entry of its own",
     "decisions.json": "every decision on these calls: verdict, rule, clause, mode, the numbers then",
+    "pruned.json": "what of this time was removed since, as the retention of the ledger says, and when",
     "interruptions.json": "when enforcement interrupted service, and when it only slowed it",
     "modes.json": "how far verdicts could go, for whom, set by whom and when; times in UTC",
     "notices.json": "the notices that bear on the cycle: their texts, and each step of their delivery",

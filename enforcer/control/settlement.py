@@ -86,8 +86,9 @@ def settlement(
     marked = list(ledger.journal({Kind.SETTLEMENT}, ref=cycle))
     parties: list[Party] = []
     unsettled = []
-    for party in Gathering(ledger, history.past(ledger), cycle).parties(only):
-        problem = party.still_open(cycle, now if over is None else over)
+    gathering = Gathering(ledger, history.past(ledger), cycle)
+    for party in gathering.parties(only):
+        problem = party.still_open(cycle, now if over is None else over) or _pruned(ledger, party, cycle)
         if problem:
             unsettled.append(problem)
         else:
@@ -100,7 +101,8 @@ def settlement(
         written = ledger.charge(_claims(ledger, rows, in_force, cycle), now)
     struck = strikes(ledger.registers.strikes, rows, {p.customer for p in parties}, in_force, cycle, now)
     before = {(entry.customer, bool(entry.body["charges"])) for entry in marked}
-    marks = _marks(rows, before, charging, cycle, now)
+    quiet = [party.customer for party in parties if gathering.called(party)]
+    marks = _marks(rows, before, quiet, charging, cycle, now)
     if struck or marks:
         ledger.put([*struck, *marks])
     booked: dict[Subject, list[Entry]] = {}
@@ -206,18 +208,32 @@ def _average(numbers: _Numbers, party: Party, rule: Rule, cycle: str, span: Span
         yield Row(party.customer, "", kind, rule, cycle, span, settled, shares)
 
 
+def _pruned(ledger: Ledger, party: Party, cycle: str) -> str:
+    """That calls of the cycle are gone, so that settling it again would make it less than it was; "" where
+    all are there."""
+    spans = [one.span for _, one in party.accounts] + ([party.cycle.span] if party.cycle else [])
+    before = ledger.pruned_before(party.customer)
+    if all(span.start >= before for span in spans):
+        return ""
+    return f"calls of customer {party.customer} in {cycle} were pruned: what was settled then stands"
+
+
 def _marks(
-    rows: list[Row], before: set[tuple[str, bool]], charging: bool, cycle: str, now: float
+    rows: list[Row], before: set[tuple[str, bool]], callers: list[str], charging: bool, cycle: str,
+    now: float,
 ) -> list[JournalEntry]:
-    """That customers who called were settled, each once, and once more when they are charged for."""
-    called: dict[str, set[str]] = {}
+    """That customers who called were settled, each once, and once more when they are charged for. Where they
+    are not, `owed` is how many charges wait."""
+    called: dict[str, set[str]] = {customer: set() for customer in callers}
+    owed: Counter[str] = Counter()
     for row in rows:
         if row.settled.attempts:
             called.setdefault(row.customer, set()).add(row.rule.spec.policy)
+            owed[row.customer] += bool(row.claim().amount)
     return [
         JournalEntry(Kind.SETTLEMENT, now, cycle, customer, body={
             "charges": charging, "policy": sorted(labels),
-        })
+        } | ({} if charging else {"owed": owed[customer]}))
         for customer, labels in called.items()
         if (customer, charging) not in before and (customer, True) not in before
     ]

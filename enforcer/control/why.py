@@ -12,6 +12,7 @@ from enforcer.control.case import Case
 from enforcer.control.commands import known_account
 from enforcer.control.explanation import Explanation
 from enforcer.control.facts import call_facts
+from enforcer.control.pruned import decision_gone, decisions_gone
 from enforcer.control.why_account import account_explained
 from enforcer.control.why_decision import decision_explained
 from enforcer.control.words import local, shown
@@ -23,6 +24,7 @@ from enforcer.toml_models import meant
 
 __all__ = ["Case", "Explanation", "explain"]
 
+NOBODY_ASKED = "Nobody asked about it: it went by on a lease, or while the enforcer was away."
 LATELY = 200        # decisions and calls among which a misspelt id is looked for
 
 
@@ -34,6 +36,9 @@ def explain(case: Case, subject: str) -> Explanation:
     record = case.ledger.call(subject)
     if record is not None:
         return _call(case, record)
+    gone = decision_gone(case.ledger, subject)
+    if gone is not None:
+        return gone
     try:
         account = known_account(case.ledger, subject)
     except BadInput as error:
@@ -75,7 +80,7 @@ def _call(case: Case, record: CallRecord) -> Explanation:
         told.lines += ["", part.title, *part.lines]
         told.facts["decisions"].append(part.facts)
     if not decisions:
-        told.lines.append("Nobody asked about it: it went by on a lease, or while the enforcer was away.")
+        told.lines.append(decisions_gone(case.ledger, record.started_at) or NOBODY_ASKED)
     return told
 
 

@@ -20,6 +20,7 @@ from enforcer.domain.call import CallEvent, Phase, Source, milliseconds
 from enforcer.domain.journal import JournalEntry, Kind
 
 MOST_ACCOUNTS = 500         # named in one gap; what ended of further ones is kept under no name
+REMEMBERED = 10_000     # accounts whose words are remembered
 NO_NAME = ""
 # CDRs are written as calls end; a file that was read to its end so many seconds after a gap holds them all.
 WRITTEN_WITHIN = 5.0
@@ -167,9 +168,11 @@ class Gaps:
 
     def __init__(self) -> None:
         self._open: dict[str, Gap] = {}
+        self._words: dict[str, str] = {}        # by account, as long as no gap changes: every decision asks
 
     def take(self, entry: JournalEntry) -> None:
         """A step in the life of a gap. One that is opened again, since the same moment, has become longer."""
+        self._words.clear()
         body, known = entry.body, self._open.get(entry.ref)
         if body["what"] == "opened":
             ended = {account: Ended(*numbers) for account, numbers in body["ended"].items()}
@@ -198,8 +201,17 @@ class Gaps:
     def words(self, account: str) -> str:
         """For a decision: what may be missing in the numbers that it rests on; "" nothing.
 
-        One line, whatever number of gaps there are.
+        One line, whatever number of gaps there are, and worked out once.
         """
+        found = self._words.get(account)
+        if found is None:
+            found = self._said(account)
+            if len(self._words) >= REMEMBERED:
+                self._words.clear()
+            self._words[account] = found
+        return found
+
+    def _said(self, account: str) -> str:
         some = self.of(account)
         if not some:
             return ""

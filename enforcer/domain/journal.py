@@ -32,6 +32,8 @@ class Kind(StrEnum):
     REQUEST = "request"         # somebody asked a running enforcer to do something; ref: the request
     BREAKER = "breaker"         # what the breaker saw in an hour; ref: when that ended, UTC
     EMERGENCY = "emergency"     # an account called for help, and until when it is exempt; ref: the call
+    PRUNE = "prune"             # what is older than it has to be was removed; ref: when, UTC
+    HOLD = "hold"               # nothing about somebody may be removed, or may again; ref: who
     COMMAND = "command"         # an order with a name was carried out; ref: that name
 
 

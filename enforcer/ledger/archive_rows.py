@@ -13,7 +13,14 @@ import sqlalchemy as sa
 from enforcer.domain.call import CallRecord
 from enforcer.domain.cycle import Span
 from enforcer.domain.decision import Decision
-from enforcer.ledger.tables import CALL, DECISION, RECORD_COLUMNS, decision_of_text, record_of_row
+from enforcer.ledger.tables import (
+    CALL,
+    CALLS_PRUNED,
+    DECISION,
+    RECORD_COLUMNS,
+    decision_of_text,
+    record_of_row,
+)
 
 ROWS_AT_ONCE = 1000     # rows fetched at a time where many are streamed: memory stays flat
 
@@ -76,3 +83,10 @@ def callers(connection: sa.Connection, span: Span) -> list[tuple[str, str]]:
         .order_by(CALL.c.account, CALL.c.customer)
     )
     return [(account, customer) for account, customer in connection.execute(query)]
+
+
+def pruned_before(connection: sa.Connection, customer: str) -> float:
+    """Calls of the customer that began before this moment may have been pruned."""
+    found = connection.execute(sa.select(CALLS_PRUNED.c.before).where(CALLS_PRUNED.c.customer == customer))
+    before = found.scalar_one_or_none()
+    return float("-inf") if before is None else before

@@ -13,12 +13,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from enforcer.domain.chain import Head, Link, follow, seal
+from enforcer.domain.chain import Cut, Head, Link, follow, seal
 from enforcer.domain.decision import Decision
 from enforcer.domain.journal import JournalEntry, Kind
 from enforcer.errors import LedgerError
 from enforcer.ledger.port import Proof
-from enforcer.ledger.tables import CHAIN, DECISION, JOURNAL, row_of_decision
+from enforcer.ledger.tables import CHAIN, DECISION, JOURNAL, PRUNED, row_of_decision
 
 ROWS_AT_ONCE = 1000
 _COLUMNS = [JOURNAL.c[name] for name in JournalEntry._fields]
@@ -111,8 +111,26 @@ def _entry_parts(row: Any) -> tuple[object, ...]:
     return row["kind"], row["at"], row["ref"], row["customer"], row["account"], row["body"]
 
 
+def cuts(connection: sa.Connection) -> Iterator[Cut]:
+    """What was pruned, by link."""
+    streamed = connection.execution_options(yield_per=ROWS_AT_ONCE)
+    columns = [PRUNED.c[name] for name in Cut._fields]
+    for row in streamed.execute(sa.select(*columns).order_by(PRUNED.c.first)):
+        yield Cut(*row)
+
+
+def chain(connection: sa.Connection) -> Iterator[Link | Cut]:
+    """The whole chain in order, a cut before links of it that are still there."""
+    return merge(cuts(connection), links(connection), key=lambda one: one.number)
+
+
 def prove(connection: sa.Connection, noted: Head | None) -> Proof:
-    """Follow the whole chain: every link there, every seal right, the last one the end. Memory stays flat."""
+    """Follow the whole chain: every link there or pruned, every seal right, the last one the end. Memory
+    stays flat."""
     end = head(connection)
-    sound, fault = follow(lambda: links(connection), end, noted)
-    return Proof(sound, end, fault)
+    sound, fault = follow(lambda: chain(connection), end, noted)
+    pruned = connection.execute(
+        sa.select(sa.func.coalesce(sa.func.sum(PRUNED.c.last - PRUNED.c.first + 1), 0))
+        .where(PRUNED.c.last <= sound)
+    ).scalar_one()
+    return Proof(sound, end, fault, pruned)

@@ -185,6 +185,10 @@ class MemoryLedger:
             if record.account and span.holds(record.started_at)
         })
 
+    def pruned_before(self, customer: str) -> float:
+        """Nothing is pruned here."""
+        return float("-inf")
+
     def charges(self, customer: str = "", cycle: str = "") -> list[Entry]:
         """Entries in the order they were written; of one customer and one cycle where given."""
         return [
@@ -230,6 +234,8 @@ class MemoryLedger:
     def head(self) -> Head:
         """The end of the chain."""
         return Head(len(self._seals), self._seals[-1]) if self._seals else Head()
+
+    tell = head         # nothing is pruned here
 
     def chain(self) -> Iterator[Link]:
         """All links in their order."""
@@ -291,8 +297,7 @@ class MemoryLedger:
     def flush(self) -> None:
         """Nothing to write."""
 
-    def close(self) -> None:
-        """Nothing to let go."""
+    close = flush
 
 
 def _parts(entry: JournalEntry | Decision) -> tuple[object, ...]:

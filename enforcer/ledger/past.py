@@ -73,3 +73,8 @@ class Past:
         """Each account with a call that started in a cycle, and the customer it was counted for then."""
         with self._settled() as connection:
             return archive_rows.callers(connection, span)
+
+    def pruned_before(self, customer: str) -> float:
+        """Calls of the customer that began before this moment may have been pruned."""
+        with self._settled() as connection:
+            return archive_rows.pruned_before(connection, customer)

@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 
 from enforcer.domain.account import Account, Customer
 from enforcer.domain.call import CallEvent, CallRecord, Refusal
-from enforcer.domain.chain import Fault, Head, Link
+from enforcer.domain.chain import Cut, Fault, Head, Link
 from enforcer.domain.charge import Claim, Entry
 from enforcer.domain.cycle import Span
 from enforcer.domain.decision import Decision
@@ -155,6 +155,10 @@ class Archive(Protocol):
     def keep_sight(self, sight: Sight) -> None:
         """Keep how far a switch was heard; any thread may. Raises LedgerError."""
 
+    def pruned_before(self, customer: str) -> float:
+        """Calls of the customer that began before this moment (Unix seconds) may have been pruned; minus
+        infinity where none were."""
+
     def verify(self) -> list[Mismatch]:
         """Compare every counter in memory with the records it stands for, and the store with itself.
 
@@ -174,11 +178,13 @@ class Charges(Protocol):
 
 
 class Proof(NamedTuple):
-    """What following the chain came to: how many links are sound, its end, and what is wrong after them."""
+    """What following the chain came to: up to which link it is sound, its end, what is wrong after that, and
+    how many of the sound links were pruned."""
 
     links: int
     head: Head
     fault: Fault | None = None
+    pruned: int = 0
 
     @property
     def broken(self) -> str:
@@ -212,8 +218,13 @@ class Journal(Protocol):
     def head(self) -> Head:
         """The end of the chain as far as it is written. Raises LedgerError."""
 
-    def chain(self) -> Iterator[Link]:
-        """All links in their order: decisions and journal entries, each with its seal."""
+    def tell(self) -> Head:
+        """The same, for somebody to note elsewhere: its seal outlives its link, so that it can be proved for
+        good. Raises LedgerError."""
+
+    def chain(self) -> Iterator[Link | Cut]:
+        """The chain in its order: decisions and journal entries, each with its seal; cuts where decisions
+        were pruned."""
 
     def prove(self, noted: Head | None = None) -> Proof:
         """Follow the chain from its beginning to its end, on which an end `noted` earlier has to lie. Raises

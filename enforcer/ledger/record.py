@@ -10,8 +10,9 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
 
-from enforcer.domain.chain import Fault, Head, Link, What
+from enforcer.domain.chain import Cut, Fault, Head, Link, What
 from enforcer.domain.charge import Claim, Entry
 from enforcer.domain.journal import JournalEntry, Kind
 from enforcer.domain.registers import Registers
@@ -20,7 +21,7 @@ from enforcer.ledger.foreign import Foreign
 from enforcer.ledger.mirrors import MIRRORED, Tables, contradictions
 from enforcer.ledger.port import Proof
 from enforcer.ledger.store import Store
-from enforcer.ledger.tables import ACCOUNT, DECISION, MARK
+from enforcer.ledger.tables import ACCOUNT, DECISION, MARK, TOLD
 from enforcer.ledger.writer import Writer
 
 Connected = Callable[[], AbstractContextManager[sa.Connection]]
@@ -96,10 +97,22 @@ class Record:
         with self._store.reading() as connection:
             return journal_rows.head(connection)
 
-    def chain(self) -> Iterator[Link]:
-        """All links in their order: decisions and journal entries, each with its seal."""
+    def tell(self) -> Head:
+        """The end of the chain, for somebody to note elsewhere. Raises LedgerError."""
+        with self._writing() as connection:
+            found = journal_rows.head(connection)
+            if found.link:
+                connection.execute(insert(TOLD).values(link=found.link).on_conflict_do_nothing())
+        return found
+
+    def chain(self) -> Iterator[Link | Cut]:
+        """The chain in its order: decisions and journal entries, each with its seal; cuts where some went."""
+        over = 0
         with self._settled() as connection:
-            yield from journal_rows.links(connection)
+            for one in journal_rows.chain(connection):
+                if isinstance(one, Cut) or one.number > over:
+                    over = one.last if isinstance(one, Cut) else over
+                    yield one
 
     def prove(self, noted: Head | None = None) -> Proof:
         """Follow the chain from its beginning to its end. Raises LedgerError where it can't be read."""

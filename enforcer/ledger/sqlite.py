@@ -76,6 +76,7 @@ class SqliteLedger:
         self.calls, self.call = past.calls, past.call
         self.decisions, self.decisions_in, self.decision = past.decisions, past.decisions_in, past.decision
         self.derive, self.derive_all, self.callers = past.derive, past.derive_all, past.callers
+        self.pruned_before = past.pruned_before
         record = self._record = Record(
             self._store, self._settled, self._writing, self._writer, self._foreign, self._books.registers,
             self._lot,
@@ -83,7 +84,8 @@ class SqliteLedger:
         self.charges, self.charge = record.charges, record.charge
         self.note, self.put, self.journal = record.note, record.put, record.journal
         self.written = record.written
-        self.head, self.chain, self.prove = record.head, record.chain, record.prove
+        self.head, self.tell = record.head, record.tell
+        self.chain, self.prove = record.chain, record.prove
         self.contradictions = record.contradictions
         with self._store.reading() as connection:
             self._foreign.begin(connection)

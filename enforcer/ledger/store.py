@@ -31,6 +31,8 @@ PRAGMAS = (
     "PRAGMA synchronous = FULL",        # a commit is on the disk, not only in its cache
     f"PRAGMA cache_size = {CACHE_KIB}",
     "PRAGMA temp_store = MEMORY",
+    # The log beside the file is as long as it ever had to be; of that, so many bytes are kept.
+    "PRAGMA journal_size_limit = 67108864",
 )
 
 

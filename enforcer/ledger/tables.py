@@ -64,6 +64,14 @@ CHARGE = _table(
     number=sa.BigInteger, amount=sa.Text, currency=sa.Text, at=sa.Double, clause=sa.Text, words=sa.Text,
     reverses=sa.BigInteger, change=sa.BigInteger,
 )
+PRUNED = _table(
+    "pruned", first=sa.BigInteger, last=sa.BigInteger, before=sa.Text, seal=sa.Text, checkpoint=sa.BigInteger,
+)
+TOLD = _table("told", link=sa.BigInteger)
+CALLS_PRUNED = _table("calls_pruned", customer=sa.Text, before=sa.Double, at=sa.Double)
+LIVED = _table(
+    "lived", number=sa.BigInteger, at=sa.Double, seconds=sa.Double, link=sa.BigInteger, change=sa.BigInteger,
+)
 SIGHT = _table("sight", switch=sa.Text, heard_at=sa.Double, serial=sa.BigInteger, boot=sa.Text)
 CDR_PLACE = _table(
     "cdr_place", switch=sa.Text, device=sa.BigInteger, inode=sa.BigInteger, position=sa.BigInteger,

@@ -24,7 +24,7 @@ from typing import Any
 import structlog
 
 from enforcer.domain.actions import Action, CloseMessages, HangUp, OpenMessages
-from enforcer.domain.call import CallEvent
+from enforcer.domain.call import CallAttempt, CallEvent
 from enforcer.domain.gap import Sight
 from enforcer.errors import LinkError, WireError
 from enforcer.switch.ami_level import Boots, clock_ahead, forget_brakes, select
@@ -33,6 +33,7 @@ from enforcer.switch.ami_session import Peer, Session, open_session
 from enforcer.switch.census import Census
 from enforcer.switch.kept import BATCH, BEAT, KeptLink
 from enforcer.switch.link import Deadlines, Judge, LinkState, worth_a_line
+from enforcer.switch.unheard import Unheard
 from enforcer.wire.ami import Message
 from enforcer.wire.ami_actions import FAMILY, Command, answer, command_for, heartbeat
 from enforcer.wire.answer import answer_line
@@ -73,10 +74,18 @@ class AmiLink(KeptLink[Session]):
         if messages is not None:
             self._messages = MessageDesk(self._switch, messages, judge, self._deadlines.action)
         self._boots = Boots(self._switch)
+        self._unheard = Unheard()
         self._census = Census()
         self._filtered = False
         self._lag = self._offset = 0.0
         self._answers = 0
+
+    def asked(self, attempt: CallAttempt) -> None:
+        """The FastAGI door was asked about this call, which counted it: its end has to be found, too."""
+        for fact in self.book.asked(attempt):
+            self._judge.observe(fact)
+        if self.book.find(attempt.call_id) is None:
+            self._unheard.asked(attempt)
 
     @property
     def _legs(self) -> Legs:
@@ -131,6 +140,7 @@ class AmiLink(KeptLink[Session]):
             await self._sleep(BEAT)
             await self._tune(session)
             await self._beat(session)
+            self._unheard.beat()
             if self._messages is not None:
                 self._messages.beat()
             await self._rounds(session)
@@ -168,6 +178,8 @@ class AmiLink(KeptLink[Session]):
         if self._boots.restarts != restarts:
             self._census.forget()
             self._uncounted = []
+        for attempt in self._unheard.take():
+            self.book.believe(attempt, attempt.call_id.partition("/")[2])
         known_before = self.book.known_legs()
         lost_at = self._heard_at if self._heard_at is not None else self.now()
         listing = await session.listing("Status", STATUS_HEADERS, within=self._deadlines.listing)
@@ -223,6 +235,7 @@ class AmiLink(KeptLink[Session]):
                 self.took(self._clock() - session.heard_at)
             elif isinstance(fact, CallEvent):
                 self._lag = now - fact.at
+                self._unheard.heard(fact.attempt.call_id)
                 actions = self._judge.observe(fact)
                 if actions:
                     self._do(session, actions)

@@ -31,6 +31,7 @@ HOOKS = (HOOK, "enforcer@local")
 CONFIGURATION = ("configuration", "configuration", "name", "event_socket.conf")
 
 _PARAMETER = re.compile(r"""<param\s+name="([a-z-]+)"\s+value="([^"]*)"\s*/?>""", re.ASCII)
+_HTTP = re.compile(r"http://(?=[A-Za-z0-9.:/_-]{1,200}\Z)[^:/]+(?::([0-9]{1,5}))?(?:/.*)?", re.ASCII)
 _LIST = re.compile(r"[A-Za-z0-9_.:/-]{1,64}", re.ASCII)
 
 
@@ -98,6 +99,8 @@ async def _checks(
         yield Finding(subject, Grade.WARNING, words, "dialplan/README.md; then `reloadxml`")
         return
     yield Finding(subject, Grade.OK, f"hook present: context {hook}")
+    if finding := await _asking(switch, subject, session, within):
+        yield finding
     if emergency:
         for name in switch.outbound_contexts:
             yield await _emergency(subject, session, name, hook, emergency, within)
@@ -143,6 +146,27 @@ async def _heartbeat(subject: str, session: Session, pulse: Pulse, within: float
         words = f"no enforcer is at work on it: the last heartbeat is {age:.0f} s old"
         return Finding(subject, Grade.WARNING, words, "is the enforcer dead, frozen, or its link down?")
     return Finding(subject, Grade.OK, "an enforcer is at work on it")
+
+
+async def _asking(
+    switch: SwitchSettings, subject: str, session: Session, within: float
+) -> Finding | None:
+    """Whether it can ask in the way that its global variable `enf_ask` says; None where nothing is to say."""
+    ask = (await session.said(say.api("global_getvar", "enf_ask"), within=within)).text.strip()
+    if not ask.startswith("http:"):
+        return None
+    if (await session.ask(say.api("module_exists", "mod_curl"), within=within)).text.strip() != "true":
+        return Finding(subject, Grade.FAILED, "it asks over HTTP (enf_ask), and mod_curl is not loaded: "
+                       "no question is put", "name it in modules.conf.xml; `load mod_curl` loads it now")
+    address = _HTTP.fullmatch(ask)
+    if address is None:
+        return Finding(subject, Grade.FAILED, "enf_ask is no address that the hook takes: no question is put",
+                       "http://HOST:PORT, letters, digits and . : / _ - only")
+    port, mine = int(address[1] or 80), switch.door_http_port
+    if mine and port != mine:
+        return Finding(subject, Grade.WARNING, f"it asks over HTTP at port {port}, its door is at {mine}",
+                       "enf_ask in its vars.xml, door_http_port in ours")
+    return Finding(subject, Grade.OK, f"it asks over HTTP, at port {port}: mod_curl is loaded")
 
 
 async def _shown(session: Session, name: str, within: float) -> ElementTree.Element | None:

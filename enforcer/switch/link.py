@@ -128,6 +128,9 @@ class Link(Protocol):
     async def run(self) -> None:
         """Keep the link up until cancelled."""
 
+    def asked(self, attempt: CallAttempt) -> None:
+        """A door was asked about this call, which is counted by now."""
+
     def act(self, actions: Iterable[Action]) -> None:
         """Do these on the switch now. Raises LinkError while the link is down."""
 

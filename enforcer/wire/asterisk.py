@@ -99,6 +99,22 @@ class CallBook(Legs):
             return [SwitchNews.SHUTDOWN]
         return []
 
+    def asked(self, question: CallAttempt) -> list[CallEvent]:
+        """The FastAGI door was asked about a call. One that began where no call of ours begins, or that the
+        switch placed, is a call from now on; that it is answered already is the fact returned."""
+        leader = question.call_id.partition("/")[2]
+        if self.find(question.call_id) is not None:
+            return []
+        if self._leg_of.get(leader) != "" and leader not in self._originated:
+            return []
+        self._make_room()
+        self._leg_of.pop(leader, None)
+        up_since = self._originated.pop(leader, None)
+        self._calls[leader] = Call(question, up_since)
+        if up_since is None:
+            return []
+        return [CallEvent(Phase.ANSWERED, question, up_since, answered_at=up_since)]
+
     def _created(self, message: Message, received_at: float) -> list[Fact]:
         channel = message["Channel"]
         if channel.startswith(PLUMBING):

@@ -77,10 +77,10 @@ class Legs:
         call = self._calls.setdefault(uniqueid, Call(attempt, answered_at))
         call.moved = True           # for all we know
 
-    def believe(self, question: CallAttempt) -> None:
+    def believe(self, question: CallAttempt, leg: str = "") -> None:
         """A door was asked about this call, and its beginning was never heard: it goes on, for all we know,
-        until a listing says that it is gone."""
-        uuid, named = question.channel, question.call_id.partition("/")[2]
+        until a listing says that it is gone. `leg` is the id of the channel, where that is not its name."""
+        uuid, named = leg or question.channel, question.call_id.partition("/")[2]
         if self.find(question.call_id) or uuid in self._leg_of or uuid in self._originated:
             return
         self._make_room()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable
 
 from lab.process import freeze, thaw
@@ -13,6 +14,8 @@ from tests.bench.own_freeswitch import OwnFreeswitch
 from tests.bench.report import percentile
 
 RATE = 40.0
+TRANSFERS = 25      # of a call that is up, blindly
+AT_ONCE = 0.7       # s; one that the scheduler had to take back would wait for 1 to 2
 LATEST = 3000       # ms that a frozen enforcer may cost a call: two guards of the switch's whole seconds
 
 
@@ -39,20 +42,30 @@ async def shapes() -> None:
 
 async def _transfers(trial: Trial, how: str) -> int:
     """Blind and attended; how many calls were placed."""
-    async with trial.phone() as caller:
-        caller.invite(GOOD)
-        codes = [await caller.answered(), await caller.refer("12025550143")]
-        went = await trial.reached("12025550143", 1)
-        check(f"{how}, blind transfer: goes", codes == [200, 202] and went == 1, (codes, went))
+    at_once = 0
+    for number in range(12025550600, 12025550600 + TRANSFERS):
+        async with trial.phone() as caller:
+            caller.invite(GOOD)
+            codes = [await caller.answered()]
+            await trial.bridged()
+            began = time.monotonic()
+            codes += [await caller.refer(str(number))]
+            went = await trial.reached(str(number), 1)
+            at_once += codes == [200, 202] and went == 1 and time.monotonic() - began < AT_ONCE
+        await trial.switch.api("hupall NORMAL_CLEARING")
+        await trial.bridged(0)
+    check(f"{how}, blind transfer: goes at once", at_once == TRANSFERS, f"{at_once} of {TRANSFERS}")
     async with trial.phone() as first, trial.phone() as second:
         first.invite(GOOD)
         codes = [await first.answered()]
         second.invite("12025550144")
-        codes += [await second.answered(), await first.refer("12025550144", instead=second)]
+        codes += [await second.answered()]
+        await trial.bridged(2)
+        codes += [await first.refer("12025550144", instead=second)]
         await asyncio.sleep(0.5)
         check(f"{how}, attended transfer: goes", codes == [200, 200, 202], codes)
     await trial.switch.api("hupall NORMAL_CLEARING")
-    return 3
+    return TRANSFERS + 2
 
 
 FORGED = "12025550142%0Avariable_accountcode:%20globex%0ACaller-Destination-Number:%20900"
@@ -109,6 +122,7 @@ async def emergency() -> None:
         async with trial.phone() as caller:
             caller.invite(GOOD)
             code = await caller.answered()
+            await trial.bridged()
             blocked = await trial.calls(GOOD, 1)
             check("the account is blocked", code == 200 and blocked.codes == {403: 1}, longest(blocked))
             await goes("blocked")

@@ -135,6 +135,14 @@ class Trial:
             await asyncio.sleep(0.05)
         return len(self.far_end.invites(number))
 
+    async def bridged(self, calls: int = 1) -> None:
+        """Until so many calls are bridged; waits up to 5 s. FreeSWITCH answers the caller some milliseconds
+        before it bridges, and undoes a transfer that comes in between, with or without a hook."""
+        for _ in range(100):
+            if f"\n{calls} total" in await self.switch.api("show calls count"):
+                break
+            await asyncio.sleep(0.05)
+
     def phone(self, account: str = "acme") -> Phone:
         """A phone for the dialogues that SIPp has no scenario for."""
         return Phone(account, self.switch.sip_address)

@@ -19,7 +19,7 @@ from enforcer.domain.journal import JournalEntry, Kind
 from enforcer.domain.mode import Mode, ModeSetting
 from enforcer.domain.notice import About, Audience, Notice, Stage, created, notice_id, step
 from enforcer.errors import LedgerError
-from enforcer.ledger.port import Ledger
+from enforcer.ledger.port import Ledger, Proof
 from enforcer.ledger.sqlite import SqliteLedger
 from tests.support.ledgers import PATIENCE, POLICY, Clock, classify
 from tests.support.rules import NOON
@@ -146,7 +146,7 @@ def test_a_head_of_another_chain_is_found_out(ledger: Ledger) -> None:
 
 
 def test_an_empty_ledger_has_a_chain_without_links(ledger: Ledger) -> None:
-    assert (ledger.head(), ledger.prove(), ledger.contradictions()) == (Head(), (0, Head(), None), [])
+    assert (ledger.head(), ledger.prove(), ledger.contradictions()) == (Head(), Proof(0, Head()), [])
 
 
 # On a disk -------------------------------------------------------------------------------------------
@@ -250,7 +250,7 @@ def test_two_processes_write_one_chain(site: Site) -> None:
         two.note(strike(f"b{n}"))
     one.flush()
     two.flush()
-    assert one.prove() == (60, one.head(), None)
+    assert one.prove() == Proof(60, one.head())
     assert one.head() == two.head()
 
 

@@ -13,7 +13,9 @@ from prometheus_client import CollectorRegistry
 from enforcer.app import House, build, serve
 from enforcer.errors import BadInput
 from enforcer.settings import Settings, load
+from enforcer.settings_doors import doorways
 from enforcer.switch.door import Outcome
+from enforcer.switch.visit import CallDoor
 from enforcer.telemetry import Telemetry
 from lab.fake_asterisk import FakeAsterisk
 from lab.fake_freeswitch import FakeFreeswitch
@@ -131,7 +133,35 @@ async def test_two_asterisks_ask_each_at_its_own_door(
             assert house.ledger.call(f"pbx2/{calls[1].uniqueid}") is not None
 
 
-ESL, AGI = "[door.esl]\nenabled = true\n", "[door.agi]\nenabled = true\n"
+ESL, AGI, HTTP = (f"[door.{name}]\nenabled = true\n" for name in ("esl", "agi", "http"))
+FS1 = switch("fs1", "freeswitch", 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "doors"),
+    [
+        (HTTP + FS1 + switch("fs2", "freeswitch", 2, "door_http_port = 8091"),
+         [("http", "fs1", 8090), ("http", "fs2", 8091)]),
+        (HTTP + ESL + FS1 + switch("fs2", "freeswitch", 2, "door_port = 8085"),
+         [("esl", "fs1", 8084), ("esl", "fs2", 8085), ("http", "fs1", 8090)]),
+        (HTTP + ESL + FS1 + switch("fs2", "freeswitch", 2, "door_http_port = 8091"),
+         [("esl", "fs1", 8084), ("http", "fs1", 8090), ("http", "fs2", 8091)]),
+    ],
+    ids=["both over HTTP", "one has both ways", "each its own way"],
+)
+def test_every_freeswitch_has_a_door_over_http_or_over_the_event_socket(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, doors: list[tuple[str, str, int]]
+) -> None:
+    for name in ("fs1", "fs2"):
+        monkeypatch.setenv(f"SECRET_{name}", "x")
+    configured = settings(tmp_path, text)
+    assert [place[:3] for place in doorways(configured.switches, configured.door)] == doors
+    house = build(configured, Telemetry(CollectorRegistry()), lambda *_: None)
+    try:
+        opened = [(one.label, one.switch) for one in house.doors if isinstance(one, CallDoor)]
+        assert opened == [(table, name) for table, name, _ in doors]
+    finally:
+        house.ledger.close()
 
 
 @pytest.mark.parametrize(
@@ -149,10 +179,17 @@ ESL, AGI = "[door.esl]\nenabled = true\n", "[door.agi]\nenabled = true\n"
          r"\[door\.esl\] is not enabled: nobody listens there"),
         (switch("pbx1", "asterisk", 1, 'door_allow = ["10.0.0.0/8"]'),
          r"\[door\.agi\] is not enabled: nobody listens there"),
+        (HTTP + FS1 + switch("fs2", "freeswitch", 2),
+         r"switch\.door_http_port: \[door\.http\] serves fs1: give fs2 a port of its own, which is in"),
+        (ESL + FS1 + switch("fs2", "freeswitch", 2, "door_port = 8085\ndoor_http_port = 8091"),
+         r"switch\.door_http_port: \[door\.http\] is not enabled: nobody listens there"),
+        (ESL + HTTP + switch("fs1", "freeswitch", 1, "door_http_port = 8084"),
+         r"the door of fs1 has port 8084 already"),
         (ESL + switch("fs1", "freeswitch", 1, 'door_allow = ["10.0.0.999"]'), "no such network"),
         (ESL + switch("fs1", "freeswitch", 1, "door_port = 70000"), "65535"),
     ],
-    ids=["none", "same", "other kind", "messages", "disabled", "allow disabled", "network", "range"],
+    ids=["none", "same", "other kind", "messages", "disabled", "allow disabled", "none over HTTP",
+         "HTTP disabled", "same over HTTP", "network", "range"],
 )  # fmt: skip
 def test_a_door_that_cannot_be_is_one_clear_line(tmp_path: Path, text: str, problem: str) -> None:
     with pytest.raises(BadInput, match=problem) as raised:

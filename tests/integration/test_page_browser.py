@@ -28,7 +28,7 @@ PATHS = (
     ("overview", "/"), ("account", "/account?name=globex-sales"), ("whatif", "/whatif?last=6h"),
     ("accounts", "/accounts"), ("why", "/why?subject=globex-sales"),
 )
-expect.set_options(timeout=20_000)      # a clerk that has to be started first takes its time on a busy machine
+expect.set_options(timeout=20_000)      # a clerk that is started first takes its time on a busy machine
 # Where the pictures go that people look at.
 PICTURES = os.environ.get("ENFORCER_PAGE_PICTURES", "")
 

@@ -24,7 +24,7 @@ from tests.support.browser import launching
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.timeout(300)]       # Chromium may have to be fetched first
 
-expect.set_options(timeout=20_000)      # a clerk that has to be started first takes its time on a busy machine
+expect.set_options(timeout=20_000)      # a clerk that is started first takes its time on a busy machine
 NUMBER = "12025550142"
 POLICY = """
 [pack]

@@ -67,6 +67,10 @@ Number: 1000
 HANGUP = NEWCHANNEL.replace("Newchannel", "Hangup").replace("1000.5", "1001.5")
 HANGUP += "Cause: 17\nCause-txt: User busy\nTechCause: 486\n"
 STATUS = NEWCHANNEL.replace("Newchannel", "Status")
+OTHER_ASKED = ASKED.replace("1000.1", "1000.2")
+QUESTION = CallAttempt(
+    "pbx1/pbx-1000.1", "pbx1", "acme", Direction.OUTBOUND, "1000", "acme", 1000.6, "PJSIP/acme-00000001"
+)
 
 
 class Judge:
@@ -659,3 +663,57 @@ async def test_lag_is_told_as_a_number(server: AmiServer) -> None:
         server.say(ASKED)
         await server.received("Setvar")
         assert link.state().lag == 2.5
+
+
+QUESTION = CallAttempt(
+    "pbx1/pbx-1000.1", "pbx1", "acme", Direction.OUTBOUND, "1000", "acme", 1000.6, "PJSIP/acme-00000001"
+)
+
+
+async def test_a_call_asked_about_and_over_while_the_link_was_down_is_closed(server: AmiServer) -> None:
+    judge, ticks = Judge(), Ticks()
+    async with linked(server, judge, ticks) as link:
+        await ticks.asleep()
+        server.hang_up()
+        await ticks.asleep()
+        link.asked(QUESTION)
+        ticks.wake()
+        ticks.wake()
+        await ticks.asleep()
+        assert link.state().live_calls == 0
+    [ending] = judge.events
+    assert (ending.phase, ending.attempt, ending.source) == (Phase.ENDED, QUESTION, Source.INFERRED)
+
+
+async def test_a_call_asked_about_while_the_link_was_down_goes_on_and_ends_once(server: AmiServer) -> None:
+    judge, ticks = Judge(), Ticks()
+    async with linked(server, judge, ticks) as link:
+        await ticks.asleep()
+        server.hang_up()
+        await ticks.asleep()
+        link.asked(QUESTION)
+        server.listing = [STATUS]
+        ticks.wake()
+        ticks.wake()
+        await ticks.asleep()
+        assert (link.state().live_calls, judge.events) == (1, [])
+        server.say(HANGUP)
+        server.say(OTHER_ASKED)
+        await server.received("Setvar")
+    [ending] = judge.events
+    assert (ending.phase, ending.source, ending.hangup_cause) == (Phase.ENDED, Source.EVENT, 17)
+
+
+async def test_a_call_of_an_unlisted_context_that_a_door_was_asked_about_ends(server: AmiServer) -> None:
+    judge, ticks = Judge(), Ticks()
+    async with linked(server, judge, ticks) as link:
+        await ticks.asleep()
+        server.say(NEWCHANNEL.replace("from-accounts", "elsewhere"))
+        server.say(OTHER_ASKED)
+        await server.received("Setvar")
+        link.asked(QUESTION)
+        server.say(HANGUP.replace("from-accounts", "elsewhere"))
+        server.say(OTHER_ASKED)
+        await server.received("Setvar", 2)
+    [ending] = judge.events
+    assert (ending.phase, ending.attempt) == (Phase.ENDED, QUESTION)

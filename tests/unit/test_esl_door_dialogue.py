@@ -175,3 +175,20 @@ def test_a_line_that_could_be_more_than_a_value_is_refused_as_our_own_fault(line
         assert not caught.value.remote
     else:
         assert b"ENF_ANSWER=\n" in dialogue.answer(line)
+
+
+@pytest.mark.parametrize("chunk", [1, 1448, 20_000])
+def test_a_leg_that_is_up_and_was_transferred_asks_about_the_call_that_it_belongs_to(chunk: int) -> None:
+    """Recorded from a FreeSWITCH 1.11.3: after a REFER, the callee's leg goes through the dialplan anew."""
+    data = (RECORDED / "transferred.door.esl").read_bytes()
+    end = data.index(b"Control: single-channel\n\n") + len(b"Control: single-channel\n\n")
+    dialogue = Dialogue("fs1")
+    heard = (dialogue.feed(data[at : min(at + chunk, end)], NOW) for at in range(0, end, chunk))
+    [attempt] = filter(None, heard)
+    assert attempt.call_id == "fs1/337ce925-ac92-449b-a510-f5f922c54149", "of the caller, who is gone by now"
+    assert attempt.channel == "7a28ecf6-deaa-4b2b-9f7c-bfdad417d932"
+    assert (attempt.number, attempt.direction) == ("12025550199", Direction.OUTBOUND)
+    assert dialogue.answer(LINE)
+    for at in range(end, len(data), chunk):
+        assert dialogue.feed(data[at : at + chunk], NOW) is None
+    assert (dialogue.taken, dialogue.gone) == (True, True)

@@ -210,3 +210,33 @@ async def test_switch_that_asks_about_messages_needs_a_chat_plan(
     says(server, "api module_exists mod_sms", b"false")
     words = "mod_sms is not loaded: text messages pass without a chat plan"
     assert only(await findings(asking), Grade.FAILED) == [words]
+
+
+@pytest.mark.parametrize(
+    ("ask", "loaded", "grade", "words"),
+    [
+        (b"http://127.0.0.1:8090", b"true", Grade.OK, "it asks over HTTP, at port 8090: mod_curl is loaded"),
+        (b"http://127.0.0.1:8090", b"false", Grade.FAILED,
+         "it asks over HTTP (enf_ask), and mod_curl is not loaded: no question is put"),
+        (b"http://127.0.0.1:8090/?a=b", b"true", Grade.FAILED,
+         "enf_ask is no address that the hook takes: no question is put"),
+        (b"http://127.0.0.1:8091/", b"true", Grade.WARNING,
+         "it asks over HTTP at port 8091, its door is at 8090"),
+    ],
+    ids=["fine", "no mod_curl", "no address", "another port"],
+)  # fmt: skip
+async def test_a_switch_that_asks_over_http_needs_mod_curl_and_its_own_door(
+    server: EslServer, switch: SwitchSettings, ask: bytes, loaded: bytes, grade: Grade, words: str
+) -> None:
+    says(server, "api global_getvar enf_ask", ask)
+    says(server, "api module_exists mod_curl", loaded)
+    found = await findings(switch.model_copy(update={"door_http_port": 8090}))
+    assert words in only(found, grade)
+
+
+async def test_a_switch_that_asks_at_the_event_socket_door_needs_no_mod_curl(
+    server: EslServer, switch: SwitchSettings
+) -> None:
+    says(server, "api global_getvar enf_ask", b"door")
+    says(server, "api module_exists mod_curl", b"false")
+    assert not [finding for finding in await findings(switch) if "HTTP" in finding.words]

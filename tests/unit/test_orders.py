@@ -107,7 +107,7 @@ def test_brake_follows_the_mode_down() -> None:
     exchange = Exchange(rule_seat("concurrent_calls", 3))
     exchange.orders.decided(exchange.decision())
     exchange.orders.round("pbx1", NOON, BLOCKING)
-    exchange.orders.look_again(NOON + 4)
+    exchange.orders.look_again()
     lifted = exchange.orders.round("pbx1", NOON + 4, Modes(default=Mode.TAG))
     assert lifted == [SetBrake("acme", 0, 0, int(NOON) + 4 + 86_400)]
 
@@ -129,7 +129,7 @@ def test_suspended_account_has_no_lease() -> None:
     exchange.orders.decided(exchange.decision())
     exchange.orders.round("pbx1", NOON, BLOCKING)
     exchange.standing = Standing.SUSPENDED
-    exchange.orders.look_again(NOON + 1)
+    exchange.orders.look_again()
     assert WithdrawLease("acme") in exchange.orders.round("pbx1", NOON + 1, BLOCKING)
 
 
@@ -137,17 +137,28 @@ def test_suspended_account_is_stopped_by_the_switch_alone_even_if_it_never_calle
     exchange = Exchange(rule_seat("attempts", 1000), standing=Standing.SUSPENDED)
     word = RememberWord("acme", "block:21:0:0:standing:", int(NOON) + 86_400)
     assert exchange.orders.everything("pbx1", NOON, BLOCKING, ["acme"]) == [word]
-    exchange.orders.look_again(NOON + 2, ["globex"])
+    exchange.orders.look_again(["globex"])
     (other,) = exchange.orders.round("pbx1", NOON + 2, BLOCKING)
     assert isinstance(other, RememberWord)
     assert other.account == "globex"
+
+
+def test_an_account_that_people_let_go_is_let_go_at_once_also_where_the_clock_is_behind_ours() -> None:
+    exchange = Exchange(rule_seat("attempts", 1000), standing=Standing.SUSPENDED)
+    exchange.orders.look_again(["acme"])
+    exchange.orders.everything("pbx1", NOON, BLOCKING, ["acme", *(f"other{n}" for n in range(2_500))])
+    exchange.standing = Standing.ACTIVE
+    exchange.orders.look_again()
+    [first, *_] = exchange.orders.round("pbx1", NOON - 3600, BLOCKING)
+    assert isinstance(first, RememberWord)
+    assert (first.account, first.word) == ("acme", "allow:0:0:0::")
 
 
 def test_word_on_a_suspended_account_yields_to_the_panic_button() -> None:
     exchange = Exchange(rule_seat("attempts", 1000), standing=Standing.SUSPENDED)
     exchange.orders.everything("pbx1", NOON, BLOCKING, ["acme"])
     panic = Modes([ModeSetting(Mode.MONITOR, ceiling=True, at=1.0)], default=Mode.BLOCK)
-    exchange.orders.look_again(NOON + 2, ["acme"])
+    exchange.orders.look_again(["acme"])
     (word,) = exchange.orders.round("pbx1", NOON + 2, panic)
     assert isinstance(word, RememberWord)
     assert word.word.startswith("allow:")
@@ -206,7 +217,7 @@ def test_word_follows_the_mode_down_without_another_call(lowered: Mode, verb: st
     exchange.orders.decided(exchange.decision())
     exchange.orders.round("pbx1", NOON, BLOCKING)
     panic = Modes([ModeSetting(lowered, ceiling=True, at=NOON + 1)], Mode.BLOCK)
-    exchange.orders.look_again(NOON + 2)
+    exchange.orders.look_again()
     (word,) = exchange.orders.round("pbx1", NOON + 2, panic)
     assert isinstance(word, RememberWord)
     assert word.word.startswith(f"{verb}:0:0")
@@ -216,7 +227,7 @@ def test_word_follows_the_mode_down_without_another_call(lowered: Mode, verb: st
 def test_rule_that_fails_closed_refuses_nobody_where_its_mode_does_not_block(mode: Mode) -> None:
     exchange = Exchange(rule_seat("attempts", 1000, on_failure=OnFailure.CLOSED))
     assert exchange.orders.everything("pbx1", NOON, Modes(default=mode), ["acme"]) == []
-    exchange.orders.look_again(NOON + 1)
+    exchange.orders.look_again()
     (raised,) = exchange.orders.round("pbx1", NOON + 1, BLOCKING)
     assert isinstance(raised, RememberWord)
     assert raised.word == "block:42:0:0:closed:"

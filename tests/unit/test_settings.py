@@ -86,6 +86,7 @@ def test_the_example_loads_and_shows_the_defaults(tmp_path: Path) -> None:
         for line in example.splitlines()
         if line.startswith(
             (
+                "# [retention", "# decisions",
                 "# [lease", "# [breaker", "# [emergency", "# calls", "# accounts", "# jump", "# least_",
                 "# window", "# tests",
                 "# [door",

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from enforcer import watching as module
 from enforcer.domain.call import CallEvent, Source
-from enforcer.domain.gap import Ended, Room, Sight
+from enforcer.domain.gap import Ended, Gap, Gaps, Room, Sight
 from enforcer.ledger.sqlite import SqliteLedger
 from enforcer.settings import SwitchSettings
 from enforcer.switch.link import Lapse
@@ -142,6 +142,28 @@ def test_gap_since_the_same_moment_grows_and_forgets_nothing(house: House) -> No
     house.lapse(Call("2").ended(source=Source.INFERRED), unseen=3, seconds=60.0)
     (gap,) = house.gaps()
     assert (gap.until, gap.unseen, gap.ended["acme"].calls) == (NOON + 60, 3, 2)
+
+
+def test_what_decisions_say_of_gaps_is_worked_out_once_and_follows_them(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.lapse(unseen=2)
+    gaps, looked, look = house.ledger.registers.gaps, [0], Gaps.of
+
+    def of(self: Gaps, account: str) -> list[Gap]:
+        looked[0] += 1
+        return look(self, account)
+
+    monkeypatch.setattr(Gaps, "of", of)
+    assert {gaps.words("acme") for _ in range(100)} == {
+        "30 s of pbx1 unheard: up to 2 attempts, up to 2 answered calls, up to 1.0 min more"
+    }
+    assert looked == [1]
+    (gap,) = gaps.open()
+    house.ledger.note(gap.counted(3, NOON))
+    assert gaps.words("acme").startswith("30 s of pbx1 unheard: up to 3 attempts")
+    house.ledger.note(gap.closed("CDRs", NOON))
+    assert gaps.words("acme") == ""
 
 
 async def test_gap_is_closed_when_the_file_has_been_read_past_it(house: House) -> None:
