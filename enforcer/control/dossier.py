@@ -20,7 +20,8 @@ from enforcer.domain.account import Account
 from enforcer.domain.cycle import Span
 from enforcer.domain.journal import JournalEntry, Kind
 
-FEW = 25                # of each list: the latest
+FEW = 25                # of each list: the latest; of calls and decisions, which take more room:
+FEWER = 12
 CALL_DAYS = 31
 
 
@@ -31,7 +32,7 @@ def dossier(case: Case, account: Account) -> dict[str, Any]:
     modes = case.modes(now)
     said = standing(case, modes, account).facts()
     span = Span(now - CALL_DAYS * 86_400, now + 1.0, "lately")
-    calls = deque(ledger.calls(account.id, span), maxlen=FEW)
+    calls = deque(ledger.calls(account.id, span), maxlen=FEWER)
     mine = [one for one in registers.notices.all(account.customer) if one.account in ("", account.id)]
     counting = strikes.standings(ledger, case.policy, now, account.customer, account.id)
     struck = [s for s in registers.strikes.all(account.customer) if s.account in ("", account.id)]
@@ -48,7 +49,7 @@ def dossier(case: Case, account: Account) -> dict[str, Any]:
         "usage": said,
         "modes": [mode_facts(one) for one in settings],
         "calls": [call_row(one, zone) for one in reversed(calls)],
-        "decisions": [decision_facts(one, zone) for one in ledger.decisions(account.id, limit=FEW)],
+        "decisions": [decision_facts(one, zone) for one in ledger.decisions(account.id, limit=FEWER)],
         "notices": [notice_facts(one, zone) for one in reversed(mine[-FEW:])],
         "strikes": [strikes.facts(one, counting, zone) for one in reversed(struck[-FEW:])],
         "strike_rules": [one.facts() for one in counting],

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from enforcer import app
@@ -20,7 +21,8 @@ from tests.support.browser import launching
 from tests.support.busy_site import busy_site
 from tests.support.http_house import Door
 
-pytestmark = pytest.mark.timeout(300)       # Chromium may have to be fetched first
+# One Chromium and one site for all; Chromium may have to be fetched first.
+pytestmark = [pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 
 DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
@@ -41,10 +43,11 @@ def chromium() -> Provisioned:
         pytest.skip(f"no Chromium here: {reason}")
 
 
-@pytest.fixture
-async def browser(chromium: Provisioned, tmp_path: Path) -> AsyncIterator[Browser]:
-    directory = tmp_path / "chromium"
-    directory.mkdir()
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser(
+    chromium: Provisioned, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Browser]:
+    directory = tmp_path_factory.mktemp("chromium")
     async with async_playwright() as playwright:
         found = await playwright.chromium.launch(**launching(chromium, directory))
         yield found
@@ -58,12 +61,11 @@ def pictures(tmp_path: Path) -> Path:
     return found
 
 
-@pytest.fixture
-async def door(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Door]:
-    directory = tmp_path / "site"
-    directory.mkdir()
-    async with busy_site(directory, monkeypatch.setenv) as found:
-        yield found
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def door(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Door]:
+    with pytest.MonkeyPatch.context() as patch:
+        async with busy_site(tmp_path_factory.mktemp("site"), patch.setenv) as found:
+            yield found
 
 
 @asynccontextmanager
