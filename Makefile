@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 SWITCH ?= asterisk
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench lab clean
+.PHONY: help setup run test check bench faults lab clean
 
 help:   ## these lines
 	@sed -n 's/^\([a-z]*\):.*##/make \1 \t/p' Makefile
@@ -28,9 +28,12 @@ check: setup  ## ruff, mypy --strict, the rules of import, known holes in what w
 bench: setup  ## the figures of the README, as a table and in bench.json
 	@$(BIN)/python -m tests.bench $(ARGS)
 
+faults: setup  ## every fault on a real switch with calls in every phase, as a table and in faults.json
+	@$(BIN)/python -m tests.faults $(ARGS)
+
 lab: setup  ## only the switch, its far end and its accounts, for calls of your own
 	@$(BIN)/python -m lab.run --switch $(SWITCH) --switch-only $(ARGS)
 
 clean:  ## everything that was made here
-	rm -rf .venv .lab var build dist *.egg-info bench.json .*_cache .hypothesis .import_linter_cache
+	rm -rf .venv .lab var build dist *.egg-info bench.json faults.json safety.json .*_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

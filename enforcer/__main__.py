@@ -16,7 +16,8 @@ from enforcer.completing import main as completing
 
 if TYPE_CHECKING:
     from enforcer.checkup import Finding
-    from enforcer.settings import Settings, SwitchSettings
+    from enforcer.settings import Settings
+    from enforcer.settings_switch import SwitchSettings
 
 
 def _run(settings: Settings) -> int:

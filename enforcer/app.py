@@ -30,23 +30,21 @@ from enforcer.headlog import log_head, log_heads
 from enforcer.ledger.port import Ledger
 from enforcer.ledger.sqlite import SqliteLedger
 from enforcer.ledger.store import alone
+from enforcer.links import link_to
 from enforcer.notices.bureau import Bureau
 from enforcer.orders import LeaseTerms
 from enforcer.readings import Readings
 from enforcer.room import Room
-from enforcer.settings import Settings, SwitchSettings
-from enforcer.supervisor import NOBODY, Supervisor
-from enforcer.switch import ami_session, esl_session
-from enforcer.switch.ami import AmiLink
+from enforcer.settings import Settings
+from enforcer.stuck import Yielding
+from enforcer.supervisor import NOBODY, Supervisor, give_way
 from enforcer.switch.door import Door
 from enforcer.switch.esl import EslLink
-from enforcer.switch.link import Deadlines, Link
-from enforcer.switch.tls import context_of
+from enforcer.switch.link import Link
 from enforcer.telemetry import Telemetry
 from enforcer.timed import TimedAdmission, stopwatches
 from enforcer.watching import Watching
 from enforcer.wire.answer import SIP_CODES
-from enforcer.wire.channel import Identity
 
 # How often the ledger is asked whether a command changed something: a mode set on the command line is
 # in force in under 100 ms, and the question costs 10 us.
@@ -108,7 +106,7 @@ def build(
     )
     guard.began()
     admission.on_leased = guard.leased
-    links = tuple(_link(switch, secrets_of[switch.name], admission, clock) for switch in settings.linked)
+    links = tuple(link_to(switch, secrets_of[switch.name], admission, clock) for switch in settings.linked)
     for switch, link in zip(settings.linked, links, strict=True):
         for record in ledger.live(switch.name):     # calls that were going on when we were last here
             link.book.restore(record.attempt(), record.answered_at)
@@ -140,25 +138,6 @@ def _hurry(links: Iterable[Link]) -> None:
         link.hurry()
 
 
-def _link(switch: SwitchSettings, secret: str, admission: Admission, clock: Callable[[], float]) -> Link:
-    identity = Identity(
-        switch.name, tuple(switch.outbound_contexts), tuple(switch.inbound_contexts),
-        tuple(switch.internal_contexts), switch.account_from,
-    )
-    deadlines = Deadlines(
-        login=switch.login_deadline, pong=switch.ping_deadline, action=switch.action_deadline
-    )
-    if switch.kind == "freeswitch":
-        socket = esl_session.Peer(switch.host, switch.port, secret)
-        return EslLink(
-            socket, identity, admission, deadlines=deadlines, messages=switch.messages, clock=clock
-        )
-    secured = context_of(switch)
-    peer = ami_session.Peer(switch.host, switch.port, switch.username, secret, secured, switch.tls_name)
-    messages = switch.message_contexts if switch.messages else None
-    return AmiLink(peer, identity, admission, deadlines=deadlines, messages=messages, clock=clock)
-
-
 async def serve(house: House, stop: asyncio.Event, supervisor: Supervisor = NOBODY) -> None:
     """Run until `stop` is set. Raises LinkError where a door's address is taken."""
     telemetry = house.telemetry
@@ -169,20 +148,23 @@ async def serve(house: House, stop: asyncio.Event, supervisor: Supervisor = NOBO
         if house.room.http is not None:
             await house.room.http.start()
         async with asyncio.TaskGroup() as tasks:
-            running = [
-                tasks.create_task(link.run(), name=f"link {switch.name}")
+            closing = Closing(
+                house.settings.settle.after, house.ledger.accounts,
+                lambda: in_a_process(house.settings.path), telemetry, time.time,
+            )
+            work = {
+                f"link {switch.name}": link.run()
                 for link, switch in zip(house.links, house.settings.linked, strict=True)
-            ]
-            running.append(tasks.create_task(_take_over(house), name="take over changes"))
-            running.append(tasks.create_task(_watch(house), name="watch"))
-            running.append(tasks.create_task(house.watching.run(), name="follow CDR files"))
-            running.append(tasks.create_task(_closing(house).run(), name="settle closed cycles"))
-            running.append(tasks.create_task(log_heads(house.ledger, telemetry), name="log heads"))
-            running.append(tasks.create_task(_retire(house), name="prune"))
-            running.append(tasks.create_task(house.bureau.run(), name="notices"))
-            running.append(tasks.create_task(supervisor.watched(), name="watchdog"))
-            running.append(tasks.create_task(house.guard.run(), name="breaker"))
-            running.append(tasks.create_task(house.room.run(), name="control room"))
+            } | {
+                "take over changes": _take_over(house), "watch": _watch(house),
+                "follow CDR files": house.watching.run(), "settle closed cycles": closing.run(),
+                "log heads": log_heads(house.ledger, telemetry),
+                "prune": retiring.retire(partial(retiring.in_a_process, house.settings.path), telemetry),
+                "notices": house.bureau.run(), "watchdog": supervisor.watched(),
+                "give way where stuck": Yielding().run(), "breaker": house.guard.run(),
+                "control room": house.room.run(),
+            }
+            running = [tasks.create_task(job, name=name) for name, job in work.items()]
             telemetry.note(
                 "running", site=house.settings.site, switches=[s.name for s in house.settings.switches],
                 policy=house.admission.policy.label, mode=house.settings.policy.mode,
@@ -257,17 +239,6 @@ async def _take_over(house: House) -> None:
             house.telemetry.fault("ledger", problem=str(problem))
 
 
-def _closing(house: House) -> Closing:
-    return Closing(
-        house.settings.settle.after, house.ledger.accounts, lambda: in_a_process(house.settings.path),
-        house.telemetry, time.time,
-    )
-
-
-async def _retire(house: House) -> None:
-    await retiring.retire(lambda: retiring.in_a_process(house.settings.path), house.telemetry)
-
-
 async def _watch(house: House) -> None:
     """Once a second: the links', doors' and ledger's own numbers into the metrics."""
     telemetry = house.telemetry
@@ -297,6 +268,7 @@ def run(settings: Settings) -> int:
 
 
 def _run_alone(settings: Settings) -> int:
+    give_way(settings.run.nice)
     telemetry = Telemetry()
     for finding in modes(settings):
         telemetry.fault("open to others", problem=finding.words)

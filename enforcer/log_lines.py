@@ -8,9 +8,11 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import MutableMapping
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import structlog
+
+from enforcer.log_stream import LogStream
 
 
 def set_up_logging(form: str = "auto", stream: TextIO | None = None) -> None:
@@ -18,7 +20,9 @@ def set_up_logging(form: str = "auto", stream: TextIO | None = None) -> None:
     out = stream or sys.stderr
     console = form == "console" or (form == "auto" and out.isatty())
     renderer: structlog.typing.Processor
+    lost = '{"level": "error", "event": "log lines lost", "lines": %d}'
     if console:
+        lost = "%d log lines lost"
         renderer = structlog.dev.ConsoleRenderer(colors=out.isatty(), pad_event_to=0)
     else:
         renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
@@ -31,7 +35,7 @@ def set_up_logging(form: str = "auto", stream: TextIO | None = None) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(file=out),
+        logger_factory=structlog.WriteLoggerFactory(file=cast(TextIO, LogStream(out, lost))),
         cache_logger_on_first_use=False,
     )
 

@@ -25,7 +25,7 @@ from enforcer.domain.journal import JournalEntry
 from enforcer.errors import BadInput, LedgerError
 from enforcer.ledger.foreign import CALLS_AT_ONCE
 from enforcer.ledger.port import Ledger
-from enforcer.settings import SwitchSettings
+from enforcer.settings_switch import SwitchSettings
 from enforcer.switch.link import Lapse, Link, worth_a_line
 from enforcer.telemetry import Telemetry
 

@@ -64,6 +64,7 @@ class Asterisk:
     variables global dialplan variables, e.g. {"ENF_ASK": "agi", "ENF_AGI": "agi://127.0.0.1:4573/ask"}
     files     further configuration: `extensions_local.conf` and `pjsip_local.conf` are included if given,
               any other name replaces the template of that name
+    env       the environment of its process, where it is not ours
     """
 
     def __init__(
@@ -74,8 +75,10 @@ class Asterisk:
         accounts: Sequence[str] = (),
         variables: Mapping[str, str] | None = None,
         files: Mapping[str, str] | None = None,
+        env: Mapping[str, str] | None = None,
     ) -> None:
         self._parts = parts
+        self._env = env
         self.directory = Path(tempfile.mkdtemp(prefix="lab-asterisk-"))
         self.sip_port = free_port()
         self.ami_port = free_port(socket.SOCK_STREAM)
@@ -141,7 +144,7 @@ class Asterisk:
             *self._parts.command("asterisk"),
             *("-C", str(self.directory / "etc" / "asterisk.conf"), "-f", "-n"),
         ]
-        self._child = Child(command, log=self.directory / "console.log", cwd=self.directory)
+        self._child = Child(command, log=self.directory / "console.log", cwd=self.directory, env=self._env)
         try:
             async with asyncio.timeout(within):
                 await self._booted()

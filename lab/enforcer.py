@@ -57,11 +57,12 @@ class Switch(Protocol):
 class Enforcer:
     """One enforcer in `directory`. `async with`, or start() and stop() by hand, also repeatedly: the ledger
     stays. `policy` is the text of a pack, or of several, `accounts` CSV rows under the importing header,
-    `more` TOML that follows the [[switch]] table."""
+    `more` TOML that follows the [[switch]] table, `before` the words of a command that runs it: ("nice",)."""
 
     def __init__(
         self, directory: Path, switch: Switch, policy: str | Sequence[str], *, accounts: str = "",
         mode: str = "block", more: str = "", env: Mapping[str, str] | None = None,
+        before: Sequence[str] = (),
     ) -> None:
         self.directory = directory
         self.config = directory / "enforcer.toml"
@@ -74,6 +75,7 @@ class Enforcer:
             more=more, breaker="" if "[breaker]" in more else _NO_BREAKER,
         ))
         self._accounts = accounts
+        self._before = before
         self._env = {**os.environ, **(env or {}), SECRET: switch.secret, "PYTHONUNBUFFERED": "1"}
         self._log = directory / "enforcer.log"
         self._child: Child | None = None
@@ -102,7 +104,7 @@ class Enforcer:
             self._accounts = ""
         self._from = len(self._read())
         self._child = Child(
-            [sys.executable, "-m", "enforcer", "run", "--config", str(self.config)],
+            [*self._before, sys.executable, "-m", "enforcer", "run", "--config", str(self.config)],
             log=self._log, env=self._env,
         )
         if level:

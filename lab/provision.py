@@ -123,6 +123,10 @@ def bundles() -> dict[str, Bundle]:
             plugins=tuple(f"{_MULTIARCH}/{name}" for name in ("libsoftokn3.so", "libfreeblpriv3.so")),
             data=(*(f"usr/lib/chromium/{name}" for name in _CHROMIUM), "usr/share/fonts"),
         ),
+        # Clocks that jump, of one process only; for the machine's own programs, hence of an old suite.
+        "faketime": Bundle(
+            suite="bookworm", packages=("libfaketime",), data=(f"{_MULTIARCH}/faketime/libfaketimeMT.so.1",)
+        ),
         # Judges docker/grafana/alerts.yml, with the tests written beside it.
         "prometheus": Bundle(
             suite="trixie", packages=("prometheus",), programs=("usr/bin/promtool", "usr/bin/prometheus"),

@@ -28,7 +28,7 @@ from enforcer.control.cdr_import import LONGEST_LINE, reading
 from enforcer.domain.call import CallEvent
 from enforcer.errors import BadInput
 from enforcer.ledger.port import Ledger, Place
-from enforcer.settings import SwitchSettings
+from enforcer.settings_switch import SwitchSettings
 from enforcer.wire.cdr_csv_kin import Kin
 from enforcer.wire.cdr_csv_rows import MOST_LINES
 

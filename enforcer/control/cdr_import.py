@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from enforcer.domain.call import CallEvent
 from enforcer.errors import BadInput
 from enforcer.ledger.port import Ledger
-from enforcer.settings import SwitchSettings
+from enforcer.settings_switch import SwitchSettings
 from enforcer.wire import cdr_csv, cdr_csv_freeswitch
 from enforcer.wire.cdr_csv_kin import Kin
 from enforcer.wire.cdr_csv_rows import LONGEST_ROW

@@ -23,6 +23,7 @@ from enforcer.control import (
     cli_check,
     cli_completion,
     cli_customer,
+    cli_drill,
     cli_evidence,
     cli_hold,
     cli_interruptions,
@@ -73,6 +74,7 @@ app.add_typer(cli_token.app, name="token")
 app.command("calls")(cli_calls.calls)
 app.command("charges")(cli_calls.charges)
 app.command("check")(cli_check.check)
+app.command("drill")(cli_drill.run)
 app.command("usage")(cli_why.usage)
 app.command("why")(cli_why.why)
 app.command("nearest")(cli_nearest.show)

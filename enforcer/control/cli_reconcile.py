@@ -17,7 +17,7 @@ from enforcer.control.cdr_follow import Follower
 from enforcer.control.cli_terminal import CONFIG, FOUND, Config, Json, complain, emit, say
 from enforcer.control.gaps import filled_by, gap_facts, gap_lines
 from enforcer.control.site import Site
-from enforcer.settings import SwitchSettings
+from enforcer.settings_switch import SwitchSettings
 
 
 def reconcile(

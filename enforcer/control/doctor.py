@@ -16,7 +16,7 @@ from enforcer.domain.notice import Audience
 from enforcer.errors import EnforcerError
 from enforcer.notices.carrier import carrier_of, shown, usable
 from enforcer.notices.text import stationery_of
-from enforcer.settings import SwitchSettings
+from enforcer.settings_switch import SwitchSettings
 
 # Looks at one switch, whose secret can be read, with the emergency numbers of its country.
 Probe = Callable[[SwitchSettings, Sequence[str]], Iterable[Finding]]

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from enforcer.checkup import Finding, Grade
 from enforcer.control.http.tokens import tokens_path
-from enforcer.settings import Settings, SwitchSettings
+from enforcer.settings import Settings
 from enforcer.settings_doors import AgiDoorSettings
 from enforcer.settings_secrets import open_to_others
+from enforcer.settings_switch import SwitchSettings
 
 
 def exposed(settings: Settings) -> list[Finding]:

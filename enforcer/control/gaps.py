@@ -15,7 +15,7 @@ from enforcer.domain.gap import WRITTEN_WITHIN, Gap, Room, room
 from enforcer.domain.journal import JournalEntry
 from enforcer.domain.usage import Usage
 from enforcer.ledger.port import Ledger, Place
-from enforcer.settings import SwitchSettings
+from enforcer.settings_switch import SwitchSettings
 
 
 def filled(ledger: Ledger, switch: str, since: float, until: float, by: str, at: float) -> list[JournalEntry]:

@@ -10,6 +10,7 @@ Refuses to know: why a decision is what it is; how messages are written (`wire`)
 
 Each beat is a Ping with a deadline and a heartbeat in AstDB: a switch that is there but silent
 (half-open, stopped) is noticed within a beat and a deadline, and the dialplan notices the same of us.
+Of a switch whose events come late we let go before they pile up there (`lateness`).
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from enforcer.switch.ami_messages import MessageDesk
 from enforcer.switch.ami_session import Peer, Session, open_session
 from enforcer.switch.census import Census
 from enforcer.switch.kept import BATCH, BEAT, KeptLink
+from enforcer.switch.lateness import STEADY, Lateness
 from enforcer.switch.link import Deadlines, Judge, LinkState, worth_a_line
 from enforcer.switch.unheard import Unheard
 from enforcer.wire.ami import Message
@@ -40,7 +42,7 @@ from enforcer.wire.answer import answer_line
 from enforcer.wire.asterisk import CallBook, Question
 from enforcer.wire.asterisk_messages import is_message
 from enforcer.wire.asterisk_status import STATUS_HEADERS, resync
-from enforcer.wire.channel import Identity
+from enforcer.wire.channel import Identity, event_time
 from enforcer.wire.legs import Legs, SwitchNews
 
 __all__ = ["AmiLink", "Deadlines", "Judge", "LinkState", "Peer"]
@@ -77,7 +79,9 @@ class AmiLink(KeptLink[Session]):
         self._unheard = Unheard()
         self._census = Census()
         self._filtered = False
-        self._lag = self._offset = 0.0
+        self._lateness = Lateness()
+        self._offset = 0.0
+        self._tuned = False             # the switch's clock is known
         self._answers = 0
 
     def asked(self, attempt: CallAttempt) -> None:
@@ -99,7 +103,7 @@ class AmiLink(KeptLink[Session]):
         """The link in numbers."""
         answers = self._answers + (self._messages.answers if self._messages else 0)
         return replace(
-            super().state(), lag=self._lag, clock_offset=self._offset, restarts=self._boots.restarts,
+            super().state(), lag=self._lateness.lag, clock_offset=self._offset, restarts=self._boots.restarts,
             answers=answers,
         )
 
@@ -117,6 +121,7 @@ class AmiLink(KeptLink[Session]):
         self._census.lost()
         session = await open_session(self._peer, self._happened, self._clock, within=self._deadlines.login)
         self._filtered = False
+        self._lateness.begin()
         return session
 
     def _jobs(self, session: Session) -> dict[str, Coroutine[Any, Any, None]]:
@@ -149,8 +154,10 @@ class AmiLink(KeptLink[Session]):
                 select(session, self._switch)
 
     async def _tune(self, session: Session) -> None:
-        ahead = await clock_ahead(session, self._clock, self._deadlines.pong)
-        self._offset = self._offset if ahead is None else ahead
+        steady = STEADY if self._tuned else self._deadlines.pong
+        ahead = await clock_ahead(session, self._clock, self._deadlines.pong, steady=steady)
+        if ahead is not None:
+            self._offset, self._tuned = ahead, True
 
     async def _beat(self, session: Session) -> None:
         """The heartbeat, in the switch's own time: its dialplan compares it with its own clock."""
@@ -208,6 +215,10 @@ class AmiLink(KeptLink[Session]):
     def _happened(self, session: Session, message: Message) -> None:
         """One event. Called from the socket; everything here is synchronous and short."""
         now = self._clock() + self._offset
+        if self._tuned:
+            late = self._lateness.felt(now - event_time(message, now), now)
+            if late:
+                session.close(late)
         try:
             if self._messages is not None and is_message(message):
                 before = self._messages.answers
@@ -234,7 +245,6 @@ class AmiLink(KeptLink[Session]):
                 self._answers += 1
                 self.took(self._clock() - session.heard_at)
             elif isinstance(fact, CallEvent):
-                self._lag = now - fact.at
                 self._unheard.heard(fact.attempt.call_id)
                 actions = self._judge.observe(fact)
                 if actions:

@@ -18,16 +18,19 @@ from enforcer.wire.ami_actions import FAMILY, server_filters
 log = structlog.get_logger("ami")
 
 
-async def clock_ahead(session: Session, clock: Callable[[], float], within: float) -> float | None:
+async def clock_ahead(
+    session: Session, clock: Callable[[], float], within: float, *, steady: float
+) -> float | None:
     """A Ping: the proof that somebody is there. By how many seconds the switch's clock is ahead of ours, None
-    where it does not say."""
+    where it does not say, or took more than `steady` seconds: nobody knows when it looked then."""
     asked_at = clock()
     pong = await session.ask("Ping", within=within)
+    answered_at = clock()
     try:
         theirs = float(pong.get("Timestamp") or "")
     except ValueError:
         return None
-    return theirs - (asked_at + clock()) / 2
+    return theirs - (asked_at + answered_at) / 2 if answered_at - asked_at <= steady else None
 
 
 async def forget_brakes(session: Session, within: float) -> None:

@@ -158,6 +158,8 @@ class Session(Connection, asyncio.Protocol):
                 self._entry(message)
             else:
                 self._hand_over(partial(self._on_event, self, message), message)
+                if self.lost.done():
+                    return
 
     # --- what comes back
 

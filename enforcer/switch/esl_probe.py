@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 
 from enforcer.checkup import Finding, Grade
 from enforcer.errors import LinkError, WireError
-from enforcer.settings import SwitchSettings
+from enforcer.settings_switch import SwitchSettings
 from enforcer.switch.esl_pulse import Pulse
 from enforcer.switch.esl_session import Peer, Session, open_session
 from enforcer.wire import esl_commands as say

@@ -6,14 +6,6 @@ Refuses to know: calls, orders, what follows when a connection is closed.
 
 Each beat is an event that we send to ourselves through the switch's own queue. Its answer says that the
 switch reads, its coming back that events come, and all it carries the switch itself has written.
-
-*Letting go.* FreeSWITCH keeps events that we have not read in a queue for each listener, up to 100,000 of
-some 6 KB, and then loses them (seen in its source, 1.11). So where events are more than `LATE` seconds old
-and `CATCHING_UP` seconds of reading have not changed that, we close, which frees the queue, and read the
-live calls anew. A thousand calls a second, each of two legs with three events, which is more than any
-FreeSWITCH that we know of can do, are 36,000 events in that time: a third of the queue. Who was stopped for
-longer and can read on does so first: what is caught up within a second is not lost. A process that stays
-stopped lets go of nothing; then the switch's own end of the queue is the bound.
 """
 
 from __future__ import annotations
@@ -26,15 +18,12 @@ from itertools import count
 import structlog
 
 from enforcer.switch.esl_session import OURS, Session
+from enforcer.switch.lateness import STEADY, Lateness
 from enforcer.wire import freeswitch_actions as orders
 from enforcer.wire.esl import Message
 from enforcer.wire.freeswitch_channel import micros
 
 log = structlog.get_logger("esl")
-
-LATE, CATCHING_UP = 5.0, 1.0
-# A clock is read by a beat that took at most so long: of a longer one nobody knows when the switch looked.
-STEADY = 0.25
 
 
 class Pulse:
@@ -42,7 +31,6 @@ class Pulse:
 
     def __init__(self, switch: str, clock: Callable[[], float]) -> None:
         self.offset = 0.0           # s the switch's clock is ahead of ours
-        self.lag = 0.0              # s from the last event's own time until we had it
         self.restarts = 0
         self.core = ""              # the run of the switch that we knew
         self._begun = 0             # channels that we heard begin
@@ -51,7 +39,7 @@ class Pulse:
         self._switch = switch
         self._clock = clock
         self._clock_read = False
-        self._late_since: float | None = None       # our time
+        self._lateness = Lateness()
         self._echo: tuple[str, asyncio.Future[Message]] | None = None
         self._tokens = (f"{secrets.token_hex(4)}-{number}" for number in count(1))
 
@@ -66,13 +54,18 @@ class Pulse:
         return None if self._counted is None else self._counted[0]
 
     @property
+    def lag(self) -> float:
+        """Seconds from the last event's own time until we had it."""
+        return self._lateness.lag
+
+    @property
     def late(self) -> bool:
         """Whether the last events came too late."""
-        return self._late_since is not None
+        return self._lateness.late
 
     def begin(self) -> None:
         """A new connection: nothing waits for us there."""
-        self._late_since = None
+        self._lateness.begin()
 
     async def beat(self, session: Session, within: float) -> None:
         """Raises LinkError where the switch has not answered, or our event not come, `within` seconds after
@@ -94,13 +87,9 @@ class Pulse:
         one of ours, and nothing else is to be done about it."""
         told, ours = micros(message, "Event-Date-Timestamp"), self._clock()
         if told is not None and self._clock_read:
-            self.lag = ours + self.offset - told
-            if self.lag <= LATE:
-                self._late_since = None
-            elif self._late_since is None:
-                self._late_since = ours
-            elif ours - self._late_since > CATCHING_UP:
-                session.close(f"events come {self.lag:.1f} s late: let go, so that they do not pile up there")
+            why = self._lateness.felt(ours + self.offset - told, ours)
+            if why:
+                session.close(why)
         if message.name != OURS:
             self._begun += message.name == "CHANNEL_CREATE"
             return False

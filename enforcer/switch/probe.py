@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 
 from enforcer.checkup import Finding, Grade
 from enforcer.errors import LinkError, WireError
-from enforcer.settings import SwitchSettings
+from enforcer.settings_switch import SwitchSettings
 from enforcer.switch.ami_rights import HINT, judged, lines_of, refused
 from enforcer.switch.ami_session import Peer, Session, open_session
 from enforcer.switch.tls import context_of

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ssl
 
 from enforcer.errors import BadInput
-from enforcer.settings import SwitchSettings
+from enforcer.settings_switch import SwitchSettings
 
 _SELF_SIGNED = frozenset({18, 19})      # X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, _SELF_SIGNED_CERT_IN_CHAIN
 # X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT, _CERT_SIGNATURE_FAILURE (an authority of the same name, another key),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.bench.report import Figure, show
 
-ALL = ("decide", "decode", "decode_esl", "esl_link", "ledger", "switch", "freeswitch", "toggle")
+ALL = ("decide", "decode", "decode_esl", "esl_link", "ledger", "switch", "safety", "freeswitch", "toggle")
 
 
 def main(names: list[str]) -> int:

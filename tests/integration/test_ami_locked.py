@@ -14,7 +14,8 @@ import pytest
 
 from enforcer.checkup import Finding, Grade
 from enforcer.errors import BadInput
-from enforcer.settings import SwitchSettings, load
+from enforcer.settings import load
+from enforcer.settings_switch import SwitchSettings
 from enforcer.switch.probe import look_at
 from lab.asterisk import Asterisk
 from lab.enforcer import Enforcer

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from enforcer.checkup import Finding, Grade
-from enforcer.settings import SwitchSettings, load
+from enforcer.settings import load
+from enforcer.settings_switch import SwitchSettings
 from enforcer.switch.probe import look_at
 from lab.asterisk import Asterisk
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from enforcer.control.cdr_import import Import
 from enforcer.domain.call import CallRecord
 from enforcer.ledger.memory import MemoryLedger
-from enforcer.settings import SwitchSettings
+from enforcer.settings_switch import SwitchSettings
 from tests.support.freeswitch_cdr import BEGAN, A, B, C, D, channel, leg, row
 from tests.support.ledgers import Clock, classify
 

@@ -145,9 +145,10 @@ async def linked(
 ) -> AsyncIterator[AmiLink]:
     """A running link; `secret` and the Deadlines can be given."""
     ticks = ticks or Ticks()
+    clock = options.pop("clock", lambda: 1000.0)
     link = AmiLink(
         peer(server, options.pop("secret", SECRET)), IDENTITY, judge,
-        deadlines=Deadlines(**options), clock=lambda: 1000.0, sleep=ticks.sleep, jitter=lambda: 1.0,
+        deadlines=Deadlines(**options), clock=clock, sleep=ticks.sleep, jitter=lambda: 1.0,
     )  # fmt: skip
     task = asyncio.create_task(link.run(), name="link under test")
     try:
@@ -660,9 +661,50 @@ async def test_lag_is_told_as_a_number(server: AmiServer) -> None:
     async with linked(server, Judge(), ticks) as link:
         await ticks.asleep()
         server.say(NEWCHANNEL.replace("1000.5", "997.5"))
-        server.say(ASKED)
+        server.say(ASKED.replace("1000.6", "997.5"))
         await server.received("Setvar")
         assert link.state().lag == 2.5
+
+
+async def test_events_that_stay_late_are_let_go_of_and_the_calls_read_anew(server: AmiServer) -> None:
+    clock, ticks, judge = [1000.0], Ticks(), Judge()
+    async with linked(server, judge, ticks, clock=lambda: clock[0]) as link:
+        await ticks.asleep()
+        clock[0] = 1010.0                           # we fell behind by ten seconds
+        server.say(NEWCHANNEL)
+        server.say(ASKED)
+        await server.received("Setvar")
+        assert link.state().connected, "perhaps it can be caught up"
+        clock[0] = 1013.0
+        server.say(HANGUP)
+        assert await ticks.asleep() == 0.25, "a short pause, after a connection that had been level"
+        assert "late: let go" in link.state().problem
+        server.listing = [STATUS]
+        ticks.wake()
+        ticks.wake()
+        await server.received("CoreStatus", 2)
+        await ticks.asleep()
+        assert link.state().level
+
+
+async def test_a_clock_that_jumps_is_read_anew_before_it_is_taken_for_lateness(server: AmiServer) -> None:
+    clock, ticks = [1000.0], Ticks()
+    async with linked(server, Judge(), ticks, clock=lambda: clock[0]) as link:
+        await ticks.asleep()
+        clock[0] = 4600.0                           # an hour ahead, by a hand on our clock
+        server.say(NEWCHANNEL)
+        server.say(ASKED)
+        await server.received("Setvar")
+        assert link.state().lag > 3599
+        ticks.wake()                                # the next beat
+        await ticks.asleep()
+        clock[0] = 4603.0
+        server.say(HANGUP.replace("1001", "1003"))
+        server.say(ASKED.replace("1000.6", "1003.0"))
+        await server.received("Setvar", 2)
+        assert link.state().connected
+        assert abs(link.state().lag) < 0.01
+    assert server.connections == 1
 
 
 QUESTION = CallAttempt(

@@ -57,6 +57,16 @@ RECORD = "what people and rules put on record, kept for good: it grows by notice
 
 # By module and name: what bounds it, and where that is tested.
 INVENTORY = {
+    "buckets._all": "labels: switches and doors of the configuration",
+    "control/cli_top._happened": "LATELY; the oldest go",
+    "control/look._kept": "what came with the first overview, until it is read",
+    "control/nearest._left": ACCOUNTS,
+    "control/nearest._near": "MOST; the nearest are kept",
+    "control/window._looking": "MOST; whoever looks longest goes",
+    "domain/gap._words": "REMEMBERED; forgotten together",
+    "orders._gone": "accounts that people stopped",
+    "readings._counting": SWITCHES,
+    "readings._left": "accounts that called lately, on each switch",
     "admission._ending": CALLS,
     "admission.on_asked": SWITCHES,
     "control/desk.on_ack": "the doors of the configuration",

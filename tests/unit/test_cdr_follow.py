@@ -14,7 +14,7 @@ from enforcer.control.cdr_follow import BITE, Follower, Swept
 from enforcer.errors import BadInput
 from enforcer.ledger.port import Ledger
 from enforcer.ledger.sqlite import SqliteLedger
-from enforcer.settings import SwitchSettings
+from enforcer.settings_switch import SwitchSettings
 from tests.support import freeswitch_cdr
 from tests.support.cdr_rows import row
 from tests.support.ledgers import PATIENCE, Clock, classify

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from enforcer.checkup import Finding, Grade
-from enforcer.settings import SwitchSettings, load
+from enforcer.settings import load
+from enforcer.settings_switch import SwitchSettings
 from enforcer.switch.esl_probe import look_at
 from lab.freeswitch import DIALPLAN
 from tests.support.esl import frame

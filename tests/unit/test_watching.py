@@ -15,7 +15,7 @@ from enforcer import watching as module
 from enforcer.domain.call import CallEvent, Source
 from enforcer.domain.gap import Ended, Gap, Gaps, Room, Sight
 from enforcer.ledger.sqlite import SqliteLedger
-from enforcer.settings import SwitchSettings
+from enforcer.settings_switch import SwitchSettings
 from enforcer.switch.link import Lapse
 from enforcer.telemetry import Telemetry
 from enforcer.watching import Watching

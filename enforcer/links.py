@@ -1,0 +1,37 @@
+"""The link to each switch, put together from its settings.
+
+In: settings, the switch's secret, admission. Out: a link, not yet connected. Refuses to know: protocols.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from enforcer.admission import Admission
+from enforcer.settings_switch import SwitchSettings
+from enforcer.switch import ami_session, esl_session
+from enforcer.switch.ami import AmiLink
+from enforcer.switch.esl import EslLink
+from enforcer.switch.link import Deadlines, Link
+from enforcer.switch.tls import context_of
+from enforcer.wire.channel import Identity
+
+
+def link_to(switch: SwitchSettings, secret: str, admission: Admission, clock: Callable[[], float]) -> Link:
+    """The link to a switch, not yet connected. Raises BadInput where its certificates cannot be used."""
+    identity = Identity(
+        switch.name, tuple(switch.outbound_contexts), tuple(switch.inbound_contexts),
+        tuple(switch.internal_contexts), switch.account_from,
+    )
+    deadlines = Deadlines(
+        login=switch.login_deadline, pong=switch.ping_deadline, action=switch.action_deadline
+    )
+    if switch.kind == "freeswitch":
+        socket = esl_session.Peer(switch.host, switch.port, secret)
+        return EslLink(
+            socket, identity, admission, deadlines=deadlines, messages=switch.messages, clock=clock
+        )
+    secured = context_of(switch)
+    peer = ami_session.Peer(switch.host, switch.port, switch.username, secret, secured, switch.tls_name)
+    messages = switch.message_contexts if switch.messages else None
+    return AmiLink(peer, identity, admission, deadlines=deadlines, messages=messages, clock=clock)

@@ -1,0 +1,133 @@
+"""What the enforcer wrote on a switch ends by itself: a real Asterisk whose enforcer was killed and never
+comes back, and whose own clock goes on, in a moment, by minutes and by a day."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from enforcer.orders import LeaseTerms
+from lab.ami import Ami
+from lab.asterisk import Asterisk
+from lab.enforcer import Enforcer
+from lab.provision import LabUnavailable, Provisioned, provision
+from lab.sipp import Call, Callee, place
+from tests.faults.house import faked
+
+POLICY = """
+[pack]
+name = "expiry"
+revision = "1"
+[[rule]]
+id = "closed"
+kind = "cps"
+clause = "1"
+critical = { at = 100000, verdict = "block" }
+accounts = ["closed"]
+on_failure = "closed"
+[[rule]]
+id = "known"
+kind = "attempts"
+clause = "2"
+critical = { at = 0, verdict = "block", sip_code = 603 }
+accounts = ["known"]
+on_failure = "last_known"
+[[rule]]
+id = "lines"
+kind = "concurrent_calls"
+clause = "3"
+critical = { at = 1, verdict = "block" }
+accounts = ["braked"]
+[[rule]]
+id = "far"
+kind = "attempts"
+clause = "4"
+critical = { at = 100000000, verdict = "block" }
+accounts = ["leased"]
+"""
+ACCOUNTS = ("closed", "known", "braked", "leased", "stopped")
+KEYS = ("word/closed", "word/known", "brake/braked", "lease/leased", "word/stopped", "hb")
+TERMS = LeaseTerms()
+
+
+@pytest.fixture(scope="module")
+def clocks() -> Mapping[str, Provisioned]:
+    try:
+        return provision(["asterisk", "sipp", "faketime"])
+    except LabUnavailable as reason:
+        pytest.fail(str(reason))
+
+
+async def written(session: Ami) -> dict[str, str]:
+    """All that stands in our family of AstDB, by key."""
+    found: dict[str, str] = {}
+    for line in (await session.command("database show enforcer")).splitlines():
+        key, colon, value = line.partition(":")
+        if colon and key.strip().startswith("/enforcer/"):
+            found[key.strip().removeprefix("/enforcer/")] = value.strip()
+    return found
+
+
+async def test_nothing_that_was_written_outlives_its_time_where_nobody_comes_back(
+    clocks: Mapping[str, Provisioned], tmp_path: Path
+) -> None:
+    clock = tmp_path / "clock"
+    clock.write_text("+0\n")
+    env = {**os.environ, **faked(clocks, clock), "FAKETIME_CACHE_DURATION": "0", "FAKETIME_NO_CACHE": "1"}
+    async with (
+        Asterisk(clocks["asterisk"], accounts=ACCOUNTS, env=env) as switch,
+        Callee(clocks["sipp"], switch.carrier_port),
+    ):
+        rows = "".join(f"{name},{name},pbx,,,1,UTC\n" for name in ACCOUNTS)
+        enforcer = Enforcer(tmp_path, switch, POLICY, accounts=rows)
+        await enforcer.start()
+
+        async def codes(*accounts: str, talk: float = 0.1) -> list[int]:
+            """What each gets, all at the same time."""
+            calls = [Call(account, "12025550142", talk) for account in accounts]
+            found = await asyncio.gather(
+                *(place(clocks["sipp"], switch.sip_address, [call]) for call in calls)
+            )
+            return sorted(next(iter(one.codes)) for one in found)
+
+        try:
+            await enforcer.command("account", "suspend", "stopped", "--reason", "unpaid")
+            await codes("known", "leased")
+            async with switch.ami() as session:
+                for _ in range(200):
+                    state = await written(session)
+                    if set(KEYS) <= set(state):
+                        break
+                    await asyncio.sleep(0.1)
+                else:
+                    raise AssertionError(f"not all is on the switch: {state}")
+                enforcer.kill()
+                now = time.time()
+                ends = {key: float(value.partition(":")[0]) - now for key, value in state.items()}
+        finally:
+            enforcer.kill()
+        longest = {
+            "hb": 1, "lease": TERMS.seconds, "brake": TERMS.brake_seconds, "word": TERMS.word_seconds,
+        }
+        for key, left in ends.items():
+            kind = key.partition("/")[0]
+            most = TERMS.brake_seconds if key == "word/stopped" else longest[kind]
+            assert left <= most, (key, left)
+
+        clock.write_text("+30\n")           # the heartbeat is stale, nothing else is over
+        assert await codes("closed") == [503]
+        assert await codes("known") == [603]
+        assert await codes("leased") == [200]
+        assert await codes("stopped") == [403]
+        assert await codes("braked", "braked", talk=0.5) == [200, 503]
+        clock.write_text(f"+{TERMS.word_seconds + 60}\n")
+        assert await codes("closed", "known", "leased") == [200] * 3
+        assert await codes("stopped") == [403], "people said so, and that stands for a day"
+        clock.write_text(f"+{TERMS.brake_seconds + 60}\n")
+        assert await codes("stopped") == [200]
+        assert await codes("braked", "braked", talk=0.5) == [200, 200]
