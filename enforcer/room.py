@@ -72,6 +72,7 @@ class Room:
         self._until = float("inf")              # and when they change by themselves
         self._told: dict[Place, ModeSetting] = {}
         self._trip: ModeSetting | None = None
+        self._tell_leased, admission.on_leased = admission.on_leased, self._leased
         office = Office(
             ledger, settings.numbers.plan(), lambda: admission.policy,
             tuple(switch.name for switch in settings.switches), stationery_of(settings), reload,
@@ -99,6 +100,11 @@ class Room:
         self.series.decision(decision)
         if decision.verdict > Verdict.ALLOW or decision.would_be > Verdict.ALLOW:
             self.feed.tell("decision", decision.at, decision_facts(decision, "UTC"))
+
+    def _leased(self, account: str) -> None:
+        """A call went by on a lease."""
+        self.series.leased(self._clock())
+        self._tell_leased(account)
 
     def overview(self) -> dict[str, Any]:
         """This moment, for programs and pages: from memory only."""

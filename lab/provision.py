@@ -36,6 +36,11 @@ CANNOT = 3
 _MULTIARCH = "usr/lib/x86_64-linux-gnu"
 _RECIPE = 1  # raise it when the way of unpacking changes, so that old caches are made anew
 _KEYRINGS = ("debian-archive-keyring.gpg", "debian-archive-keyring.pgp")
+_CHROMIUM = (
+    "icudtl.dat", "v8_context_snapshot.bin", "snapshot_blob.bin", "resources.pak", "chrome_100_percent.pak",
+    "chrome_200_percent.pak", "headless_lib_data.pak", "headless_lib_strings.pak",
+    "headless_command_resources.pak", "locales",
+)
 _CODENAMES = {"bullseye", "bookworm", "trixie", "forky", "sid", "oldstable", "stable", "testing", "unstable"}
 
 
@@ -109,6 +114,14 @@ def bundles() -> dict[str, Bundle]:
         "mosquitto": Bundle(
             suite="trixie", packages=("mosquitto", "mosquitto-clients"),
             programs=("usr/sbin/mosquitto", "usr/bin/mosquitto_passwd", "usr/bin/mosquitto_sub"),
+        ),
+        # For the tests of the live page: Chromium as a program that opens no window. See
+        # tests/support/browser.
+        "chromium": Bundle(
+            suite="trixie", packages=("chromium-headless-shell", "fonts-dejavu-core", "fonts-liberation"),
+            programs=("usr/lib/chromium/chromium-headless-shell",),
+            plugins=tuple(f"{_MULTIARCH}/{name}" for name in ("libsoftokn3.so", "libfreeblpriv3.so")),
+            data=(*(f"usr/lib/chromium/{name}" for name in _CHROMIUM), "usr/share/fonts"),
         ),
         # Clocks that jump, of one process only; for the machine's own programs, hence of an old suite.
         "faketime": Bundle(
@@ -363,7 +376,8 @@ def _keep(bundle: Bundle, root: Path, made: Path) -> None:
 
 def _libraries(loader: Path, root: Path, objects: Sequence[Path]) -> list[Path]:
     """The shared libraries that the unpacked loader itself finds for these objects."""
-    places = (_MULTIARCH, f"{_MULTIARCH}/systemd", "usr/lib")       # systemd keeps one of its own
+    # systemd and PulseAudio keep one of their own each
+    places = (_MULTIARCH, f"{_MULTIARCH}/systemd", f"{_MULTIARCH}/pulseaudio", "usr/lib")
     search = ":".join(str(root / directory) for directory in places)
     needed: dict[str, Path] = {}
     for item in objects:

@@ -27,7 +27,9 @@ from enforcer.control import (
     cli_evidence,
     cli_hold,
     cli_interruptions,
+    cli_look,
     cli_mode,
+    cli_nearest,
     cli_notice,
     cli_optout,
     cli_prune,
@@ -38,6 +40,7 @@ from enforcer.control import (
     cli_token,
     cli_top,
     cli_verify,
+    cli_whatif,
     cli_why,
 )
 from enforcer.control.cli_terminal import CONFIG, FOUND, Config, Json, OneLine, emit, say
@@ -74,6 +77,10 @@ app.command("check")(cli_check.check)
 app.command("drill")(cli_drill.run)
 app.command("usage")(cli_why.usage)
 app.command("why")(cli_why.why)
+app.command("nearest")(cli_nearest.show)
+app.command("whatif")(cli_whatif.show)
+app.command("dossier")(cli_look.show)
+app.command("foresee")(cli_look.foresee)
 app.command("settle")(cli_settle.settle)
 app.command("evidence")(cli_evidence.make)
 app.command("interruptions")(cli_interruptions.show)

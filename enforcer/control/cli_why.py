@@ -108,7 +108,7 @@ def why(
     with site.ledger() as ledger:
         told = explain(_case(site, ledger, None if everything else FEW), subject)
     if as_json:
-        emit(told.facts)
+        emit(told.facts | {"title": told.title, "lines": told.lines})
         return
     say(told.title)
     for line in told.lines:

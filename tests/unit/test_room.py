@@ -122,6 +122,12 @@ async def test_the_rate_is_that_of_the_last_ten_seconds(house: app.House) -> Non
     assert series.rate(NOW + 60) == 0.0
 
 
+async def test_calls_on_a_lease_are_in_the_rate_and_told_apart(house: app.House) -> None:
+    assert house.admission.on_leased("acme") is None
+    (minute,) = house.room.series.last(NOW, 1)
+    assert (minute["leased"], minute["allow"]) == (1, 0)
+
+
 async def test_gap_is_told_at_a_glance_and_by_every_decision_until_it_is_filled(house: app.House) -> None:
     gap = Gap("pbx1", NOW - 60, NOW - 30, "connection lost", 2)
     house.ledger.put([gap.opened(NOW)])

@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse, Response
 from enforcer.control.http import asking, events, health, ordering, overview, problems, reading
 from enforcer.control.http.bounds import Bounds
 from enforcer.control.http.front import Front
+from enforcer.control.page import site as live_page
 
 ABOUT = "Everything that the command line does, as JSON. Errors are application/problem+json (RFC 9457)."
 ASKED = ("/v1/admit", "/v1/message")
@@ -31,6 +32,7 @@ def application(front: Front) -> FastAPI:
     problems.install(app, rescue)
     for part in (health, overview, ordering, asking, events, reading):
         app.include_router(part.routes)
+    live_page.install(app, front)
     app.add_middleware(
         Bounds, deadline=front.settings.http.read_deadline, counted=front.counted, fault=front.fault
     )

@@ -1,0 +1,41 @@
+"""The live page, put in front of an application.
+
+In: an application with its front. Out: the same, with pages. Refuses to know: what they show.
+"""
+
+from __future__ import annotations
+
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from enforcer.control.http.front import Front
+from enforcer.control.page import entrance, looking, pressing
+from enforcer.control.page.entrance import LogIn, Shown, Visitor, session_of, to_login
+from enforcer.control.page.render import HEADERS, page
+from enforcer.control.page.sessions import Sessions
+
+
+def install(app: FastAPI, front: Front) -> None:
+    """Answer browsers."""
+    app.state.sessions = Sessions(front.tokens, front.clock)
+    app.state.nearest = looking.Nearest()
+    app.state.shared = looking.Shared()
+    front.sessions.append(lambda request: found.caller if (found := session_of(request)) else None)
+
+    async def log_in(request: Request, error: Exception) -> Response:
+        assert isinstance(error, LogIn)
+        if error.part:
+            return HTMLResponse("", 401, HEADERS)
+        return RedirectResponse(to_login(error.back), 303, HEADERS)
+
+    async def shown(request: Request, error: Exception) -> Response:
+        assert isinstance(error, Shown)
+        if error.session is not None and "hx-request" not in request.headers:
+            me = Visitor(front, error.session, request)
+            return me.page("trouble.html", error.status, here="", problem=error.said)
+        return page("trouble_plain.html", error.status, problem=error.said, site=front.settings.site)
+
+    app.add_exception_handler(LogIn, log_in)
+    app.add_exception_handler(Shown, shown)
+    for part in (entrance, looking, pressing):
+        app.include_router(part.routes)
