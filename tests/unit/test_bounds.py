@@ -57,6 +57,9 @@ RECORD = "what people and rules put on record, kept for good: it grows by notice
 
 # By module and name: what bounds it, and where that is tested.
 INVENTORY = {
+    "control/effects.calls": "the 50,000 decisions that one look goes through, in the clerk's process",
+    "control/page/looking._drawn": "the fragments of the page",
+    "control/page/sessions._sessions": "MOST; the oldest go",
     "buckets._all": "labels: switches and doors of the configuration",
     "control/cli_top._happened": "LATELY; the oldest go",
     "control/look._kept": "what came with the first overview, until it is read",

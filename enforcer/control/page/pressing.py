@@ -79,7 +79,7 @@ async def do(me: Here) -> Response:
     fields = await pressed(me)
     back = whence(fields.pop("back", ""))
     facts: dict[str, Any] = {name: value for name, value in fields.items() if value}
-    ack = me.front.desk.take(facts, me.caller.name, DOOR, sure=True)
+    ack = await me.front.desk.take_patiently(facts, me.caller.name, DOOR, sure=True)
     _tell(me, ack.accepted, ack.said)
     return RedirectResponse(back, 303, HEADERS)
 
