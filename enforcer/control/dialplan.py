@@ -35,7 +35,9 @@ def refuse_unless_safe(paths: Sequence[Path], contexts: Sequence[str], emergency
     for problem in problems(found, known, emergency):
         raise BadInput(names, f"{problem}; {ADVICE}")
     listed = ", ".join(f"[{one}]" for one in known)
-    return f"{names}: {', '.join(emergency)} from {listed} never come to us"
+    absent = ", ".join(f"[{one}]" for one in contexts if one not in known)
+    beyond = f"; not looked at, for it is in none of these files: {absent}" if absent else ""
+    return f"{names}: {', '.join(emergency)} from {listed} never come to us{beyond}"
 
 
 def problems(found: Fares, contexts: Sequence[str], emergency: Sequence[str]) -> Iterator[str]:

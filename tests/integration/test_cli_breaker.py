@@ -71,6 +71,8 @@ def test_a_ceiling_set_by_a_person_re_arms_as_well(house: House) -> None:
 def test_check_refuses_a_dialplan_in_which_911_comes_to_the_hook(house: House) -> None:
     good = asterisk(house.directory, INCLUDED)
     assert "112, 911 from [from-accounts] never come to us" in house.ok("check", "--dialplan", str(good))
+    missing = "not looked at, for it is in none of these files: [default]"
+    assert missing in house.ok("check", "--dialplan", str(good))
     good.write_text(good.read_text().replace("include => emergency", ""))
     assert house.refused("check", "--dialplan", str(good)).startswith(
         "extensions.conf: 112 from [from-accounts] comes to the enforcer's hook"
