@@ -148,7 +148,8 @@ async def test_blocked_and_tagged_as_by_the_other_door(switch: FakeFreeswitch, s
     assert (call.code, call.legs, call.variables["userfield"]) == (403, (), "live;block:21:0:0:minutes:d1-2f")
     scripted.answer = TAG
     call = await switch.call("acme", NUMBER, **{"sip_h_X-Enforcer-Tag": "forged"})
-    assert call.legs == ({"": NUMBER, "X-Enforcer-Tag": "asr.warning"},)
+    told = {"X-Enforcer-Tag": "asr.warning", "X-Enforcer-Decision": "d1-2f"}
+    assert call.legs == ({"": NUMBER} | told,)
 
 
 @pytest.mark.parametrize("word", ["", ":block:21:0:0:minutes:d1-2f"])
