@@ -27,6 +27,8 @@ from heapq import heappop, heappush
 from pathlib import Path
 from typing import NamedTuple
 
+from prometheus_client import CollectorRegistry
+
 from enforcer import history
 from enforcer.app import House, build
 from enforcer.control.keeping import kept
@@ -109,7 +111,7 @@ class Week:
         pack = PACK + "".join(RULE.format(k, extra, at.format(busy=busy)) for k, extra, at in RULES)
         (folder / "pack.toml").write_text(pack)
         (folder / "enforcer.toml").write_text(CONFIG)
-        self._telemetry = Telemetry()
+        self._telemetry = Telemetry(CollectorRegistry())
         self._nowhere = Path(os.devnull).open("w")  # noqa: SIM115
         set_up_logging("json", self._nowhere)
         self.house = self._open()

@@ -243,6 +243,7 @@ async def test_secrets_are_nowhere_in_what_is_written(
             with await asyncio.to_thread(urllib.request.urlopen, url) as page:
                 shown["metrics"] = page.read()
             assert b"enforcer_decisions_total" in shown["metrics"]
+            await asyncio.wait_for(hook.posted.wait(), 30)
             for line in COMMANDS if in_files else COMMANDS[:5]:     # here only the log differs
                 await asked(line)
             ami.secret, esl.password = "another", "another"      # from now on every log-in is refused

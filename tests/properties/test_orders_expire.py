@@ -77,6 +77,9 @@ def test_every_order_ends_and_in_time(
     def seats_of(account: str, at: float) -> Sequence[Seat]:
         return seats
 
+    def stopped() -> list[str]:
+        return [name for name, one in standing.items() if one is not Standing.ACTIVE]
+
     orders, modes, at = Orders(terms, seats_of, account_of), Modes(default=Mode.BLOCK), NOON
     for number, (what, account, pause, choice) in enumerate(steps):
         at += pause
@@ -94,12 +97,12 @@ def test_every_order_ends_and_in_time(
                 actions = orders.everything("pbx1", at, modes, list(standing))
             case "mode":
                 modes.put(ModeSetting(Mode(choice), ceiling=bool(choice % 2), at=at))
-                orders.look_again(at)
+                orders.look_again(stopped())
             case "standing":
                 standing[account] = list(Standing)[choice % 3]
-                orders.look_again(at, [account])
+                orders.look_again(stopped())
             case "again":
-                orders.look_again(at)
+                orders.look_again(stopped())
         for action in actions:
             left = _ends(action, at, terms)
             assert left is None or left > -1, "what is written has not ended yet"

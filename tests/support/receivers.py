@@ -27,6 +27,7 @@ class HttpReceiver:
     status: int = 200
     hangs: asyncio.Event | None = None
     posts: list[dict[str, Any]] = field(default_factory=list)
+    posted: asyncio.Event = field(default_factory=asyncio.Event)
     _server: asyncio.Server | None = None
     _open: dict[asyncio.StreamWriter, asyncio.Task[None]] = field(default_factory=dict)
 
@@ -62,6 +63,7 @@ class HttpReceiver:
                 if line.lower().startswith("content-length:")
             )
             self.posts.append(json.loads(await reader.readexactly(length)))
+            self.posted.set()
             if self.hangs is not None:
                 self.hangs.set()
                 await reader.read()
