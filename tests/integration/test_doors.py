@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -79,7 +80,7 @@ async def running(configured: Settings) -> AsyncIterator[House]:
 async def test_two_freeswitches_ask_each_at_its_own_door_and_are_one_account(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, second = free_port(), free_port()
+    first, second = free_port(socket.SOCK_STREAM), free_port(socket.SOCK_STREAM)
     async with (
         FakeFreeswitch(door=f"127.0.0.1:{first}", second=0.05) as one,
         FakeFreeswitch(door=f"127.0.0.1:{second}", second=0.05) as two,
@@ -113,7 +114,7 @@ async def test_two_freeswitches_ask_each_at_its_own_door_and_are_one_account(
 async def test_two_asterisks_ask_each_at_its_own_door(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, second = free_port(), free_port()
+    first, second = free_port(socket.SOCK_STREAM), free_port(socket.SOCK_STREAM)
     async with (
         FakeAsterisk(ask="agi", agi=f"127.0.0.1:{first}") as one,
         FakeAsterisk(ask="agi", agi=f"127.0.0.1:{second}") as two,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -65,7 +66,7 @@ async def house(
     (tmp_path / "pack.toml").write_text(PACK)
     config = tmp_path / "enforcer.toml"
     config.write_text(
-        f'{CONFIG.format(door=free_port())}[[switch]]\nname = "fs1"\nkind = "freeswitch"\n'
+        f'{CONFIG.format(door=free_port(socket.SOCK_STREAM))}[[switch]]\nname = "fs1"\nkind = "freeswitch"\n'
         f'port = {switch.socket.port}\nsecret_env = "ENFORCER_TEST_SECRET"\n'
     )
     settings = load(config)
@@ -73,6 +74,8 @@ async def house(
     stop = asyncio.Event()
     running = asyncio.create_task(serve(house, stop), name="enforcer")
     await until(lambda: running.done() or "enf_hb" in switch.hash)
+    if running.done():
+        await running           # says why
     switch.globals["enf_door"] = f"127.0.0.1:{house.doors[0].port}"
     yield house
     stop.set()
@@ -103,7 +106,7 @@ async def test_emergency_call_is_never_asked_about_and_always_goes(
 async def test_a_door_that_no_switch_would_ask_at_is_a_mistake(tmp_path: Path) -> None:
     (tmp_path / "pack.toml").write_text(PACK)
     config = tmp_path / "enforcer.toml"
-    config.write_text(CONFIG.format(door=free_port()))
+    config.write_text(CONFIG.format(door=free_port(socket.SOCK_STREAM)))
     with pytest.raises(BadInput, match=r"door\.esl: no .*kind = 'freeswitch' asks there"):
         build(load(config), Telemetry(CollectorRegistry()), lambda act: None)
 
