@@ -117,7 +117,11 @@ async def played_on_a_real_freeswitch(
 def on_the_one(
     lab_parts: Mapping[str, Provisioned], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Played]:
-    return run_apart(played_on_asterisk(lab_parts, tmp_path_factory.mktemp("asterisk")))
+    try:
+        return run_apart(played_on_asterisk(lab_parts, tmp_path_factory.mktemp("asterisk")))
+    except BaseExceptionGroup as problem:       # nineteen callers at once, by UDP: one packet may be lost
+        print(f"played once more: {problem!r}")
+        return run_apart(played_on_asterisk(lab_parts, tmp_path_factory.mktemp("asterisk-again")))
 
 
 @pytest.fixture(scope="module", params=OTHERS)

@@ -124,9 +124,18 @@ class Phone:
         self._transport.sendto("\r\n".join(lines).encode(), self._switch)
 
     async def _final(self, method: str, within: float) -> int:
+        pause = 0.5         # RFC 3261, timers A and E: over UDP a request that nobody answers is sent again
         async with asyncio.timeout(within):
             while True:
-                message = await self._heard.get()
+                try:
+                    async with asyncio.timeout(pause):
+                        message = await self._heard.get()
+                except TimeoutError:
+                    if pause < 4:
+                        self._transport.sendto(self._last, self._switch)
+                        pause *= 2
+                    continue
+                pause = within
                 status = re.match(r"SIP/2\.0 ([2-6]\d\d)", message)
                 if status and re.search(rf"^CSeq: \d+ {method}\r?$", message, re.MULTILINE):
                     to = re.search(r"^To: (.*?)\r?$", message, re.MULTILINE)
@@ -145,7 +154,8 @@ class Phone:
             + ("Content-Type: application/sdp\r\n" if body else "")
             + f"Content-Length: {len(body)}\r\n\r\n"
         )
-        self._transport.sendto((head + body).encode(), self._switch)
+        self._last = (head + body).encode()
+        self._transport.sendto(self._last, self._switch)
 
     @staticmethod
     def _new_branch() -> str:
