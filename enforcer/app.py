@@ -48,7 +48,7 @@ from enforcer.wire.answer import SIP_CODES
 
 # How often the ledger is asked whether a command changed something: a mode set on the command line is
 # in force in under 100 ms, and the question costs 10 us.
-LOOK_SECONDS = 0.05
+LOOK_SECONDS = 0.02
 WATCH_SECONDS = 1.0
 # How long we wait for a locked ledger before we go on in memory and try again: calls wait meanwhile.
 LEDGER_PATIENCE = 0.25

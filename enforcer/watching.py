@@ -162,7 +162,7 @@ class Watching:
                     self._trouble(name, f"our own fault: {problem!r}")
                     continue
                 # The counters must have what was read before a gap is called filled by it.
-                await asyncio.sleep(TAKEN_OVER_IN + swept.rows / CALLS_AT_ONCE * 0.1)
+                await asyncio.sleep(TAKEN_OVER_IN + swept.rows / CALLS_AT_ONCE * 0.04)
                 self._swept(name, swept)
             await asyncio.sleep(LOOK_SECONDS)
 
