@@ -61,7 +61,10 @@ class Exempting:
         if record.number_class is NumberClass.EMERGENCY:
             if event.phase is Phase.ENDED and record.account:
                 self._open(record.attempt(), record.account, event.at)
-        elif self._windows and record.number_class not in UNTOUCHED and not record.refused:
+        elif (
+            record.number_class not in UNTOUCHED and not record.refused
+            and self._windows.until(record.account, record.started_at)      # else no number is looked at
+        ):
             self.sort(record.attempt(), record.account)
 
     def _open(self, attempt: CallAttempt, account: str, at: float) -> None:

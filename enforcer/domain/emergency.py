@@ -38,9 +38,6 @@ class Windows:
     def __init__(self) -> None:
         self._windows: dict[str, Window] = {}
 
-    def __bool__(self) -> bool:
-        return bool(self._windows)
-
     def take(self, entry: JournalEntry) -> None:
         """An emergency call began or ended. Of too many windows the one that ends first is forgotten."""
         until = float(entry.body["until"])
