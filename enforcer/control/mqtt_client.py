@@ -16,8 +16,9 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from enforcer.control.requests import LONGEST_REQUEST
-from enforcer.errors import BadInput, EnforcerError
+from enforcer.errors import EnforcerError
 from enforcer.settings_mqtt import MqttSettings
+from enforcer.settings_tls import believing
 
 TROUBLES = (aiomqtt.MqttError, OSError, TimeoutError)      # of the broker, or of the way there
 
@@ -55,15 +56,7 @@ async def end(*tasks: asyncio.Future[None]) -> None:
 def context(settings: MqttSettings) -> ssl.SSLContext | None:
     """How to speak TLS to it, None where all goes in the clear. Raises BadInput where the file that vouches
     for the broker cannot be used."""
-    if not settings.broker.tls:
-        return None
-    path = settings.ca_path
-    try:
-        return ssl.create_default_context(cafile=path)
-    except ssl.SSLError:
-        raise BadInput("mqtt", f"ca_file {path}: holds no certificate (PEM)") from None
-    except OSError as error:
-        raise BadInput("mqtt", f"ca_file {path}: {error.strerror}") from None
+    return believing(settings.ca_path, "mqtt", "ca_file") if settings.broker.tls else None
 
 
 def limits() -> Properties:

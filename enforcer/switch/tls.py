@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import ssl
 
-from enforcer.errors import BadInput
 from enforcer.settings_switch import SwitchSettings
+from enforcer.settings_tls import believing
 
 _SELF_SIGNED = frozenset({18, 19})      # X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, _SELF_SIGNED_CERT_IN_CHAIN
 # X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT, _CERT_SIGNATURE_FAILURE (an authority of the same name, another key),
@@ -24,15 +24,7 @@ _NAME = frozenset({62, 64})             # X509_V_ERR_HOSTNAME_MISMATCH, _IP_ADDR
 def context_of(switch: SwitchSettings) -> ssl.SSLContext | None:
     """How to speak TLS to this switch, None where all goes in the clear. Raises BadInput where the file
     `tls_ca` cannot be used."""
-    if not switch.tls:
-        return None
-    path = switch.tls_path
-    try:
-        return ssl.create_default_context(cafile=path)      # TLS 1.2 at the least, names compared
-    except ssl.SSLError:
-        raise BadInput(f"switch {switch.name}", f"tls_ca {path}: holds no certificate (PEM)") from None
-    except OSError as error:
-        raise BadInput(f"switch {switch.name}", f"tls_ca {path}: {error.strerror}") from None
+    return believing(switch.tls_path, f"switch {switch.name}", "tls_ca") if switch.tls else None
 
 
 def words(problem: ssl.SSLError) -> str:
