@@ -1,6 +1,7 @@
 """An event loop that does not turn gives the processor away: the switch beside it must not pay for our bug.
 
-In: nothing but the thread that runs the loop. Out: that thread's scheduling class, idle while it is stuck.
+In: nothing but the thread that runs the loop. Out: that thread's scheduling class, idle while it is stuck,
+and the weight of our session, the least.
 Refuses to know: why it is stuck. A service manager's watchdog ends it in the end (`supervisor`).
 """
 
@@ -13,6 +14,9 @@ import resource
 import threading
 import time
 
+from enforcer.supervisor import stand_back
+
+LEAST = 19          # of the nice values of a session
 TURN, STUCK = 1.0, 3.0      # s: how often the loop shows that it turns, and after how long it does not
 
 
@@ -24,6 +28,7 @@ class Yielding:
         self._thread = threading.get_native_id()
         self._turned = time.monotonic()
         self._over = threading.Event()
+        self._usual = max(0, os.getpriority(os.PRIO_PROCESS, 0))
         self.stuck = False
 
     async def run(self) -> None:
@@ -49,6 +54,7 @@ class Yielding:
             with contextlib.suppress(OSError):
                 policy = os.SCHED_IDLE if stuck else os.SCHED_OTHER
                 os.sched_setscheduler(self._thread, policy, os.sched_param(0))
+            stand_back(LEAST if stuck else self._usual)
 
 
 def may_return() -> bool:

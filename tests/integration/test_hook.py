@@ -187,6 +187,7 @@ async def hook(asterisk: Asterisk, carrier: Callee, lab_parts: Parts) -> AsyncIt
     async with asterisk.ami() as ami:
         hook = Hook(asterisk, carrier, lab_parts, ami)
         await hook.settings(ENF_ASK="ami", ENF_FAIL="open", ENF_MAXWAIT="0.5", ENF_EMERGENCY="112&999")
+        await hook.settings(ENF_MUTE="0", ENF_UNANSWERED="")
         await hook.heartbeat()
         yield hook
 
@@ -559,6 +560,30 @@ async def test_old_heartbeat_means_nobody_is_asked_and_nobody_waits(hook: Hook, 
         placed = await asyncio.wait_for(hook.call(Call("acme", number)), 10)
     assert placed.codes == {200: 1}
     assert not [event for event in hook.ami.events if event.get("Event") == "UserEvent"]
+
+
+@ways
+async def test_one_who_leaves_many_without_an_answer_is_not_asked_for_a_while(hook: Hook, way: str) -> None:
+    """Forty within two seconds: in one of them at least ten, also where two count as one."""
+    await hook.settings(ENF_MAXWAIT="0.1")
+    async with odd_door(hook, silent):
+        await hook.settings(ENF_ASK=way)
+        numbers = [f"70{next(serials)}" for _ in range(40)]
+        placed = await asyncio.wait_for(hook.call(*(Call("acme", number) for number in numbers)), 20)
+        assert placed.codes == {200: 40}
+        mute = (await hook.ami.action("Getvar", Variable="ENF_MUTE"))["Value"]
+        assert abs(int(mute) - time.time()) < 60
+
+        await hook.settings(ENF_MUTE=str(int(time.time()) + 600), ENF_MAXWAIT="30")
+        hook.ami.events.clear()
+        number = f"70{next(serials)}"
+        placed = await asyncio.wait_for(hook.call(Call("acme", number), Call("acme", "112")), 10)
+        assert placed.codes == {200: 2}
+        assert (await hook.cdr(number))[17] == "default;allow:0:0:0::"
+        assert not [event for event in hook.ami.events if event.get("Event") == "UserEvent"]
+    await hook.settings(ENF_MUTE=str(int(time.time()) - 1))
+    async with answered(way, hook, lambda _: decision(Verdict.BLOCK, sip_code=403)):
+        assert await hook.codes(Call("acme", f"70{next(serials)}")) == [403]
 
 
 async def test_emergency_call_passes_whatever_was_ordered(hook: Hook) -> None:
