@@ -210,3 +210,13 @@ async def test_next_enforcer_opens_what_a_killed_one_has_closed(switch, tmp_path
         await until(lambda: "enf_closed.acme" not in switch.hash)
         switch.write("acme", NUMBER)
         assert await switch.text(NUMBER)
+
+
+async def test_text_for_help_opens_the_window_on_the_switch_and_with_the_enforcer(house, switch) -> None:
+    switch.write("acme", "933")
+    switch.write("limited", "911", "fire")
+    assert (await switch.text("911")).text == "fire"
+    assert [key for key in switch.hash if "sos" in key] == ["enf_sos.limited"]
+    await until(lambda: [one.number for one in records(house, "limited")] == ["911"])
+    windows = house.ledger.registers.emergencies
+    assert [account for account, _ in windows.open(switch.clock())] == ["limited"]

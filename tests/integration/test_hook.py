@@ -762,6 +762,31 @@ async def test_who_called_for_help_is_called_back_though_everything_else_is_refu
             await hook.ami.action("DBDelTree", Family="enforcer", Key=f"{kind}/helped")
 
 
+async def test_who_calls_back_is_noted_though_the_account_has_a_lease(hook: Hook) -> None:
+    """Nobody is asked, and the enforcer is told of the emergency call, which it may not have seen."""
+    until = int(time.time()) + 600
+    await hook.settings(ENF_EMERGENCY_WINDOW="")
+    asked: list[Message] = []
+    async with answered_by_ami(hook, lambda _: "block:21:0:0::", asked), hook.switch.ami("enforcer") as link:
+        await hook.order("lease/helped", str(until))
+        assert await hook.codes(Call("helped", "112"), Call("psap", "12025550184")) == [200, 200]
+        told = await link.event("UserEvent", UserEvent="EnfBack")
+        assert (told["Account"], told["Direction"], told["Number"]) == ("helped", "inbound", "12025550184")
+        assert until - 700 < int(told["Since"]) <= until
+        # With a lease the account still asks nobody about its other calls.
+        assert await hook.codes(Call("helped", "14045550183")) == [200]
+        assert asked == []
+        await hook.ami.action("DBDelTree", Family="enforcer", Key="lease/helped")
+        assert await hook.codes(Call("helped", "13035550189"), Call("helped", "14045550182")) == [200, 403]
+        # A window that is long over costs a lease nothing.
+        await hook.order("lease/helped", str(until))
+        await hook.settings(ENF_EMERGENCY_WINDOW="0")
+        assert await hook.codes(Call("helped", "14045550181")) == [200]
+        assert [question["Number"] for question in asked] == ["14045550182"]
+    await hook.settings(ENF_EMERGENCY_WINDOW="")
+    await hook.ami.action("DBDelTree", Family="enforcer", Key="lease/helped")
+
+
 async def test_an_odd_account_name_never_stands_in_the_way_of_an_emergency_call(hook: Hook) -> None:
     calls = [Call(name, "112") for name in ODD_ACCOUNTS]
     assert (await hook.call(*calls)).codes == {200: len(calls)}

@@ -1,0 +1,155 @@
+"""After an emergency call, on a real Asterisk with a real enforcer beside it that is killed: who calls back.
+
+Each test has an account of its own, every call of which a rule refuses, and ends where it goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+
+import pytest
+
+from lab.asterisk import Asterisk
+from lab.enforcer import Enforcer
+from lab.process import run_apart
+from lab.provision import Provisioned
+from lab.sipp import Call, Callee, place
+
+POLICY = """
+[pack]
+name = "strict"
+revision = "1"
+effective = 2026-01-01
+
+[[rule]]
+id = "none"
+kind = "attempts"
+clause = "1"
+directions = ["outbound", "inbound"]
+hang_up = true
+critical = { at = 0, verdict = "block" }
+"""
+# Numbers of seven digits that begin so are of these accounts; who calls them is who the phone says it is.
+NAMES = {"70": "killed", "71": "alone", "72": "texted"}
+FIRST, SECOND, ANYBODY = "13035550911", "13035550912", "14045550142"
+DIALPLAN = "[from-trunk]\n" + "".join(
+    f"exten => _{begins}XXXXX,1,Set(CHANNEL(accountcode)={name})\n"
+    f" same => n,Gosub(enforcer,s,1({name},inbound,${{EXTEN}}))\n"
+    " same => n,Dial(PJSIP/${EXTEN}@carrier,60)\n same => n,Hangup(${HANGUPCAUSE})\n"
+    for begins, name in NAMES.items()
+)
+CALLERS = "".join(
+    f"[{number}](account)\ncontext = from-trunk\naccountcode = carrier\n" for number in (FIRST, SECOND)
+)
+Codes = Callable[..., Awaitable[list[int | None]]]
+
+
+@pytest.fixture(scope="module")
+def switch(lab_parts: Mapping[str, Provisioned]) -> Iterator[Asterisk]:
+    files = {"extensions_local.conf": DIALPLAN, "pjsip_local.conf": CALLERS}
+    found = Asterisk(lab_parts["asterisk"], accounts=list(NAMES.values()), files=files)
+    try:
+        run_apart(found.start())
+        yield found
+    finally:
+        found.close()
+
+
+@pytest.fixture(scope="module")
+def far_end(switch: Asterisk, lab_parts: Mapping[str, Provisioned]) -> Iterator[Callee]:
+    callee = Callee(lab_parts["sipp"], switch.carrier_port, messages=True)
+    try:
+        run_apart(callee.start())
+        yield callee
+    finally:
+        callee.close()
+
+
+@pytest.fixture(scope="module")
+def enforcer(
+    switch: Asterisk, far_end: Callee, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Enforcer]:
+    accounts = "".join(f"{name},{name}-co,pbx,,,,\n" for name in NAMES.values())
+    found = Enforcer(tmp_path_factory.mktemp("back"), switch, POLICY, accounts=accounts,
+                     more="messages = true\n")
+    try:
+        yield found
+    finally:
+        run_apart(found.stop())
+
+
+@pytest.fixture
+async def running(enforcer: Enforcer) -> AsyncIterator[Enforcer]:
+    await enforcer.start()
+    yield enforcer
+    await enforcer.stop()
+
+
+@pytest.fixture
+def codes(switch: Asterisk, lab_parts: Mapping[str, Provisioned]) -> Codes:
+    """The final status of each call, placed one after the other: (who, number)."""
+    async def run(*calls: tuple[str, str], talk: float = 0.1) -> list[int | None]:
+        found = []
+        for account, number in calls:
+            placed = await place(
+                lab_parts["sipp"], switch.sip_address, [Call(account, number, talk)], messages=True
+            )
+            found.append(placed.final(number)[0].code)
+        return found
+
+    return run
+
+
+async def written(enforcer: Enforcer, account: str, calls: int) -> None:
+    """Until that many calls back are on the disk: what is on its way there a SIGKILL takes along."""
+    question = "SELECT count(*) FROM call WHERE account = ? AND number_class = 'callback'"
+    async with asyncio.timeout(15):
+        while True:
+            with sqlite3.connect(enforcer.directory / "enforcer.db") as ledger:
+                if ledger.execute(question, (account,)).fetchone()[0] >= calls:
+                    return
+            await asyncio.sleep(0.05)
+
+
+async def counted(enforcer: Enforcer, account: str) -> tuple[int, int]:
+    """How many calls the rule has counted, and how many were refused."""
+    (line,) = (await enforcer.json("usage", account))["rules"]
+    return line["attempts"], line["blocked"]
+
+
+async def test_killed_enforcer_knows_on_its_return_everybody_who_called_back(
+    running: Enforcer, codes: Codes
+) -> None:
+    """The switch knows the last of them only."""
+    assert await codes(("killed", FIRST), (FIRST, "7000001")) == [403, 403]
+    assert await codes(("killed", "911"), (FIRST, "7000002"), (SECOND, "7000003")) == [200, 200, 200]
+    await written(running, "killed", 2)
+    running.kill()
+    await running.start()
+    assert await codes(("killed", FIRST), ("killed", f"+{FIRST}"), ("killed", ANYBODY)) == [200, 200, 403]
+    assert await codes((SECOND, "7000004"), ("killed", SECOND)) == [200, 200]
+    assert await counted(running, "killed") == (0, 3)
+
+
+async def test_emergency_call_that_no_enforcer_saw_is_told_by_the_switch_as_somebody_calls_back(
+    running: Enforcer, codes: Codes
+) -> None:
+    running.kill()
+    assert await codes(("alone", "911")) == [200]
+    await running.start()
+    # The rule ends calls in progress, looked at every two seconds: not this one.
+    assert await codes((FIRST, "7100001"), talk=5) == [200]
+    assert await codes((SECOND, "7100002"), ("alone", FIRST), ("alone", ANYBODY)) == [200, 200, 403]
+    assert await counted(running, "alone") == (0, 1)
+    assert lasted(running, "7100001") >= 4.5
+
+
+def lasted(enforcer: Enforcer, number: str) -> float:
+    """How long the call was talked, as the ledger has it."""
+    with sqlite3.connect(enforcer.directory / "enforcer.db") as ledger:
+        found: float = ledger.execute(
+            "SELECT ended_at - answered_at FROM call WHERE number = ?", (number,)
+        ).fetchone()[0]
+    return found
