@@ -1,4 +1,4 @@
-"""After an emergency call, on a real Asterisk with a real enforcer beside it that is killed: who calls back.
+"""After an emergency call, an enforcer that is killed beside a real Asterisk or the small FreeSWITCH.
 
 Each test has an account of its own, every call of which a rule refuses, and ends where it goes on.
 """
@@ -6,16 +6,21 @@ Each test has an account of its own, every call of which a rule refuses, and end
 from __future__ import annotations
 
 import asyncio
+import socket
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from lab.asterisk import Asterisk
 from lab.enforcer import Enforcer
-from lab.process import run_apart
+from lab.fake_freeswitch import OUT, FakeFreeswitch
+from lab.process import free_port, run_apart
 from lab.provision import Provisioned
 from lab.sipp import Call, Callee, place
+from tests.integration.test_freeswitch_hook import IN
 
 POLICY = """
 [pack]
@@ -28,8 +33,15 @@ id = "none"
 kind = "attempts"
 clause = "1"
 directions = ["outbound", "inbound"]
-hang_up = true
 critical = { at = 0, verdict = "block" }
+
+[[rule]]
+id = "brief"
+kind = "minutes"
+clause = "2"
+directions = ["outbound", "inbound"]
+hang_up = true
+critical = { at = 0.01, verdict = "block" }
 """
 # Numbers of seven digits that begin so are of these accounts; who calls them is who the phone says it is.
 NAMES = {"70": "killed", "71": "alone", "72": "texted"}
@@ -115,7 +127,7 @@ async def written(enforcer: Enforcer, account: str, calls: int) -> None:
 
 async def counted(enforcer: Enforcer, account: str) -> tuple[int, int]:
     """How many calls the rule has counted, and how many were refused."""
-    (line,) = (await enforcer.json("usage", account))["rules"]
+    line = next(one for one in (await enforcer.json("usage", account))["rules"] if one["rule"] == "none")
     return line["attempts"], line["blocked"]
 
 
@@ -153,3 +165,40 @@ def lasted(enforcer: Enforcer, number: str) -> float:
             "SELECT ended_at - answered_at FROM call WHERE number = ?", (number,)
         ).fetchone()[0]
     return found
+
+
+class Socket(NamedTuple):
+    """A switch as an enforcer has to know it."""
+
+    ami_port: int
+    secret: str
+
+
+async def test_on_freeswitch_an_enforcer_that_was_dead_meanwhile_exempts_the_same_calls(
+    tmp_path: Path,
+) -> None:
+    door = free_port(socket.SOCK_STREAM)
+    async with FakeFreeswitch([OUT, IN], door=f"127.0.0.1:{door}", second=0.05) as switch:
+        enforcer = Enforcer(
+            tmp_path, Socket(switch.socket.port, switch.socket.password), POLICY, accounts="acme,a,pbx,,,,\n",
+            more=f'kind = "freeswitch"\n[lease]\nseconds = 0\n[door.esl]\nenabled = true\nport = {door}\n',
+        )
+
+        async def code(who: str, number: str, **more: float) -> int:
+            context = "default" if who == "acme" else "public"
+            return (await switch.call(who, number, context=context, **more)).code   # type: ignore[arg-type]
+
+        assert await code("acme", "911") == 200
+        await enforcer.start()
+        try:
+            back = await switch.call(FIRST, "12025550101", context="public", talk=100.0)
+            assert (back.code, back.talked > 99) == (200, True)
+            assert await code(SECOND, "12025550101") == 200
+            assert [await code("acme", number) for number in (FIRST, SECOND, ANYBODY)] == [200, 200, 403]
+            await written(enforcer, "acme", 4)
+            enforcer.kill()
+            await enforcer.start()
+            assert [await code("acme", number) for number in (FIRST, SECOND, ANYBODY)] == [200, 200, 403]
+            assert await counted(enforcer, "acme") == (0, 2)
+        finally:
+            await enforcer.stop()

@@ -131,9 +131,9 @@ async def test_message_over_the_limit_is_dropped_its_sender_told_and_the_account
     assert closed.text == f"Not sent to {NUMBER}: this account may send no more messages"
     switch.write("limited", "911")
     assert await switch.text("911")
-    await until(lambda: len(records(house, "limited")) == 4)
+    await until(lambda: len(records(house, "limited")) == 5)
     refusals = sorted(one.refusal for one in records(house, "limited"))
-    assert refusals == ["", "", Refusal.BLOCKED, Refusal.BLOCKED]
+    assert refusals == ["", "", Refusal.BLOCKED, Refusal.BLOCKED, Refusal.WENT]
 
 
 async def test_tag_travels_with_the_message(house, switch) -> None:
