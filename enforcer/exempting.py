@@ -40,6 +40,7 @@ class Exempting:
         found = self._plan.classify(attempt.number)
         if found is NumberClass.EMERGENCY:
             self._open(attempt, account, attempt.at)
+            self._ledger.exempt(attempt.call_id)        # where an ordinary call was transferred to it
         elif account and self._windows.until(account, attempt.at):
             number = self._plan.canonical(attempt.number)
             if self._windows.holds(attempt, account, number):
