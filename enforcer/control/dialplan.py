@@ -53,7 +53,11 @@ def refuse_unless_safe(paths: Sequence[Path], contexts: Sequence[str], emergency
     listed = ", ".join(f"[{one}]" for one in known)
     absent = ", ".join(f"[{one}]" for one in contexts if one not in known)
     beyond = f"; not looked at, for it is in none of these files: {absent}" if absent else ""
-    return f"{names}: {', '.join(emergency)} from {listed} never come to us{beyond}"
+    noted = any("sos" in step.lower() for one in known for number in emergency
+                for step in found.fares(one, number) or [])
+    noting = "" if noted else "; nothing notes on the switch that an account called for help (ENF_SOS_..., " \
+        "enf_sos), so calls back are exempt only while an enforcer runs: see dialplan/README.md"
+    return f"{names}: {', '.join(emergency)} from {listed} never come to us{beyond}{noting}"
 
 
 def problems(found: Paper, contexts: Sequence[str], emergency: Sequence[str]) -> Iterator[str]:

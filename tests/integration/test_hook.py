@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from random import Random
 from typing import Any, TypeVar
 
 import pytest
@@ -53,7 +54,7 @@ exten => _X.,1,Gosub(enforcer,verdict,1(${CHANNEL(accountcode)},outbound,${EXTEN
  same => n,Hangup(17)
 
 [careless]
-exten => _X.,1,Gosub(enforcer,s,1(${CHANNEL(accountcode)},outbound,${EXTEN}))
+exten => _[0-9+].,1,Gosub(enforcer,s,1(${CHANNEL(accountcode)},outbound,${EXTEN}))
  same => n,Dial(PJSIP/${EXTEN}@carrier,60)
 
 [splits]
@@ -576,6 +577,41 @@ async def test_emergency_call_passes_whatever_was_ordered(hook: Hook) -> None:
     finally:
         await hook.ami.action("DBDelTree", Family="enforcer", Key="word/careless")
         await hook.ami.action("DBDelTree", Family="enforcer", Key="brake/careless")
+
+
+async def test_emergency_calls_pass_whatever_stands_on_the_switch(hook: Hook) -> None:
+    """Ten states of it, drawn at random, by a hook that is where emergency calls pass. Nobody answers."""
+    random = Random(911)
+    until = int(time.time()) + 600
+    orders = {
+        "word/careless": [f"{until}:block:21:0:0::", f"{until}:throttle:0:29.000:1:x:", "x", f"{until}:", ""],
+        "brake/careless": [f"{until}:1:1", f"{until}:0:1", "0:0:0", "x", ""],
+        "lease/careless": [str(until), "1", "x", ""],
+        "closed/careless": ["1", ""],
+    }
+    try:
+        for _ in range(10):
+            await hook.heartbeat(age=random.choice([-600.0, 0.0, 3600.0]))
+            await hook.settings(
+                ENF_ASK=random.choice(["ami", "agi", "local", "off", "", "nonsense"]),
+                ENF_AGI="agi://127.0.0.1:1/ask", ENF_FAIL=random.choice(["open", "closed"]),
+                ENF_MAXWAIT=random.choice(["0.3", "30"]), ENF_STALE=random.choice(["6", "0", ""]),
+                ENF_EMERGENCY_WINDOW=random.choice(["", "0", "3600"]),
+            )
+            for key, values in orders.items():
+                if value := random.choice(values):
+                    await hook.order(key, value)
+                else:
+                    await hook.ami.action("DBDel", Family="enforcer", Key=key)
+            seen = len(hook.carrier.invites())
+            calls = [Call("careless", number) for number in ("112", "999", "+1911")]
+            placed = await asyncio.wait_for(hook.call(*calls), 10)
+            assert placed.codes == {200: 3}
+            assert sorted(one.number for one in hook.carrier.invites()[seen:]) == ["+1911", "112", "999"]
+    finally:
+        await hook.settings(ENF_EMERGENCY_WINDOW="", ENF_STALE="", ENF_MAXWAIT="0.5")
+        for key in orders:
+            await hook.ami.action("DBDelTree", Family="enforcer", Key=key)
 
 
 @ways

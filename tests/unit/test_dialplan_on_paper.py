@@ -119,6 +119,16 @@ def test_ways_to_keep_an_emergency_call_waiting_on_asterisk(tmp_path: Path, text
     assert (wrong in found) if wrong else not found
 
 
+@pytest.mark.parametrize(
+    ("text", "noted"), [(INCLUDED, True), (f"[from-accounts]\n{DIRECT}Dial(x)\n", False)]
+)
+def test_a_dialplan_that_notes_nothing_of_emergency_calls_is_pointed_out(
+    tmp_path: Path, text: str, noted: bool
+) -> None:
+    told = refuse_unless_safe([asterisk(tmp_path, text)], ("from-accounts",), ("112", "911"))
+    assert ("exempt only while an enforcer runs" in told) is not noted
+
+
 def freeswitch(folder: Path, body: str) -> Path:
     (folder / "emergency.xml").write_text((DIALPLANS / "freeswitch" / "emergency.xml").read_text())
     path = folder / "default.xml"
