@@ -283,6 +283,10 @@ def emergency(
         harmless(admission.observe(CallEvent(Phase.STARTED, back, house.now)), back)
     else:
         goes(admission.admit(back), "call back after an emergency call")
+    if dies:                        # once more: who called back was written, and is known again
+        house.house.ledger.flush()
+        house.killed()
+        admission, figures = house.house.admission, house.figures()
     redial = house.attempt(account, Direction.OUTBOUND, "01632 960911", medium)
     goes(admission.admit(redial), "call back after an emergency call")
     harmless(admission.round("pbx1", house.now), back)
