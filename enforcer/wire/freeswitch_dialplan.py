@@ -72,6 +72,20 @@ def way_of(context: ElementTree.Element, number: str) -> Way:
     return Way.PERHAPS if perhaps else Way.NOWHERE
 
 
+def met(context: ElementTree.Element, number: str) -> Iterator[tuple[str, list[str]]]:
+    """The actions, `application(data)`, that a number meets in this context, or may; each with what "$1" and
+    so on are in it."""
+    for extension in context.iter("extension"):
+        certain, actions = run_of(extension, number)
+        if actions is None:
+            continue
+        groups = captured(extension, number)
+        for action in actions:
+            yield f"{action.get('application', '')}({action.get('data', '')})", groups
+        if certain and extension.get("continue") != "true":
+            return
+
+
 def run_of(extension: ElementTree.Element, number: str) -> tuple[bool, list[ElementTree.Element] | None]:
     """Whether it is certain, and the actions that would run; None where it does not take the number."""
     certain, taken, actions = True, False, list[ElementTree.Element]()
