@@ -1,8 +1,9 @@
 """Which calls no rule may touch: emergency calls, and for a while whoever calls back.
 
-In: attempts and the endings of calls, as admission meets them. Out: the class by which an attempt is judged;
-entries of the journal, so that a window survives a restart and can be proven; records taken out of every
-counter. Refuses to know: rules, modes, and how a switch keeps the same window by itself (`dialplan/`).
+In: attempts and the endings of calls, as admission meets them; records that the ledger has from other hands
+(CDRs, another process, before a restart); what a switch says of its own windows. Out: the class by which an
+attempt is judged; entries of the journal, so that a window survives a restart and can be proven; records
+taken out of every counter. Refuses to know: rules, modes, and how a switch keeps the same window by itself (`dialplan/`).
 """
 
 from __future__ import annotations
@@ -68,8 +69,9 @@ class Exempting:
     def _said(self, event: CallEvent, record: CallRecord) -> None:
         """The switch has a window of its own, of an emergency call that we may not have heard of: it is ours
         as well, as long as ours are."""
-        if event.since is not None and event.since <= event.at:
-            self._lengthen(record.call_id, record.account, event.since, event.since + self._terms.window)
+        since, until = event.since, (event.since or 0.0) + self._terms.window
+        if since is not None and since <= event.at < until:
+            self._lengthen(record.call_id, record.account, since, until)
         self._called(record)
 
     def restore(self, at: float) -> None:

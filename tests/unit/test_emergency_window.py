@@ -249,7 +249,7 @@ def test_the_switchs_own_window_is_ours_as_well(site: House) -> None:
     assert not site.house.ledger.verify()
 
 
-@pytest.mark.parametrize("since", [None, 1e11, -5.0])
+@pytest.mark.parametrize("since", [None, 1e11, 0.0, -5.0])
 def test_a_switch_that_says_no_sensible_time_exempts_that_call_only(site: House, since: float | None) -> None:
     one = site.attempt("acme", IN, "12025550101", PSAP)
     before = site.counted("acme")
