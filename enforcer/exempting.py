@@ -3,7 +3,8 @@
 In: attempts and the endings of calls, as admission meets them; records that the ledger has from other hands
 (CDRs, another process, before a restart); what a switch says of its own windows. Out: the class by which an
 attempt is judged; entries of the journal, so that a window survives a restart and can be proven; records
-taken out of every counter. Refuses to know: rules, modes, and how a switch keeps the same window by itself (`dialplan/`).
+taken out of every counter.
+Refuses to know: rules, modes, and how a switch keeps the same window by itself (`dialplan/`).
 """
 
 from __future__ import annotations
