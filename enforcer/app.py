@@ -104,6 +104,7 @@ def build(
         ),
         observers=(telemetry.decision, bureau.decision, guard.decision, lambda one: room.decision(one)),
     )
+    admission.recall(clock())
     guard.began()
     admission.on_leased = guard.leased
     links = tuple(link_to(switch, secrets_of[switch.name], admission, clock) for switch in settings.linked)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from enforcer.domain.call import CallRecord
 from enforcer.domain.emergency import Windows
 from enforcer.domain.gap import Gaps
 from enforcer.domain.journal import JournalEntry, Kind
@@ -249,6 +250,8 @@ class Registers:
         self.emergencies = Windows()
         self.commands = Commands()
         self.on_entry: list[Callable[[JournalEntry], None]] = []    # told of each, once it is known
+        # Told of each record that no rule touches, as it is counted out, and of the time (Unix seconds).
+        self.on_untouched: list[Callable[[CallRecord, float], None]] = []
 
     def fold(self, entries: Iterable[JournalEntry]) -> None:
         """Learn what these entries say."""

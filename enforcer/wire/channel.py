@@ -157,6 +157,11 @@ def number_in(text: str | None) -> int | None:
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
+def epoch_in(text: str | None) -> float | None:
+    """The Unix seconds that a header holds, None where it holds none."""
+    return float(text) if text and text.isascii() and text.isdigit() and len(text) <= 11 else None
+
+
 def known(text: str | None) -> str:
     """The text, "" where it is missing or Asterisk's word for a missing one."""
     return "" if text is None or text == "<unknown>" else text

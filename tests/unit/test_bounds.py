@@ -85,8 +85,8 @@ INVENTORY = {
     "domain/breaker._by_rule": "MOST_ACCOUNTS for each rule, as above",
     "domain/breaker._people": "the rules of the policy",
     "domain/breaker._packs": "the rules of the policy",
-    "domain/emergency._windows": "accounts that called for help within a window; callers by MOST_CALLERS "
-                                 "[test_emergency_window]",
+    "domain/emergency._windows": "MOST_WINDOWS; callers by MOST_CALLERS (of one) and MOST_CALLERS_IN_ALL, "
+                                 "the newest are kept [test_emergency_window]",
     "domain/gap._open": "one for each switch and loss that nobody filled; accounts in it by MOST_ACCOUNTS",
     "domain/load.by_account": CALLS,
     "domain/load._loads": SWITCHES,
@@ -105,6 +105,7 @@ INVENTORY = {
     "domain/registers._open": "requests without an answer; a running enforcer answers within a moment",
     "domain/registers._by_name": "MOST; the oldest go [CAPS]",
     "domain/registers.on_entry": "the parts of a house",
+    "domain/registers.on_untouched": "one part of a house",
     "domain/rules/pace._releases": "the calls of a pace [test_pacer_window]",
     "domain/trail.times": "MOST_CALLS of a trail [CAPS]",
     "domain/trail._sizes": "MOST_CALLS of a trail",

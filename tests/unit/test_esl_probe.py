@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -186,6 +187,31 @@ async def test_where_emergency_numbers_go_is_told_without_a_call(
     found = await findings(switch, ("112", "911"))
     assert any(word.startswith(words) for word in only(found, grade)), found
     assert not any(command.startswith(("api originate", "bgapi")) for command in server.commands)
+
+
+@pytest.mark.parametrize(
+    ("actions", "words"),
+    [
+        ("transfer:$1 XML out", "112 from [default] comes to the enforcer's hook: execute_extension("),
+        ("bridge:loopback/$1/out", "112 from [default] comes to the enforcer's hook: execute_extension("),
+        ("lua:log.lua bridge:sofia/gateway/x/$1", "112 from [default] waits for another program: lua("),
+        ("sched_hangup:+60 bridge:sofia/gateway/x/$1", "112 from [default] is cut short: sched_hangup(+60)"),
+    ],
+)
+async def test_where_an_emergency_call_is_led_on_to_is_looked_at_as_well(
+    server: EslServer, switch: SwitchSettings, actions: str, words: str
+) -> None:
+    server.hash["hb"] = str(int(time.time()) + 6)
+    told = "".join(
+        f'<action application="{one.partition(":")[0]}" data="{one.partition(":")[2]}"/>'
+        for one in re.findall(r"\w+:\S+(?: XML \w+)?", actions)
+    )
+    own = f"""<extension name="own"><condition field="destination_number" expression="^(112|911)$">{told}
+        </condition></extension>"""
+    says(server, "api xml_locate dialplan context name default", context(own))
+    says(server, "api xml_locate dialplan context name out", context(OUT, name="out"))
+    found = await findings(switch, ("112", "911"))
+    assert any(word.startswith(words) for word in only(found, Grade.FAILED)), found
 
 
 async def test_the_names_that_fusionpbx_needs_are_no_reason_to_warn(

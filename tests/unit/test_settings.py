@@ -168,6 +168,34 @@ WRONG = [
         3,
         "numbers.classes.emergency: belongs under numbers.emergency",
     ),
+    (
+        SITE + '[numbers.classes]\npremium = ["9XX", "911"]\n',
+        3,
+        "numbers.classes.premium: 911 is an emergency number, of no other class",
+    ),
+    (
+        SITE + '[numbers]\nemergency = ["9911"]\n[numbers.classes]\nhigh_risk = ["9-911"]\n',
+        5,
+        "numbers.classes.high_risk: 9-911 is an emergency number, of no other class",
+    ),
+    (
+        SITE + '[numbers]\ncountry = "GB"\n[emergency]\ntests = ["933", "999"]\n',
+        5,
+        "emergency.tests: 999 is an emergency number of GB, no test",
+    ),
+    (SITE + '[emergency]\ntests = ["9XX"]\n', 3, "emergency.tests: '9XX' is no number as it is dialled"),
+    (
+        SITE + "[emergency]\nwindow = 60\n",
+        3,
+        "emergency.window: must be 300 to 86400 seconds, in which somebody may call back; or 0, and no call "
+        "back is exempt",
+    ),
+    (
+        SITE + '[emergency]\nwindow = "30d"\n',
+        3,
+        "emergency.window: must be 300 to 86400 seconds, in which somebody may call back; or 0, and no call "
+        "back is exempt",
+    ),
     (SITE + SWITCH + "port = 70000\n", 5, "switch.port must be at most 65535"),
     (SITE + SWITCH + "port = 0\n", 5, "switch.port must be at least 1"),
     (SITE + SWITCH + 'port = "5038"\n', 5, "switch.port must be a whole number"),
