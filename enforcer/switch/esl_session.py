@@ -77,6 +77,7 @@ class Session(Connection, asyncio.BufferedProtocol):
         self._on_event = on_event
         self._piece = memoryview(bytearray(PIECE))
         self._reads = 0
+        self._gathers = not more            # the sender of a text message waits for an answer to its event
         self._row: deque[_Place] = deque()
         self._settled = asyncio.Event()     # everything is written and answered
         self._settled.set()
@@ -112,6 +113,7 @@ class Session(Connection, asyncio.BufferedProtocol):
     async def hear(self, future: asyncio.Future[Message], within: float, problem: str) -> Message:
         """Wait for something that is to come on this connection, as long as anything comes."""
         self._waiting.add(future)
+        self._gathering.prompt()
         try:
             for _ in range(MOST_DEADLINES):
                 reads = self._reads
@@ -130,6 +132,7 @@ class Session(Connection, asyncio.BufferedProtocol):
     async def settled(self, *, within: float) -> None:
         """Wait until everything is answered; for those who post many commands. Raises LinkError where nothing
         has been heard for `within` seconds, or the connection is lost."""
+        self._gathering.prompt()
         for _ in range(MOST_DEADLINES):
             reads = self._reads
             with contextlib.suppress(TimeoutError):
@@ -171,6 +174,10 @@ class Session(Connection, asyncio.BufferedProtocol):
                     return
         except WireError as problem:
             self.close(f"not an event socket: {problem}")
+            return
+        # A piece that is full is not all there is.
+        if self._gathers and nbytes < PIECE and not self._row and not self._waiting and self._greeted.done():
+            self._gathering.read(self._transport)
 
     # --- what comes back
 
