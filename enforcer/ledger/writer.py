@@ -24,8 +24,8 @@ from enforcer.ledger.port import Backlog
 from enforcer.ledger.store import Store, words
 
 GROUP_SECONDS = 0.05        # what a crash may cost; a commit each time leaves the disk idle nine tenths
-# Where that much comes in it, a group is as long as this: a commit costs as much as twenty rows, and most calls
-# that are refused or not answered are over within it, and are written once. CDRs bring back what a crash costs.
+# Where that much comes in it, a group is as long as this: the commit is for more rows, and a call that begins
+# and is answered or refused meanwhile is written once. The switch's CDRs bring back what a crash then costs.
 BUSY_ROWS, BUSY_SECONDS = 5, 0.25
 GROUP_ROWS = 500            # rows to a commit: another process waits no longer than a few tens of ms
 RETRY_SECONDS = 1.0         # between two tries while the disk refuses

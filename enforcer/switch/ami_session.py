@@ -15,7 +15,6 @@ import hashlib
 import ssl
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import partial
 
 from enforcer.errors import LinkError, WireError
 from enforcer.switch.session import UNREAD, Connection, opened
@@ -28,7 +27,7 @@ LISTED = frozenset({"Status", "StatusComplete", "DBGetTreeResponse", "DBGetTreeC
 # other events are held until one comes, or for a moment: many at a time cost less (see `gathering`).
 QUESTION = b"UserEvent"
 ASKING = 10.0
-MOST_HELD = 65_536          # bytes
+AT_ONCE = 65_536            # bytes; where more came in one read, more is waiting
 MOST_ENTRIES = 200_000      # of one list: every channel of the largest switch we are built for, twice
 
 Headers = Iterable[tuple[str, str]]
@@ -157,13 +156,13 @@ class Session(Connection, asyncio.Protocol):
             searched = max(0, len(held) - len(QUESTION))
             held += data
             urgent = self._prompt or self._cut or held.find(QUESTION, searched) >= 0
-            if self._asking and not urgent and len(held) < MOST_HELD:
+            if self._asking and not urgent and len(held) < AT_ONCE:
                 self._gathering.hold(self._read_held)
                 return
             data = bytes(held)
             held.clear()
         self._read(data)
-        if not self._asking and not self._prompt:
+        if len(data) < AT_ONCE and not self._prompt and not self._asking:
             self._gathering.read(self._transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -204,7 +203,7 @@ class Session(Connection, asyncio.Protocol):
             else:
                 if message.name == "UserEvent":
                     self._asked_at = self.heard_at
-                self._hand_over(partial(self._on_event, self, message), message)
+                self._hand_over(self._on_event, message)
                 if self.lost.done():
                     return
 

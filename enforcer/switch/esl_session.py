@@ -21,9 +21,9 @@ import contextlib
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import partial
 
 from enforcer.errors import LinkError, WireError
+from enforcer.switch.gathering import WIDE
 from enforcer.switch.session import Connection, opened
 from enforcer.wire import esl_commands as say
 from enforcer.wire.esl import API, AUTH, DISCONNECT, EVENT, REJECTED, REPLY, Decoder, Message
@@ -77,7 +77,8 @@ class Session(Connection, asyncio.BufferedProtocol):
         self._on_event = on_event
         self._piece = memoryview(bytearray(PIECE))
         self._reads = 0
-        self._gathers = not more            # the sender of a text message waits for an answer to its event
+        # The sender of a text message waits for an answer to its event.
+        self._gathering.seconds = 0.0 if more else WIDE
         self._row: deque[_Place] = deque()
         self._settled = asyncio.Event()     # everything is written and answered
         self._settled.set()
@@ -176,7 +177,7 @@ class Session(Connection, asyncio.BufferedProtocol):
             self.close(f"not an event socket: {problem}")
             return
         # A piece that is full is not all there is.
-        if self._gathers and nbytes < PIECE and not self._row and not self._waiting and self._greeted.done():
+        if nbytes < PIECE and not self._row and not self._waiting and self._greeted.done():
             self._gathering.read(self._transport)
 
     # --- what comes back
@@ -184,7 +185,7 @@ class Session(Connection, asyncio.BufferedProtocol):
     def _heard(self, message: Message) -> None:
         kind = message.kind
         if kind == EVENT:
-            self._hand_over(partial(self._on_event, self, message), message)
+            self._hand_over(self._on_event, message)
         elif kind in (REPLY, API):
             self._answered(message)
         elif kind == AUTH:

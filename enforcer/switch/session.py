@@ -40,6 +40,10 @@ class Connection(asyncio.BaseProtocol):
         self._transport: asyncio.Transport | None = None
         self._gathering = Gathering()
 
+    def gather(self, seconds: float) -> None:
+        """So long, in seconds, may an event wait for others to be read with it; 0 not at all."""
+        self._gathering.seconds = seconds
+
     def close(self, problem: str = "closed by us") -> None:
         """End the connection; whatever waits fails with this problem."""
         if not self.lost.done():
@@ -101,10 +105,10 @@ class Connection(asyncio.BaseProtocol):
             raise LinkError(f"{self._name}: {UNREAD}")
         return transport
 
-    def _hand_over(self, event: Callable[[], object], message: object) -> None:
+    def _hand_over(self, on_event: Callable[[Any, Any], object], message: object) -> None:
         """Let somebody handle an event; what that raises is counted and logged, and ends nothing."""
         try:
-            event()
+            on_event(self, message)
         except Exception:
             self.faults += 1
             if worth_a_line(self.faults):

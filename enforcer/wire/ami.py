@@ -36,9 +36,10 @@ class Message:
     before any text that a dialplan or a caller contributed.
     """
 
-    __slots__ = ("name", "raw")
+    __slots__ = ("at", "name", "raw")
 
     def __init__(self, name: str, raw: bytes) -> None:
+        self.at: float | None = None        # its own time, once somebody has read it
         self.name = name            # of the event; "" for a response
         self.raw = raw              # without the empty line at its end
 

@@ -83,6 +83,8 @@ class CallBook(Legs):
             whole(message)
             return self._created(message, received_at)
         if name == "Newstate":
+            if message.get("Uniqueid") in self._leg_of:
+                return []           # half of them: of a leg that was dialled, whose state nobody asks for
             whole(message)
             return self._state(message, received_at)
         if name == "Hangup":

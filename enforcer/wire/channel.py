@@ -29,16 +29,18 @@ _SERIAL = re.compile(r"(?:.*-)?(\d{9,11})\.\d+", re.ASCII)
 CHANNEL_ONCE = ("Channel", "AccountCode", "Context", "Exten", "Priority", "Uniqueid", "Linkedid")
 ENDING_ONCE = (*CHANNEL_ONCE, "Cause", "Cause-txt")
 QUESTION_ONCE = (*CHANNEL_ONCE, "UserEvent", "Account", "Direction", "Number")
-_LINES = {name: f"\r\n{name}: ".encode() for name in (*ENDING_ONCE, *QUESTION_ONCE)}
+_LINES: dict[tuple[str, ...], tuple[bytes, ...]] = {}       # the tuples are those of our code: a few
 
 
 def whole(message: Message, once: tuple[str, ...] = CHANNEL_ONCE) -> None:
     """Raises WireError where the event has not exactly one of each header: a caller wrote into it."""
-    raw = message.raw
-    for name in once:
-        times = raw.count(_LINES.get(name) or f"\r\n{name}: ".encode())
-        if times != 1:
-            raise WireError(f"{message.name} with {name} {times} times")
+    count = message.raw.count
+    lines = _LINES.get(once)
+    if lines is None:
+        lines = _LINES[once] = tuple(f"\r\n{name}: ".encode() for name in once)
+    for line in lines:
+        if (times := count(line)) != 1:
+            raise WireError(f"{message.name} with {line[2:-2].decode()} {times} times")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,8 @@ def route_asked(message: Message) -> str:
 
 def event_time(message: Message, received_at: float) -> float:
     """When the switch says it happened (`timestampevents = yes`), else when we received it."""
+    if message.at is not None:
+        return message.at           # asked before
     text = message.get("Timestamp")
     if text is None:
         return received_at
@@ -127,7 +131,10 @@ def event_time(message: Message, received_at: float) -> float:
         at = float(text)
     except ValueError:
         return received_at
-    return at if 0.0 < at < 1e11 else received_at       # neither nan nor a number of milliseconds
+    if not 0.0 < at < 1e11:
+        return received_at          # nan, or a number of milliseconds
+    message.at = at
+    return at
 
 
 def started_by_serial(uniqueid: str) -> float | None:
