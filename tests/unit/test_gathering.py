@@ -15,6 +15,7 @@ from enforcer.switch import ami_session, esl_session
 from enforcer.switch.ami_session import ASKING, AT_ONCE
 from enforcer.switch.gathering import PAUSE, WIDE
 from enforcer.wire.ami import Decoder, Message
+from enforcer.wire.esl import Message as EslMessage
 from tests.support.esl import event_bytes, frame
 
 BANNER = b"Asterisk Call Manager/11.0.0\r\n"
@@ -207,7 +208,11 @@ async def test_events_of_a_freeswitch_are_gathered_unless_senders_of_messages_wa
 ) -> None:
     loop, wire, seen = ManualLoop(), Wire(), list[str]()
     peer = esl_session.Peer("fs", 8021, "secret")
-    session = esl_session.Session(peer, lambda _session, message: seen.append(message.name), lambda: 0.0, more)
+
+    def heard(_session: object, message: EslMessage) -> None:
+        seen.append(message.name)
+
+    session = esl_session.Session(peer, heard, lambda: 0.0, more)
     session._gathering._loop = loop     # type: ignore[assignment]
     session.connection_made(wire)
     create = frame(event_bytes({"Event-Name": "CHANNEL_CREATE", "Unique-ID": "a"}))
