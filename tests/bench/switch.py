@@ -182,7 +182,7 @@ async def measure_slice(numbers: list[int]) -> list[Figure]:
         async with Rig(parts, variant) as rig:
             found = await highest(rig, START)
             work = [1000 * seconds / rig.placed for seconds in rig.cpu()]
-            say(f"{variant.name}: {found:.0f} calls/s{' (disturbed)' if rig.disturbed else ''}; CPU a call, with "
+                f"the start: switch {work[0]:.2f} ms, enforcer {work[1]:.2f} ms")
                 f"the start: switch {work[0]:.2f} ms, enforcer {work[1]:.2f} ms")
         kept.setdefault(variant.name, []).append(found)
         _keep(kept)
