@@ -182,8 +182,9 @@ async def measure_slice(numbers: list[int]) -> list[Figure]:
         async with Rig(parts, variant) as rig:
             found = await highest(rig, START)
             work = [1000 * seconds / rig.placed for seconds in rig.cpu()]
-                f"the start: switch {work[0]:.2f} ms, enforcer {work[1]:.2f} ms")
-                f"the start: switch {work[0]:.2f} ms, enforcer {work[1]:.2f} ms")
+            others = ", disturbed" if rig.disturbed else ""
+            say(f"{variant.name}: {found:.0f} calls/s{others}; CPU a call, with the start: switch "
+                f"{work[0]:.2f} ms, enforcer {work[1]:.2f} ms")
         kept.setdefault(variant.name, []).append(found)
         _keep(kept)
     if PLAIN.name not in kept:
