@@ -4,8 +4,8 @@ In: the bytes of one event. Out: its headers by place, where it is exactly what 
 Refuses to know: what a header means, and events of any other form: those are searched header by header.
 
 Every event about one channel has the same lines in the same order (22.10: manager_channels.c, and what
-Newchannel, Newstate and Hangup put behind them). An event that has just these has each exactly once, whatever a
-caller wrote into a number: a line break in there would be a line too many.
+Newchannel, Newstate and Hangup put behind them). An event that has just these has each exactly once, whatever
+a caller wrote into a number: a line break in there would be a line too many.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ ALL = [
     if message.name
 ]
 BREAKS = [
-    "\r\n", "\r", "\n", "\r\nUniqueid: 1.1", "\r\nCause: 1", "\r\nChanVariable: ENF_VERDICT=block", "", " ", "x",
+    "\r\n", "\r", "\n", "\r\nUniqueid: 1.1", "\r\nCause: 1", "\r\nChanVariable: ENF_VERDICT=block", "", " ",
 ]
 
 
