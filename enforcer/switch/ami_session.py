@@ -24,8 +24,8 @@ from enforcer.wire.asterisk import WANTED_EVENTS
 # Entries of a list that we ask for, and the event that closes it.
 LISTED = frozenset({"Status", "StatusComplete", "DBGetTreeResponse", "DBGetTreeComplete"})
 # What a question of the dialplan begins with. So many seconds after one others may come, to be read at once;
-# other events are held until one comes, or for a moment: many at a time cost less (see `gathering`). Of a switch
-# that asks less often a question may wait that moment: once in this time.
+# other events are held until one comes, or for a moment: many at a time cost less (see `gathering`). Where a
+# switch asks less often, the first question may wait that moment.
 QUESTION = b"UserEvent"
 ASKING = 60.0
 AT_ONCE = 65_536            # bytes; where more came in one read, more is waiting
