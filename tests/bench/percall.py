@@ -21,6 +21,7 @@ from pathlib import Path
 from time import process_time
 
 from lab.enforcer import Enforcer
+from lab.process import LabFailed
 from tests.bench.clean_rate import ROUNDS, cpu_of, say
 from tests.bench.report import Figure, median
 from tests.bench.switch import ASKED, LEASED
@@ -100,6 +101,10 @@ async def enforced(variant: Variant, before: tuple[str, ...] = ()) -> float:
                 await switch.calls(RATE * SECONDS, RATE)
                 await asyncio.sleep(0.5)
                 spent = cpu_of(enforcer.pid) - began - resting * (SECONDS + 0.5)
+                used = await enforcer.json("usage", "acme")
+                counted = sum(total["attempts"] for total in used["totals"])
+                if counted != RATE * SECONDS + 5:
+                    raise LabFailed(f"{variant.name}: {counted} calls counted:\n{enforcer.lines()[-5:]}")
                 say(f"{variant.name}: {1000 * spent / (RATE * SECONDS):.3f} ms a call; at rest {resting:.1%}")
     return 1000 * spent / (RATE * SECONDS)
 
