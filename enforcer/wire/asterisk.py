@@ -85,6 +85,9 @@ class CallBook(Legs):
             whole(message)
             return self._created(message, received_at)
         if name == "Newstate":
+            uniqueid = message.get("Uniqueid")
+            if uniqueid in self._leg_of and uniqueid not in self._calls:
+                return []           # half of them: of a leg that was dialled, whose state nobody asks for
             whole(message)
             return self._state(message, received_at)
         if name == "Hangup":

@@ -172,6 +172,8 @@ class CallBook(Legs):
 
     def _answered(self, message: Message, received_at: float) -> list[Fact]:
         uuid = channel_of(message)
+        if uuid in self._leg_of and uuid not in self._calls:
+            return []               # half of them: of a leg that was dialled, which answers for nobody
         at = micros(message, "Caller-Channel-Answered-Time") or received_at
         call = self._calls.get(uuid)
         if call is not None:

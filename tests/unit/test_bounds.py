@@ -146,6 +146,7 @@ INVENTORY = {
     "switch/ami_messages._orders": "accounts with an order that is not done yet",
     "switch/ami_messages._lasting": "accounts that people stopped",
     "switch/ami_session.entries": "MOST_ENTRIES of one list; then the session ends [test_ami_link]",
+    "switch/ami_session._held": "AT_ONCE bytes and one read; then they are read [test_gathering]",
     "switch/ami_session._waiting": "actions in flight, each with a deadline [test_ami_link]",
     "switch/ami._uncounted": "MOST_UNCOUNTED losses of a link; the oldest go",
     "switch/census._listed": CALLS,
