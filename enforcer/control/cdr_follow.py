@@ -15,6 +15,7 @@ read when its end is written. Old files are looked for beside the file, under na
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
 import time
@@ -149,7 +150,7 @@ class Follower:
         return [path for path in self._named() if path.suffix not in PACKED and path.is_file()]
 
     def _named(self) -> Iterator[Path]:
-        return self.path.parent.glob(f"{self.path.name}[.-]*")
+        return self.path.parent.glob(f"{glob.escape(self.path.name)}[.-]*")
 
     def _to_end(self, ledger: Ledger, file: BinaryIO, place: Place, over: bool = False) -> Place:
         """Read whole lines from the place to the end; `over`: nobody writes there any more."""

@@ -11,8 +11,9 @@ from typing import Any
 
 from enforcer.checkup import Finding, Grade
 from enforcer.control.words import iso, local
-from enforcer.domain.gap import WRITTEN_WITHIN, Gap, Room, room
+from enforcer.domain.gap import WRITTEN_WITHIN, Gap, Room
 from enforcer.domain.journal import JournalEntry
+from enforcer.domain.open_gaps import room
 from enforcer.domain.usage import Usage
 from enforcer.ledger.port import Ledger, Place
 from enforcer.settings_switch import SwitchSettings

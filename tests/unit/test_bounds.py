@@ -66,7 +66,7 @@ INVENTORY = {
     "control/nearest._left": ACCOUNTS,
     "control/nearest._near": "MOST; the nearest are kept",
     "control/window._looking": "MOST; whoever looks longest goes",
-    "domain/gap._words": "REMEMBERED; forgotten together",
+    "domain/open_gaps._words": "REMEMBERED; forgotten together",
     "orders._gone": "accounts that people stopped",
     "readings._counting": SWITCHES,
     "readings._left": "accounts that called lately, on each switch",
@@ -87,7 +87,7 @@ INVENTORY = {
     "domain/breaker._packs": "the rules of the policy",
     "domain/emergency._windows": "accounts that called for help within a window; callers by MOST_CALLERS "
                                  "[test_emergency_window]",
-    "domain/gap._open": "one for each switch and loss that nobody filled; accounts in it by MOST_ACCOUNTS",
+    "domain/open_gaps._open": "MOST_OPEN of each switch; accounts in one by MOST_ACCOUNTS [test_open_gaps]",
     "domain/load.by_account": CALLS,
     "domain/load._loads": SWITCHES,
     "domain/load._channels": SWITCHES,

@@ -13,7 +13,8 @@ from prometheus_client import CollectorRegistry
 
 from enforcer import watching as module
 from enforcer.domain.call import CallEvent, Source
-from enforcer.domain.gap import Ended, Gap, Gaps, Room, Sight
+from enforcer.domain.gap import Ended, Gap, Room, Sight
+from enforcer.domain.open_gaps import Gaps
 from enforcer.ledger.sqlite import SqliteLedger
 from enforcer.settings_switch import SwitchSettings
 from enforcer.switch.link import Lapse
