@@ -24,6 +24,8 @@ from enforcer.settings_fields import Context, Name, Network, Port, Seconds, Zone
 from enforcer.settings_secrets import from_environment, from_file, located
 from enforcer.toml_models import Table, Wrong
 
+# An Asterisk that writes CDRs in batches writes one after 300 s at the latest, unless told otherwise.
+LATEST_ROW = 330.0
 LITERAL_SECRETS = ("secret", "password", "passwd", "pass", "token")
 
 
@@ -33,7 +35,9 @@ class SwitchSettings(Table):
 
     Deadlines are in seconds. With a ping every 2 s, a deadline of 4 s tells a silent switch from a busy
     one before its dialplan takes us for dead, after 6. `cdr_file` is where it writes its call records, if
-    that can be read from here: they are followed. `listener_only`: its dialplan does not ask.
+    that can be read from here: they are followed; `cdr_delay` is how long after the end of a call its row may
+    still come, at the most (`time` of an Asterisk's cdr.conf with batch = yes). `listener_only`: its dialplan
+    does not ask.
     `dialplan` are files of it that `enforcer check` reads, for where emergency numbers go.
     `messages`: it asks about text messages too; on an Asterisk those of an account enter a context whose name
     is `message_contexts` and the account's. `door_port` (over HTTP `door_http_port`), `door_allow`: where its
@@ -60,6 +64,7 @@ class SwitchSettings(Table):
     timezone: Zone = "UTC"
     channels: Annotated[StrictInt, Field(ge=0, le=1_000_000)] = 0
     cdr_file: str = ""
+    cdr_delay: Seconds = LATEST_ROW
     listener_only: StrictBool = False
     dialplan: tuple[Name, ...] = ()
     messages: StrictBool = False

@@ -11,12 +11,14 @@ from typing import Any
 
 from enforcer.checkup import Finding, Grade
 from enforcer.control.words import iso, local
-from enforcer.domain.gap import WRITTEN_WITHIN, Gap, Room
+from enforcer.domain.gap import IN_ORDER, Gap, Room
 from enforcer.domain.journal import JournalEntry
 from enforcer.domain.open_gaps import room
 from enforcer.domain.usage import Usage
 from enforcer.ledger.port import Ledger, Place
 from enforcer.settings_switch import SwitchSettings
+
+BAD_ROWS = "a row that is no good may be a call that is missing"
 
 
 def filled(ledger: Ledger, switch: str, since: float, until: float, by: str, at: float) -> list[JournalEntry]:
@@ -26,9 +28,11 @@ def filled(ledger: Ledger, switch: str, since: float, until: float, by: str, at:
     ]
 
 
-def filled_by(ledger: Ledger, place: Place, at: float) -> list[JournalEntry]:
-    """The same for a file that was followed to its end; a moment is left to whoever writes it."""
-    until = place.read_at - WRITTEN_WITHIN
+def filled_by(ledger: Ledger, place: Place, at: float, delay: float) -> list[JournalEntry]:
+    """The same for a file that was followed to its end, whose rows come up to `delay` seconds after their
+    calls ended. Rows are written in the order in which calls end, within seconds: so one of a call that ended
+    later proves it at once that nothing is held back any more."""
+    until = max(place.read_at - delay, place.ended_at - IN_ORDER)
     return filled(ledger, place.switch, place.since, until, "the switch's CDR file", at)
 
 

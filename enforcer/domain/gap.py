@@ -22,8 +22,9 @@ from enforcer.domain.journal import JournalEntry, Kind
 MOST_ACCOUNTS = 500         # named in one gap; what ended of further ones is kept under no name
 NO_NAME = ""
 SEVERAL = "for several reasons"
-# CDRs are written as calls end; a file that was read to its end so many seconds after a gap holds them all.
-WRITTEN_WITHIN = 5.0
+# Seconds. CDRs are written in the order in which calls end, but for those that end nearly at once: threads of
+# the switch overtake each other, and Asterisk's times are whole seconds.
+IN_ORDER = 5.0
 
 
 class Sight(NamedTuple):

@@ -167,6 +167,7 @@ INVENTORY = {
     "control/gateways._answers": "answers kept for one caller each, by the door's own cap",
     "control/http/problems.headers": "the headers of one answer",
     "control/mqtt._retained": "modes in force, and what the broker holds below our own topic as we connect",
+    "telemetry._risen": "the two kinds of faults that others count",
     "watching._bad_rows": SWITCHES,
     "watching._kept": SWITCHES,
     "watching._troubles": SWITCHES,
