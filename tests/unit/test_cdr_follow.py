@@ -344,7 +344,7 @@ def test_running_enforcer_reads_a_freeswitch_one_look_late_so_that_legs_come_tog
     assert site.calls() == 1
 
 
-def test_freeswitchs_file_that_was_there_before_us_covers_nothing_before_its_first_row(tmp_path: Path) -> None:
+def test_freeswitchs_file_that_was_there_covers_nothing_before_its_first_row(tmp_path: Path) -> None:
     site = Freeswitch(tmp_path)
     site.rows(freeswitch_cdr.row(**freeswitch_cdr.leg()), freeswitch_cdr.row(**freeswitch_cdr.channel()))
     assert site.look(pause=0.0001).rows == 0
