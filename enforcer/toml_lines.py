@@ -95,6 +95,8 @@ def _syntax_error(path: Path, text: str, told: str) -> BadInput:
         header = _HEADER.match(lines[line - 1])
         name = header[0].strip() if header else _key_at(lines, line).removesuffix(": ")
         return BadInput(f"{path}:{line}", f"{name} stands there twice")
+    if told.endswith("(at end of document)"):
+        return BadInput(f"{path}:{line}", f"{_key_at(lines, line)}not valid TOML: it is not ended")
     said = _SAID.get(problem, problem[:1].lower() + problem[1:])
     return BadInput(f"{path}:{line}", f"{_key_at(lines, line)}not valid TOML: {said}")
 
@@ -104,7 +106,7 @@ def _key_at(lines: list[str], line: int) -> str:
     for text in reversed(lines[:line]):
         if match := _PAIR.match(text):
             return f"{match[1]}: "
-        if _HEADER.match(text):
+        if text.lstrip().startswith("["):
             break
     return ""
 

@@ -1,5 +1,5 @@
-"""A real Asterisk that writes its CDRs in batches: what ended while nobody listened is not called known before
-its rows are there, whatever became of the file meanwhile."""
+"""A real Asterisk that writes its CDRs in batches: what ended while nobody listened is not called known
+before its rows are there, whatever became of the file meanwhile."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ async def test_gap_stays_open_until_what_an_asterisk_held_back_is_written_and_re
                 await until(site, lambda gaps, read: read is not None and read.position > 0)
                 enforcer.kill()
                 await placed(SHORT, SHORT, SHORT)
-                long = asyncio.create_task(placed(LONG))    # begins before somebody listens again, and ends after
+                long = asyncio.create_task(placed(LONG))    # ends when somebody listens again
                 await enforcer.start()
                 (gap,) = await until(site, lambda gaps, read: bool(gaps))
                 switch.cdr_path.rename(switch.cdr_path.with_name("Master.csv.1"))
@@ -59,8 +59,8 @@ async def test_gap_stays_open_until_what_an_asterisk_held_back_is_written_and_re
                 with site.ledger() as ledger:
                     assert sum(1 for _ in ledger.calls()) == 6
                     assert all(not one.live for one in ledger.calls())
-                rows = [len(path.read_text().splitlines()) for path in sorted(switch.cdr_path.parent.iterdir())]
-                assert rows == [5, 1]       # all of the gap in the new file
+                files = sorted(switch.cdr_path.parent.iterdir())
+                assert [len(file.read_text().splitlines()) for file in files] == [5, 1]
         finally:
             callee.close()
 

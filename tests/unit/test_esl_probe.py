@@ -223,8 +223,12 @@ async def test_switch_that_asks_about_messages_needs_a_chat_plan(
          "enf_ask is no address that the hook takes: no question is put"),
         (b"http://127.0.0.1:8091/", b"true", Grade.WARNING,
          "it asks over HTTP at port 8091, its door is at 8090"),
+        (b"http://127.0.0.1:8090/fs1/0123456789abcdef", b"true", Grade.OK,
+         "it asks over HTTP, at port 8090: mod_curl is loaded"),
+        (b"http://127.0.0.1:8090/fs2", b"true", Grade.FAILED,
+         "it asks over HTTP by another name: it is sent away"),
     ],
-    ids=["fine", "no mod_curl", "no address", "another port"],
+    ids=["fine", "no mod_curl", "no address", "another port", "its name", "another name"],
 )  # fmt: skip
 async def test_a_switch_that_asks_over_http_needs_mod_curl_and_its_own_door(
     server: EslServer, switch: SwitchSettings, ask: bytes, loaded: bytes, grade: Grade, words: str
