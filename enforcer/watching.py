@@ -19,7 +19,7 @@ from functools import partial
 from threading import Event
 
 from enforcer.control.cdr_follow import PAUSE, Follower, Swept
-from enforcer.control.gaps import filled_by
+from enforcer.control.gaps import calls_words, filled_by
 from enforcer.domain.gap import Gap, Sight, ended_unseen
 from enforcer.domain.journal import JournalEntry
 from enforcer.errors import BadInput, LedgerError
@@ -109,7 +109,7 @@ class Watching:
             return
         self._ledger.note(gap.opened(self._clock()))
         self._telemetry.fault(
-            "gap", switch=switch, seconds=round(gap.seconds, 3), cause=gap.cause, calls=gap.calls,
+            "gap", switch=switch, seconds=round(gap.seconds, 3), cause=gap.cause, calls=calls_words(gap),
             ended=sum(one.calls for one in ended.values()), id=gap.id,
         )
 
@@ -121,7 +121,7 @@ class Watching:
                     self._close(gap, known.closed("the switch's own count: no channel began", now))
                 else:
                     self._ledger.note(gap.counted(unseen, now))
-                    self._telemetry.note("gap counted", switch=switch, calls=known.calls, id=gap.id)
+                    self._telemetry.note("gap counted", switch=switch, calls=calls_words(known), id=gap.id)
 
     def _close(self, gap: Gap, entry: JournalEntry) -> None:
         self._ledger.note(entry)

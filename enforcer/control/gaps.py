@@ -40,8 +40,11 @@ def gap_lines(gaps: Iterable[Gap], zone: str, account: str = "") -> list[str]:
     """A line for each gap, with what it may hold of an account."""
     found = []
     for gap in gaps:
-        times = f"{local(gap.since, zone)} to {local(gap.until, zone)}"
-        line = f"gap: switch {gap.switch} was not heard from {times} ({gap.seconds:.1f} s): {gap.cause}"
+        since, until = local(gap.since, zone), local(gap.until, zone)
+        when = f"from {since} to {until}"
+        if gap.parts > 1:
+            when = f"{gap.parts} times between {since} and {until}"
+        line = f"gap: switch {gap.switch} was not heard {when} ({gap.seconds:.1f} s): {gap.cause}"
         told = gap.room(account).words if account else calls_words(gap)
         found.append(f"{line}; {told} may be missing")
     return found
@@ -55,7 +58,8 @@ def calls_words(gap: Gap) -> str:
 def gap_facts(gap: Gap, account: str = "") -> dict[str, Any]:
     """For programs."""
     facts: dict[str, Any] = {
-        "switch": gap.switch, "from": iso(gap.since), "until": iso(gap.until),
+        "gap": gap.id, "times": gap.parts, "switch": gap.switch,
+        "from": iso(gap.since), "until": iso(gap.until),
         "seconds": round(gap.seconds, 3), "cause": gap.cause, "calls": gap.calls,
     }
     return facts | ({"possible": gap.room(account).facts} if account else {})

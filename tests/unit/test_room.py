@@ -11,10 +11,12 @@ from prometheus_client import CollectorRegistry
 
 from enforcer import app, settings
 from enforcer import room as room_module
+from enforcer.control.page.moment import _words
 from enforcer.control.series import MINUTES, Series
 from enforcer.domain.call import CallAttempt, Direction
 from enforcer.domain.decision import Verdict
 from enforcer.domain.gap import Gap
+from enforcer.domain.open_gaps import MOST_OPEN
 from enforcer.telemetry import Telemetry, decision_line
 from tests.support.house import ACCOUNTS, House
 
@@ -85,6 +87,27 @@ async def test_a_gap_is_told_as_it_opens_and_as_it_is_filled(house: app.House) -
     told = [one.facts for one in house.room.feed.since(0) if one.kind == "gap"]
     assert [(one["open"], one["gap"]) for one in told] == [(True, gap.id), (False, gap.id)]
     assert (told[0]["switch"], told[0]["seconds"], told[0]["calls"]) == ("pbx1", 30.0, 4)
+    assert tuple(_words(one) for one in house.room.feed.since(0) if one.kind == "gap") == (
+        "switch pbx1 was not heard for 30.0 s (the link was lost): up to 4 calls may be missing",
+        f"gap {gap.id} is closed: CDRs",
+    )
+
+
+async def test_gap_that_was_counted_or_became_part_of_another_is_told_of_again(house: app.House) -> None:
+    gaps = [Gap("pbx1", NOW + 60 * n, NOW + 60 * n + 30, "lost", unseen=2) for n in range(MOST_OPEN + 1)]
+    for gap in gaps[:-1]:
+        house.ledger.note(gap.opened(NOW))
+    house.ledger.note(gaps[5].counted(1, NOW))
+    number = house.room.feed.number
+    house.ledger.note(gaps[-1].opened(NOW))
+    told = [one.facts for one in house.room.feed.since(0) if one.kind == "gap"]
+    assert [(one["gap"], one["calls"]) for one in told if one.get("calls") == 1] == [(gaps[5].id, 1)]
+    news = [one.facts for one in house.room.feed.since(number) if one.kind == "gap"]
+    (whole,) = (one for one in house.ledger.registers.gaps.open() if one.parts == 2)
+    assert {(one["gap"], one["open"]) for one in news} == {
+        (gaps[-1].id, True), (whole.id, True), (gaps[0].id, False), (gaps[1].id, False)}
+    assert {one["by"] for one in news if not one["open"]} == {"it is part of a longer one now"}
+    assert len(house.room.overview()["gaps"]) == MOST_OPEN
 
 
 async def test_the_overview_is_this_moment(house: app.House) -> None:
