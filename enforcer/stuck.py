@@ -12,6 +12,7 @@ import os
 import resource
 import threading
 import time
+from collections.abc import Callable
 
 TURN, STUCK = 1.0, 3.0      # s: how often the loop shows that it turns, and after how long it does not
 
@@ -25,6 +26,7 @@ class Yielding:
         self._turned = time.monotonic()
         self._over = threading.Event()
         self.stuck = False
+        self.on_change: Callable[[bool], object] = lambda stuck: None       # told in the thread that looks
 
     async def run(self) -> None:
         """Show that the loop turns, until cancelled; a thread of its own looks."""
@@ -46,6 +48,7 @@ class Yielding:
             if stuck == self.stuck or looked - before > self._after:
                 continue        # (this thread did not run either: the whole process was stopped)
             self.stuck = stuck
+            self.on_change(stuck)
             with contextlib.suppress(OSError):
                 policy = os.SCHED_IDLE if stuck else os.SCHED_OTHER
                 os.sched_setscheduler(self._thread, policy, os.sched_param(0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,12 @@ from enforcer.control.series import MINUTES, Series
 from enforcer.domain.call import CallAttempt, Direction
 from enforcer.domain.decision import Verdict
 from enforcer.domain.gap import Gap
+from enforcer.domain.journal import JournalEntry
 from enforcer.domain.open_gaps import MOST_OPEN
+from enforcer.ledger.sqlite import SqliteLedger
 from enforcer.telemetry import Telemetry, decision_line
 from tests.support.house import ACCOUNTS, House
+from tests.support.ledgers import PATIENCE, classify
 
 NOW = 1_795_309_510.0
 PACK = """
@@ -108,6 +112,29 @@ async def test_gap_that_was_counted_or_became_part_of_another_is_told_of_again(h
         (gaps[-1].id, True), (whole.id, True), (gaps[0].id, False), (gaps[1].id, False)}
     assert {one["by"] for one in news if not one["open"]} == {"it is part of a longer one now"}
     assert len(house.room.overview()["gaps"]) == MOST_OPEN
+
+
+async def test_listener_that_fails_costs_a_line_and_a_count_and_not_the_ledger(house: app.House) -> None:
+    def bad(entry: JournalEntry) -> None:
+        raise RuntimeError("full")
+
+    registers = house.ledger.registers
+    registers.on_entry.insert(0, bad)
+    gap = Gap("pbx1", NOW - 60, NOW - 30, "lost", unseen=4)
+    with closing(SqliteLedger(house.settings.ledger_path, classify, lambda: NOW, PATIENCE)) as another:
+        another.put([gap.opened(NOW)])
+    assert house.ledger.changed_elsewhere()
+    assert not house.ledger.changed_elsewhere()
+    assert house.ledger.degraded == ""
+    assert [one.id for one in registers.gaps.open()] == [gap.id]
+    assert [one.kind for one in house.room.feed.since(0)].count("gap") == 1      # others heard of it, once
+    assert (registers.untold, registers.problem) == (1, f"gap {gap.id}: RuntimeError('full')")
+    house.ledger.note(gap.closed("CDRs", NOW))
+    for _ in range(2):
+        house.telemetry.risen("listener failed", registers.untold, problem=registers.problem)
+    assert house.telemetry.registry.get_sample_value(
+        "enforcer_faults_total", {"kind": "listener failed"}) == 1
+    assert [one["times"] for one in house.room.faults if one["fault"] == "listener failed"] == ["2"]
 
 
 async def test_the_overview_is_this_moment(house: app.House) -> None:
