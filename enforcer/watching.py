@@ -115,7 +115,7 @@ class Watching:
 
     def _counted(self, switch: str, since: float, unseen: int) -> None:
         for gap in self._ledger.registers.gaps.open(switch):
-            if gap.since == since:
+            if gap.since == since and gap.parts == 1:       # of the whole nobody counted anything
                 now, known = self._clock(), gap._replace(unseen=unseen)
                 if known.empty:
                     self._close(gap, known.closed("the switch's own count: no channel began", now))

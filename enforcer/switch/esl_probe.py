@@ -167,10 +167,13 @@ async def _asking(
     if mine and port != mine:
         return Finding(subject, Grade.WARNING, f"it asks over HTTP at port {port}, its door is at {mine}",
                        "enf_ask in its vars.xml, door_http_port in ours")
-    name = claimed(address[2] or "")[0]
+    name, token = claimed(address[2] or "")
     if name and name != switch.name:
         return Finding(subject, Grade.FAILED, "it asks over HTTP by another name: it is sent away",
                        f"enf_ask in its vars.xml: the first word after the port is {switch.name}")
+    if (switch.door_token_env or switch.door_token_file) and not token:
+        return Finding(subject, Grade.FAILED, "it asks over HTTP without its token: it is sent away",
+                       f"enf_ask in its vars.xml: http://HOST:{port}/{switch.name}/TOKEN")
     return Finding(subject, Grade.OK, f"it asks over HTTP, at port {port}: mod_curl is loaded")
 
 

@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 from enforcer import watching as module
 from enforcer.domain.call import CallEvent, Source
 from enforcer.domain.gap import Ended, Gap, Room, Sight
-from enforcer.domain.open_gaps import Gaps
+from enforcer.domain.open_gaps import MOST_OPEN, Gaps
 from enforcer.ledger.sqlite import SqliteLedger
 from enforcer.settings_switch import SwitchSettings
 from enforcer.switch.link import Lapse
@@ -164,6 +164,15 @@ def test_what_decisions_say_of_gaps_is_worked_out_once_and_follows_them(
     assert gaps.words("acme").startswith("30 s of pbx1 unheard: up to 3 attempts")
     house.ledger.note(gap.closed("CDRs", NOON))
     assert gaps.words("acme") == ""
+
+
+def test_count_of_a_gap_that_became_part_of_another_counts_nothing_of_that(house: House) -> None:
+    for number in range(MOST_OPEN + 1):
+        since = NOON + 60 * number
+        house.link.on_lapse(Lapse(since, since + 30, "connection lost", (), None))
+    whole = house.gaps()[0]
+    house.link.on_counted(NOON, 0)
+    assert (whole.parts, house.gaps()[0], len(house.gaps())) == (2, whole, MOST_OPEN)
 
 
 async def test_gap_is_closed_when_the_file_has_been_read_past_it(house: House) -> None:
