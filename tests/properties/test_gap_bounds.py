@@ -3,7 +3,9 @@ what its gap allows."""
 
 from __future__ import annotations
 
-from hypothesis import given
+import os
+
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from enforcer.domain.call import CallEvent, Phase, Source, milliseconds
@@ -97,6 +99,7 @@ def losses(draw: st.DrawFn) -> list[tuple[Gap, Real]]:
     return found
 
 
+@settings(max_examples=int(os.environ.get("ENFORCER_GAP_EXAMPLES", "60")))
 @given(losses(), st.integers(2, 6), st.data())
 def test_truth_lies_within_the_bounds_of_gaps_that_were_put_together(
     told: list[tuple[Gap, Real]], most: int, data: st.DataObject
