@@ -243,7 +243,7 @@ async def _take_over(house: House) -> None:
 async def _watch(house: House) -> None:
     """Once a second: the links', doors' and ledger's own numbers into the metrics."""
     telemetry = house.telemetry
-    degraded, deaf = "", 0
+    degraded = ""
     while True:
         house.readings.take(time.time())
         now_degraded = house.ledger.degraded
@@ -255,9 +255,9 @@ async def _watch(house: House) -> None:
                 telemetry.note("ledger is well again")
         house.ledger.tidy()
         house.watching.measure()
-        if house.admission.deaf > deaf:
-            telemetry.fault("telemetry failed", decisions=house.admission.deaf - deaf)
-            deaf = house.admission.deaf
+        telemetry.risen("telemetry failed", house.admission.deaf)
+        registers = house.ledger.registers
+        telemetry.risen("listener failed", registers.untold, problem=registers.problem)
         await asyncio.sleep(WATCH_SECONDS)
 
 

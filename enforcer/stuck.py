@@ -13,6 +13,7 @@ import os
 import resource
 import threading
 import time
+from collections.abc import Callable
 
 from enforcer.supervisor import stand_back
 
@@ -30,6 +31,7 @@ class Yielding:
         self._over = threading.Event()
         self._usual = max(0, os.getpriority(os.PRIO_PROCESS, 0))
         self.stuck = False
+        self.on_change: Callable[[bool], object] = lambda stuck: None       # told in the thread that looks
 
     async def run(self) -> None:
         """Show that the loop turns, until cancelled; a thread of its own looks."""
@@ -51,6 +53,7 @@ class Yielding:
             if stuck == self.stuck or looked - before > self._after:
                 continue        # (this thread did not run either: the whole process was stopped)
             self.stuck = stuck
+            self.on_change(stuck)
             with contextlib.suppress(OSError):
                 policy = os.SCHED_IDLE if stuck else os.SCHED_OTHER
                 os.sched_setscheduler(self._thread, policy, os.sched_param(0))

@@ -65,6 +65,7 @@ class SqliteLedger:
         self._writer = Writer(self._store, self._lot, clock)
         self._books = Books(classify, self._recall, clock, self._derive, canonical, channels)
         self._foreign = Foreign(self._store, self._books, self._lot)
+        self.taken_over = self._foreign.taken_over
         self._trouble, self._lost = "", 0
         self._still: sa.Connection | None = None
         self._in_use = False        # until then nobody asks for counters, and nobody keeps them

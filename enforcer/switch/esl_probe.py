@@ -22,6 +22,7 @@ from enforcer.switch.esl_session import Peer, Session, open_session
 from enforcer.wire import esl_commands as say
 from enforcer.wire import freeswitch_actions as orders
 from enforcer.wire.freeswitch_dialplan import Way, context_of, leads, met, way_of, wrong_in
+from enforcer.wire.http_door import claimed
 
 DEFAULT_PASSWORD = "ClueCon"                    # noqa: S105 - FreeSWITCH's, known to everybody
 CLOCK_SECONDS = 1.0                             # leases bear more; who compares two logs does not
@@ -32,7 +33,7 @@ HOOKS = (HOOK, "enforcer@local")
 CONFIGURATION = ("configuration", "configuration", "name", "event_socket.conf")
 
 _PARAMETER = re.compile(r"""<param\s+name="([a-z-]+)"\s+value="([^"]*)"\s*/?>""", re.ASCII)
-_HTTP = re.compile(r"http://(?=[A-Za-z0-9.:/_-]{1,200}\Z)[^:/]+(?::([0-9]{1,5}))?(?:/.*)?", re.ASCII)
+_HTTP = re.compile(r"http://(?=[A-Za-z0-9.:/_-]{1,200}\Z)[^:/]+(?::([0-9]{1,5}))?(?:/(.*))?", re.ASCII)
 _LIST = re.compile(r"[A-Za-z0-9_.:/-]{1,64}", re.ASCII)
 
 
@@ -167,6 +168,13 @@ async def _asking(
     if mine and port != mine:
         return Finding(subject, Grade.WARNING, f"it asks over HTTP at port {port}, its door is at {mine}",
                        "enf_ask in its vars.xml, door_http_port in ours")
+    name, token = claimed(address[2] or "")
+    if name and name != switch.name:
+        return Finding(subject, Grade.FAILED, "it asks over HTTP by another name: it is sent away",
+                       f"enf_ask in its vars.xml: the first word after the port is {switch.name}")
+    if (switch.door_token_env or switch.door_token_file) and not token:
+        return Finding(subject, Grade.FAILED, "it asks over HTTP without its token: it is sent away",
+                       f"enf_ask in its vars.xml: http://HOST:{port}/{switch.name}/TOKEN")
     return Finding(subject, Grade.OK, f"it asks over HTTP, at port {port}: mod_curl is loaded")
 
 
