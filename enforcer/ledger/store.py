@@ -22,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from enforcer.errors import LedgerError
 from enforcer.ledger.tables import MARK
+from enforcer.ledger.turns import turns_of
 
 # Everything that makes a page is read by few and written by one: 64 MB of cache (in KiB, negative)
 # hold the index that a restart reads for a million calls.
@@ -49,6 +50,7 @@ class Store:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             _make(path)
+            self._turns = turns_of(path)
         except OSError as problem:
             raise LedgerError(f"{path}: {problem.strerror}") from problem
         self.engine = sa.create_engine("sqlite+pysqlite://", creator=self.connect, poolclass=sa.QueuePool)
@@ -91,8 +93,12 @@ class Store:
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
-        """A connection that alone may write; commits at the end. Raises what the database raises."""
-        with self.engine.connect().execution_options(writing=True) as connection, connection.begin():
+        """A connection that alone may write; commits at the end. Waits for other threads of this process, and
+        for another process as long as there is patience. Raises what the database raises."""
+        with (
+            self._turns.mine(),
+            self.engine.connect().execution_options(writing=True) as connection, connection.begin(),
+        ):
             yield connection
 
     def version(self) -> int:
