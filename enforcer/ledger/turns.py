@@ -3,8 +3,8 @@
 In: a file, threads that want to write into it. Out: the turn, to each in its order.
 Refuses to know: what is written, and other processes: with those SQLite sorts it out.
 
-SQLite lets one write at a time and has no queue: whoever finds the file taken sleeps, looks again, and gives up
-after its patience, however short the others write, so that a thread which writes all the time may keep another
+SQLite lets one write at a time and has no queue: whoever finds the file taken sleeps, looks again, and gives
+up after its patience, however short the others write; so a thread that writes all the time may keep another
 out for good. In here nobody is kept out and nobody gives up: what one thread writes is some hundred rows.
 """
 
@@ -49,7 +49,7 @@ _finding = threading.Lock()
 
 
 def turns_of(path: Path) -> Turns:
-    """The turns of a file that is there, by whatever name it is called: the same for everybody in this process.
+    """The turns of a file that is there, by whatever name it is called: the same for all in this process.
     Raises OSError where it is not there."""
     found = os.stat(path)
     with _finding:
