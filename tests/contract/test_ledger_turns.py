@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from enforcer.domain.mode import Mode, ModeSetting
 from enforcer.ledger import writer
 from enforcer.ledger.call_rows import Written, write
 from enforcer.ledger.sqlite import SqliteLedger
+from enforcer.ledger.store import MOST_READING, READING_KIB, WRITING_KIB, Store
 from enforcer.ledger.turns import Turns, turns_of
 from tests.support.ledgers import POLICY, Call, Clock, classify, talked, tell
 from tests.support.rules import NOON
@@ -128,3 +130,27 @@ def test_one_file_has_the_same_turns_by_every_name(tmp_path: Path) -> None:
     assert turns_of(path) is turns_of(tmp_path / "link.db")
     one, two = turns_of(path), turns_of(other)
     assert one is not two
+
+
+def test_one_connection_writes_and_few_read_and_pages_in_memory_have_a_cap(tmp_path: Path) -> None:
+    store = Store(tmp_path / "ledger.db", 0.0)
+
+    def which(connection: sa.Connection) -> tuple[int, int]:
+        return id(connection.connection.driver_connection), connection.exec_driver_sql(
+            "PRAGMA cache_size"
+        ).scalar_one()
+
+    writing, reading = set(), set()
+    for _ in range(4):
+        with store.writing() as connection:
+            writing.add(which(connection))
+        with store.reading() as connection:
+            reading.add(which(connection))
+    assert [kib for _, kib in writing] == [-WRITING_KIB]
+    assert [kib for _, kib in reading] == [-READING_KIB]
+    with ExitStack() as stack:
+        for _ in range(2 * MOST_READING):
+            reading.add(which(stack.enter_context(store.reading())))
+    assert {kib for _, kib in reading} == {-READING_KIB}
+    assert store._reading.pool.checkedin() == MOST_READING          # type: ignore[attr-defined]
+    store.close()
