@@ -107,7 +107,7 @@ class Week:
         self._cdrs: deque[CallEvent] = deque(maxlen=5000)
         self._loop = asyncio.new_event_loop()
         os.environ.setdefault("ENFORCER_AMI_SECRET", "week")
-        busy = max(10, 2 * calls // int(days) // accounts)
+        busy = max(10, int(2 * calls / days / accounts))
         pack = PACK + "".join(RULE.format(k, extra, at.format(busy=busy)) for k, extra, at in RULES)
         (folder / "pack.toml").write_text(pack)
         (folder / "enforcer.toml").write_text(CONFIG)
