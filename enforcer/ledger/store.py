@@ -11,7 +11,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from errno import EACCES, EISDIR
 from functools import partial
 from importlib import resources
@@ -100,8 +100,13 @@ class Store:
     def writing(self) -> Iterator[sa.Connection]:
         """A connection that alone may write; commits at the end. Waits for other threads of this process, and
         for another process as long as there is patience. Raises what the database raises."""
-        with self._turns.mine(), self._writing.connect() as connection, connection.begin():
-            yield connection
+        with ExitStack() as turn:
+            try:
+                turn.enter_context(self._turns.mine())
+            except TimeoutError:
+                raise sqlite3.OperationalError("the disk hangs: we have been writing for seconds") from None
+            with self._writing.connect() as connection, connection.begin():
+                yield connection
 
     def version(self) -> int:
         """A number that changes when anybody else has committed anything. Costs about 2 us."""

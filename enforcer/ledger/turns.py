@@ -5,7 +5,8 @@ Refuses to know: what is written, and other processes: with those SQLite sorts i
 
 SQLite lets one write at a time and has no queue: whoever finds the file taken sleeps, looks again, and gives
 up after its patience, however short the others write; so a thread that writes all the time may keep another
-out for good. In here nobody is kept out and nobody gives up: what one thread writes is some hundred rows.
+out for good. In here nobody is kept out: what one thread writes is some hundred rows, and the next is whoever
+came first. Only a disk that hangs makes a turn last for seconds; who waits is told then, and waits no longer.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from weakref import WeakValueDictionary
 
+LONGEST = 2.0       # seconds
+
 
 class Turns:
     """The threads that want to write into one file. A thread that has its turn must not ask for another."""
@@ -28,7 +31,8 @@ class Turns:
 
     @contextmanager
     def mine(self) -> Iterator[None]:
-        """Waits for the turn; the next one has it when this is left."""
+        """Waits for the turn; the next one has it when this is left. Raises TimeoutError where it does not
+        come."""
         me = threading.get_ident()
         with self._ready:
             if me in self._row:
@@ -36,7 +40,8 @@ class Turns:
             self._row.append(me)
         try:
             with self._ready:
-                self._ready.wait_for(lambda: self._row[0] == me)
+                if not self._ready.wait_for(lambda: self._row[0] == me, LONGEST):
+                    raise TimeoutError
             yield
         finally:
             with self._ready:

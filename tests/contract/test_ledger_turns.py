@@ -14,7 +14,8 @@ import sqlalchemy as sa
 from enforcer.domain.account import Account
 from enforcer.domain.call import CallRecord
 from enforcer.domain.mode import Mode, ModeSetting
-from enforcer.ledger import writer
+from enforcer.errors import LedgerError
+from enforcer.ledger import turns, writer
 from enforcer.ledger.call_rows import Written, write
 from enforcer.ledger.sqlite import SqliteLedger
 from enforcer.ledger.store import MOST_READING, READING_KIB, WRITING_KIB, Store
@@ -31,7 +32,7 @@ def opened(path: Path) -> SqliteLedger:
     return ledger
 
 
-def test_an_order_waits_for_our_own_writer_however_long_that_takes(
+def test_an_order_waits_for_our_own_writer_with_no_patience_at_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inside, go_on, failed = threading.Event(), threading.Event(), []
@@ -95,29 +96,52 @@ def test_orders_and_two_ledgers_of_one_process_never_meet_a_locked_file(tmp_path
 
 
 def test_turns_come_in_their_order() -> None:
-    turns, came = Turns(), []
+    row, came = Turns(), []
 
     def take(nth: int) -> None:
-        with turns.mine():
+        with row.mine():
             came.append(nth)
 
     threads = [threading.Thread(target=take, args=(nth,)) for nth in range(8)]
-    with turns.mine():
+    with row.mine():
         for nth, thread in enumerate(threads):
             thread.start()
-            while len(turns._row) < nth + 2:
+            while len(row._row) < nth + 2:
                 time.sleep(0)
     for thread in threads:
         thread.join()
     assert came == list(range(8))
-    assert not turns._row
+    assert not row._row
+
+
+def test_where_the_disk_hangs_an_order_is_refused_and_holds_nobody_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "LONGEST", 0.01)
+    path = tmp_path / "ledger.db"
+    ledger, hanging, go_on = opened(path), threading.Event(), threading.Event()
+
+    def hang() -> None:
+        with turns_of(path).mine():
+            hanging.set()
+            assert go_on.wait(30)
+
+    other = threading.Thread(target=hang)
+    other.start()
+    assert hanging.wait(30)
+    with pytest.raises(LedgerError, match="the disk hangs"):
+        ledger.put_mode(ORDER)
+    go_on.set()
+    other.join()
+    ledger.put_mode(ORDER)
+    ledger.close()
 
 
 def test_a_thread_that_would_wait_for_itself_is_told() -> None:
-    turns = Turns()
-    with turns.mine(), pytest.raises(RuntimeError), turns.mine():
+    row = Turns()
+    with row.mine(), pytest.raises(RuntimeError), row.mine():
         pass
-    with turns.mine():                          # and nobody else suffers from it
+    with row.mine():                          # and nobody else suffers from it
         pass
 
 
