@@ -14,6 +14,7 @@ import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
@@ -27,15 +28,15 @@ from enforcer.control.series import Series
 from enforcer.domain import breaker, numbers, registers, trail
 from enforcer.domain.band import Band
 from enforcer.domain.breaker import Breaker
-from enforcer.domain.call import CallAttempt, CallRecord, Direction, NumberClass, Source
+from enforcer.domain.call import CallAttempt, CallEvent, CallRecord, Direction, NumberClass, Phase, Source
 from enforcer.domain.decision import Decision, Verdict
 from enforcer.domain.journal import JournalEntry, Kind
 from enforcer.domain.load import Loads
-from enforcer.domain.measure import Detail
+from enforcer.domain.measure import Detail, Scope
 from enforcer.domain.numbers import NumberPlan
 from enforcer.domain.registers import Commands
 from enforcer.domain.trail import Trail
-from enforcer.ledger import at_hand, desks, memory, writer
+from enforcer.ledger import at_hand, desks, memory, strangers, writer
 from enforcer.ledger.at_hand import AtHand
 from enforcer.ledger.memory import MemoryLedger
 from enforcer.ledger.sqlite import SqliteLedger
@@ -329,6 +330,18 @@ def desks_of_a_ledger(most: int) -> int:
     return len(ledger._books._desks._desks)
 
 
+def books_of_strangers(most: int) -> int:
+    ledger = MemoryLedger(classify, Clock())
+    ledger.use(POLICY)
+    for nth in range(most + 5):
+        ledger.apply(CallEvent(Phase.ENDED, replace(attempt(nth), account=f"a{nth}"), NOON + 5))
+    books = ledger._books._shelf.books
+    assert "a4" not in books[Scope.ACCOUNT]
+    assert "a5" in books[Scope.ACCOUNT]
+    assert len(books[Scope.CUSTOMER]) == most
+    return len(books[Scope.ACCOUNT])
+
+
 def decisions_in_memory(most: int) -> int:
     ledger = MemoryLedger(classify, Clock())
     for nth in range(most + 5):
@@ -434,6 +447,7 @@ def calls_unheard(most: int) -> int:
 
 CAPS = [
     Cap(at_hand, "REMEMBER_CALLS", calls_at_hand), Cap(desks, "MOST_DESKS", desks_of_a_ledger),
+    Cap(strangers, "MOST_STRANGERS", books_of_strangers),
     Cap(memory, "REMEMBER_DECISIONS", decisions_in_memory), Cap(feed, "LATELY", a_feed),
     Cap(feed, "KEEP_UP", a_subscriber), Cap(series, "MINUTES", a_series),
     Cap(breaker, "MOST_ACCOUNTS", accounts_of_the_breaker), Cap(rounds, "MOST_SEEN", accounts_of_a_round),
