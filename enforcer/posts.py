@@ -15,7 +15,7 @@ from enforcer.domain.policy import Seat
 # Of callers nobody registered, some 400 bytes each. Where so many have it, any more ask about each call, and
 # who went silent is let go. Fewer than may have books: a look at all of these brings nobody back who had to
 # make room there.
-MOST_STRANGERS = 40_000
+MOST_STRANGERS = 25_000
 
 
 @dataclass(slots=True)

@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 
-# Callers without registration that have books, some 3 KB each; registered accounts all have theirs. What a
-# book that made room had counted is in the ledger, and counted again when its caller comes back.
-MOST_STRANGERS = 50_000
+# Callers without registration that have books: some 10 KB each with nine rules, while they call. Registered
+# accounts all have theirs. What a book that made room had counted is in the ledger, and counted again when its
+# caller comes back.
+MOST_STRANGERS = 30_000
 
 
 class Strangers:
