@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 
-# Callers without registration that have books: some 10 KB each with nine rules, while they call. Registered
-# accounts all have theirs. What a book that made room had counted is in the ledger, and counted again when its
-# caller comes back.
+# Callers without registration that have books: some 10 KB each with nine rules while they call. Registered
+# accounts all have theirs. What a book that made room had counted is in the ledger, and is counted again when
+# its caller comes back.
 MOST_STRANGERS = 30_000
 
 
