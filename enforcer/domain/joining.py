@@ -166,3 +166,14 @@ def _earlier(source: Source, at: float, known_by: Source | None, known_at: float
     if known_by is None or known_at is None:
         return True
     return source > known_by or (source == known_by and at < known_at)
+
+
+def alike(known: CallRecord, record: CallRecord) -> bool:
+    """Whether two versions of a call count in the same tallies and leave the same trail."""
+    return (
+        known.started_at == record.started_at and known.account == record.account
+        and known.number == record.number and known.number_class is record.number_class
+        and known.customer == record.customer and known.caller == record.caller
+        and known.refusal is record.refusal and known.direction is record.direction
+        and known.medium is record.medium and known.route == record.route
+    )

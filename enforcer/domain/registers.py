@@ -157,6 +157,7 @@ class Notices:
     def __init__(self) -> None:
         self._by_id: dict[str, Notice] = {}
         self._gates: dict[tuple[str, str, str], Gate] = {}
+        self._gates_of: dict[str, list[tuple[str, str, str]]] = {}      # their places, by customer
         self._pending: dict[str, Notice] = {}
         self._announcing: dict[str, Notice] = {}
 
@@ -181,7 +182,17 @@ class Notices:
         gate = self._gates.get(place)
         if gate is None:
             gate = self._gates[place] = Gate()
+            self._gates_of.setdefault(customer, []).append(place)
         return gate
+
+    def let_go(self, account: str) -> None:
+        """Nobody holds a gate of this account, which is its own customer: those without a notice are made
+        again when somebody does."""
+        for place in self._gates_of.pop(account, ()):
+            if self._gates[place].latest() is None:
+                del self._gates[place]
+            else:
+                self._gates_of.setdefault(account, []).append(place)
 
     def get(self, notice_id: str) -> Notice | None:
         """The notice of that id."""

@@ -100,6 +100,14 @@ class Writer:
         with self._ready:
             return self._waiting.get(call_id) or self._writing.get(call_id)
 
+    def has(self, account: str) -> bool:
+        """Whether a record of an account or customer may be on its way to the disk."""
+        with self._ready:
+            if self.waiting > 2 * GROUP_ROWS:       # the disk is slow: nobody looks through all of them
+                return True
+            on_their_way = (*self._waiting.values(), *self._writing.values())
+        return any(account in (record.account, record.customer) for record in on_their_way)
+
     @property
     def waiting(self) -> int:
         """Call rows that are not on the disk yet."""
