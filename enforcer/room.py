@@ -18,11 +18,12 @@ from enforcer.control.facts import decision_facts, mode_facts
 from enforcer.control.feed import Feed, Happening
 from enforcer.control.gaps import gap_facts
 from enforcer.control.gateways import Gateways
+from enforcer.control.knock import beside
 from enforcer.control.mqtt import Mqtt
 from enforcer.control.mqtt_topics import Topics
 from enforcer.control.nearest import Nearest
 from enforcer.control.series import Series
-from enforcer.control.window import Window, beside
+from enforcer.control.window import Window
 from enforcer.control.words import iso
 from enforcer.domain.band import tripped
 from enforcer.domain.decision import Decision, Verdict
@@ -30,6 +31,7 @@ from enforcer.domain.journal import JournalEntry, Kind
 from enforcer.domain.mode import Modes, ModeSetting, Place
 from enforcer.domain.notice import About, Audience, Stage
 from enforcer.ledger.port import Ledger
+from enforcer.lookout import Lookout
 from enforcer.notices.text import stationery_of
 from enforcer.settings import Settings
 from enforcer.switch.link import Link, LinkState
@@ -93,7 +95,8 @@ class Room:
         self.nearest = Nearest(
             ledger.seats, ledger.account, lambda: (account for _, account in admission.orders.callers())
         )
-        self.window = Window(beside(settings.ledger_path), self.view, self.feed)
+        self.lookout = Lookout()
+        self.window = Window(beside(settings.ledger_path), self.view, self.feed, self.lookout.knocked)
 
     def decision(self, decision: Decision) -> None:
         """Hear of a decision, after its answer. Those that let a call go by every rule are only counted."""

@@ -10,7 +10,7 @@ import fcntl
 import os
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from errno import EACCES, EISDIR
 from importlib import resources
@@ -46,6 +46,7 @@ class Store:
     def __init__(self, path: Path, patience: float) -> None:
         self.path = path
         self._patience = patience
+        self.on_written: list[Callable[[], object]] = []        # told after each commit of ours
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             _make(path)
@@ -94,6 +95,8 @@ class Store:
         """A connection that alone may write; commits at the end. Raises what the database raises."""
         with self.engine.connect().execution_options(writing=True) as connection, connection.begin():
             yield connection
+        for tell in self.on_written:
+            tell()
 
     def version(self) -> int:
         """A number that changes when anybody else has committed anything. Costs about 2 us."""
