@@ -166,7 +166,8 @@ class Room:
             self.settings, self.desk, self.feed, self._admission, self.gateways,
             self.settings.numbers.plan(), self.overview, self.unready,
             Tokens(tokens_path(self.settings.ledger_path), self._clock),
-            Backoffice(self.settings.path, telemetry.fault), self._clock, telemetry.registry, telemetry.note,
+            Backoffice(self.settings.path, telemetry.fault), Backoffice(self.settings.path, telemetry.fault),
+            self._clock, telemetry.registry, telemetry.note,
             telemetry.fault,
         )
         return HttpServer(application(front), self.settings.http, front.close, telemetry.fault)

@@ -16,6 +16,7 @@ import os
 import signal
 import struct
 import sys
+from dataclasses import replace
 from typing import IO, Any
 
 import typer
@@ -30,12 +31,13 @@ NICE = 10                       # calls go first
 _UsageError: Any = typer.BadParameter.__bases__[0]
 
 
-def work(app: typer.Typer, outside: object) -> None:
+def work(app: typer.Typer, outside: Any) -> None:
     """Answer questions until there are no more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)    # a terminal's ^C is for the enforcer, which ends us
     os.nice(NICE)
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)                                   # what a library prints is no answer
+    outside = replace(outside, door="http")
     commands = typer.main.get_command(app)
     assert isinstance(commands, TyperGroup)
     while (question := _read(sys.stdin.buffer)) is not None:

@@ -46,6 +46,7 @@ class Outside:
 
     run: Callable[[Settings], int]      # until it is told to stop; the exit code
     probe: Probe
+    door: str = "command line"          # by which people come
 
 
 app = typer.Typer(

@@ -149,6 +149,9 @@ class _Look(asyncio.Protocol):
         """Nobody has anything to say here: it would only be in our way."""
         self.close()
 
+    def eof_received(self) -> None:
+        self._gone()            # heard before the grace of a busy loop is over; closed by asyncio
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._gone()
 
