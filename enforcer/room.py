@@ -22,6 +22,7 @@ from enforcer.control.knock import beside
 from enforcer.control.mqtt import Mqtt
 from enforcer.control.mqtt_topics import Topics
 from enforcer.control.nearest import Nearest
+from enforcer.control.records import Records
 from enforcer.control.series import Series
 from enforcer.control.window import Window
 from enforcer.control.words import iso
@@ -62,7 +63,7 @@ class Room:
     ) -> None:
         self.settings = settings
         self.feed = Feed()
-        self.series = Series()
+        self.series, self._records = Series(), Records(self.feed)
         self.faults: deque[dict[str, Any]] = deque(maxlen=FAULTS)
         self._ledger = ledger
         self._admission = admission
@@ -206,6 +207,7 @@ class Room:
     def look(self) -> None:
         """Tell what changed since the last look: modes, by whichever door and also by themselves; links."""
         now = self._clock()
+        self._records.rest()
         if self._admission.modes is not self._seen or now >= self._until:
             self._tell_modes(now)
         for name, link in self._links.items():
@@ -260,6 +262,7 @@ class Room:
         if entry.kind is Kind.GAP:
             found = [gap_facts(gap) for gap in self._ledger.registers.gaps.open() if gap.id == entry.ref]
             self.feed.tell("gap", entry.at, {"gap": entry.ref, "open": bool(found), **(found or [{}])[0]})
+        self._records.entered(entry)
         if entry.kind is not Kind.NOTICE:
             return
         notice = self._ledger.registers.notices.get(entry.ref)
