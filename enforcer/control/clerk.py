@@ -22,6 +22,7 @@ from typing import IO, Any
 import typer
 from typer.core import TyperGroup
 
+from enforcer.control.misuse import misused
 from enforcer.errors import BadInput, EnforcerError
 
 HEAD = struct.Struct(">I")      # in front of each question and answer: how many bytes it has
@@ -59,7 +60,7 @@ def answer(commands: TyperGroup, outside: object, question: dict[str, Any]) -> b
         except EnforcerError as error:
             problem, kind = str(error), "ledger"
         except _UsageError as error:
-            problem, kind = error.format_message(), "input"
+            problem, kind = misused(error, hint=False), "input"
     if problem:
         return json.dumps({"problem": problem, "kind": kind}).encode()
     text = out.getvalue().strip()

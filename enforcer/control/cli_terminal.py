@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from enforcer.control.misuse import misused
 from enforcer.control.words import shown
 from enforcer.errors import EnforcerError
 
@@ -45,10 +46,10 @@ class OneLine(TyperGroup):
             code = BAD
         except _UsageError as error:
             told = error.format_message()
-            if "\n" in told:            # no command at all: this is the help
+            if told.startswith("Usage:"):       # no command at all: this is the help
                 print(told, file=sys.stderr)
             else:
-                complain(told)
+                complain(misused(error))
             code = BAD
         except typer.Abort:
             complain("stopped")
