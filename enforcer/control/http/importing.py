@@ -102,6 +102,7 @@ async def _received(door: Front, request: Request, path: Path) -> None:
     most = door.settings.http.max_import * MEGABYTE
     too_long = Problem(413, f"the file has more than {door.settings.http.max_import} MB: "
                             "send it in parts, or raise [http] max_import")
+    too_long.headers["Connection"] = "close"        # the rest of it is not waited for
     length = request.headers.get("content-length", "")
     if length.isdigit() and int(length) > most:
         raise too_long
@@ -116,7 +117,9 @@ async def _received(door: Front, request: Request, path: Path) -> None:
                         raise too_long
                     await asyncio.to_thread(_write, file, part)
     except TimeoutError:
-        raise Problem(408, "the file did not arrive in time") from None
+        late = Problem(408, "the file did not arrive in time")
+        late.headers["Connection"] = "close"
+        raise late from None
     except ClientDisconnect:
         raise Problem(400, "the file broke off") from None
     except OSError as problem:
