@@ -46,9 +46,6 @@ from enforcer.timed import TimedAdmission, stopwatches
 from enforcer.watching import Watching
 from enforcer.wire.answer import SIP_CODES
 
-# How often the ledger is asked whether a command changed something: a mode set on the command line is
-# in force in under 100 ms, and the question costs 10 us.
-LOOK_SECONDS = 0.02
 WATCH_SECONDS = 1.0
 # How long we wait for a locked ledger before we go on in memory and try again: calls wait meanwhile.
 LEDGER_PATIENCE = 0.25
@@ -229,10 +226,13 @@ def changed(house: House) -> None:
 
 async def _take_over(house: House) -> None:
     """What another process wrote into the ledger: modes and accounts are in force at once."""
+    news = False
     while True:
-        await asyncio.sleep(LOOK_SECONDS)
+        await house.room.lookout.turn(news)
+        news = False
         try:
-            if house.ledger.changed_elsewhere():
+            news = house.ledger.changed_elsewhere()
+            if news:
                 changed(house)
                 house.telemetry.note("took over changes")
             _answer(house)

@@ -167,7 +167,7 @@ def rearm(ledger: Ledger, who: str, why: str, at: float) -> str:
         raise BadInput("reason", "is missing: say what was wrong, or why it was meant")
     modes = ledger.modes()
     if tripped(Modes(modes), at) is None:
-        raise BadInput("", "the breaker has not tripped")
+        raise BadInput("", "the breaker has not tripped: there is nothing to re-arm (see `enforcer breaker`)")
     done = act(SetMode(before(modes, at), ceiling=True, who=who, why=why), ledger, Known(), at)
     return f"re-armed; {done}"
 

@@ -21,7 +21,7 @@ from enforcer.ledger.books import Books
 from enforcer.ledger.store import Store, statement
 from enforcer.ledger.tables import ACCOUNT, MARK, account_of_row, record_of_row, record_of_text
 
-# About 2 ms of the event loop; 50 looks a second take over 4,000 calls a second.
+# About 2 ms of the event loop; 50 looks a second, while there is something, take over 4,000 calls a second.
 CALLS_AT_ONCE = 80
 
 

@@ -89,8 +89,8 @@ class SqliteLedger:
         )
         self.charges, self.charge = record.charges, record.charge
         self.note, self.put, self.journal = record.note, record.put, record.journal
-        self.written = record.written
-        self.head, self.tell = record.head, record.tell
+        self.written, self.head, self.tell = record.written, record.head, record.tell
+        self.on_written = self._store.on_written
         self.chain, self.prove = record.chain, record.prove
         self.contradictions = record.contradictions
         with self._store.reading() as connection:

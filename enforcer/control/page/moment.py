@@ -66,6 +66,10 @@ def _words(happening: Happening) -> str:
         case "order":
             done = facts["said"] if facts["accepted"] else f"refused: {facts['said']}"
             return f"{facts['who'] or 'somebody'} by {facts['door']}: {done}"
+        case "record":
+            about = facts["account"] or facts["customer"]
+            standing = f" ({facts['standing']})" if facts["standing"] else ""
+            return f"{about}: {facts['record']} {facts['ref']}{standing} on record"
         case "fault":
             rest = ", ".join(str(value) for key, value in facts.items() if key not in ("fault", "at"))
             return f"{facts['fault']}{f': {rest}' if rest else ''}"
