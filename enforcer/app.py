@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from enforcer import history, packs, retiring
+from enforcer import heap, history, packs, retiring
 from enforcer.admission import Admission, Terms
 from enforcer.closing import Closing, in_a_process
 from enforcer.control.exposure import modes
@@ -101,6 +101,7 @@ def build(
         ),
         observers=(telemetry.decision, bureau.decision, guard.decision, lambda one: room.decision(one)),
     )
+    admission.recall(clock())
     guard.began()
     admission.on_leased = guard.leased
     links = tuple(link_to(switch, secrets_of[switch.name], admission, clock) for switch in settings.linked)
@@ -242,7 +243,7 @@ async def _take_over(house: House) -> None:
 async def _watch(house: House) -> None:
     """Once a second: the links', doors' and ledger's own numbers into the metrics."""
     telemetry = house.telemetry
-    degraded, deaf = "", 0
+    degraded = ""
     while True:
         house.readings.take(time.time())
         now_degraded = house.ledger.degraded
@@ -254,9 +255,9 @@ async def _watch(house: House) -> None:
                 telemetry.note("ledger is well again")
         house.ledger.tidy()
         house.watching.measure()
-        if house.admission.deaf > deaf:
-            telemetry.fault("telemetry failed", decisions=house.admission.deaf - deaf)
-            deaf = house.admission.deaf
+        telemetry.risen("telemetry failed", house.admission.deaf)
+        registers = house.ledger.registers
+        telemetry.risen("listener failed", registers.untold, problem=registers.problem)
         await asyncio.sleep(WATCH_SECONDS)
 
 
@@ -290,6 +291,7 @@ def _run_alone(settings: Settings) -> int:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
         loop.add_signal_handler(signal.SIGHUP, reload, house)
+        heap.settle()
         await serve(house, stop, Supervisor.of(os.environ))
 
     with contextlib.ExitStack() as after:

@@ -16,6 +16,7 @@ from enforcer.control.acts import Office
 from enforcer.control.desk import Ack, Desk
 from enforcer.control.facts import decision_facts, mode_facts
 from enforcer.control.feed import Feed, Happening
+from enforcer.control.gap_news import GapNews
 from enforcer.control.gaps import gap_facts
 from enforcer.control.gateways import Gateways
 from enforcer.control.knock import beside
@@ -83,6 +84,7 @@ class Room:
         self.desk = Desk(office, clock, changed)
         self.desk.on_ack.append(self._acknowledged)
         telemetry.on_fault.append(self._fault)
+        self._gap_news = GapNews(ledger.registers.gaps, self.feed.tell)
         ledger.registers.on_entry.append(self._entered)
         self.mqtt = Mqtt(
             settings.mqtt, settings.site, self.desk, self.feed, self._now, self._settled, clock,
@@ -260,8 +262,7 @@ class Room:
     def _entered(self, entry: JournalEntry) -> None:
         """Something was put on record, here or by another process: gaps, notices, levels reached."""
         if entry.kind is Kind.GAP:
-            found = [gap_facts(gap) for gap in self._ledger.registers.gaps.open() if gap.id == entry.ref]
-            self.feed.tell("gap", entry.at, {"gap": entry.ref, "open": bool(found), **(found or [{}])[0]})
+            self._gap_news.entered(entry)
         self._records.entered(entry)
         if entry.kind is not Kind.NOTICE:
             return
