@@ -133,7 +133,7 @@ class Store:
 
     def _schema(self) -> int:
         """The schema that the file has, 0 where it has none."""
-        with self.engine.connect() as connection:
+        with self._reading.connect() as connection:
             if not sa.inspect(connection).has_table("mark"):
                 return 0
             return connection.execute(sa.select(MARK.c.value).where(MARK.c.name == "schema")).scalar() or 0
