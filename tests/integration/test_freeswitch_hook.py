@@ -103,6 +103,7 @@ async def test_blocked_call_is_refused_and_says_why(switch: FakeFreeswitch, scri
     assert (call.code, call.phrase, call.legs) == (403, "Blocked by policy", ())
     assert call.variables["ENF_VERDICT"] == "block"
     assert call.variables["userfield"] == "live;block:21:0:0:minutes:d1-2f"
+    assert call.headers == {"X-Enforcer-Decision": "d1-2f"}
 
 
 @pytest.mark.parametrize("code", sorted(CAUSE_OF_SIP_CODE))
@@ -118,7 +119,8 @@ async def test_every_code_a_policy_may_ask_for_is_what_the_caller_gets(
 async def test_shed_call_is_told_when_to_come_back(switch: FakeFreeswitch, scripted: Scripted) -> None:
     scripted.answer = ANSWERS["shed"]
     call = await switch.call("acme", NUMBER)
-    assert (call.code, call.headers, call.legs) == (503, {"Retry-After": "5"}, ())
+    assert (call.code, call.legs) == (503, ())
+    assert call.headers == {"Retry-After": "5", "X-Enforcer-Decision": "d1-2f"}
     assert (call.variables["ENF_VERDICT"], call.cause) == ("throttle", 41)
 
 
