@@ -8,12 +8,10 @@ Refuses to know who calls and who enforces, and where a FreeSWITCH comes from: n
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
-import secrets
 import shutil
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from lab.own_switch import OwnSwitch
@@ -27,7 +25,6 @@ NAMED = "ENFORCER_FREESWITCH"
 OWN = ("run", "db", "log", "temp", "storage", "cache", "recordings", "certs", "sounds", "scripts", "htdocs",
        "grammar")
 """The directories that FreeSWITCH is given, each as the option of that name."""
-BOTH = (socket.SOCK_DGRAM, socket.SOCK_STREAM)
 
 
 def installed(environment: Mapping[str, str] = os.environ) -> Path | None:
@@ -119,8 +116,8 @@ class Freeswitch(AnyFreeswitch):
     def __init__(self, binary: Path, *, door: str = "", ask: str = "door") -> None:
         super().__init__()
         self._binary = binary
-        self.sip_port, self.trunk_port = free_low_port(BOTH), free_low_port(BOTH)
-        self.esl_port = free_low_port(BOTH[1:])
+        self.sip_port, self.trunk_port = free_port(), free_port()
+        self.esl_port = free_port(socket.SOCK_STREAM)
         self.carrier_port = free_port()
         """Where the trunk's far end is expected: start a `lab.sipp.Callee` there."""
         self.phones_port = free_port()
@@ -157,20 +154,6 @@ class Freeswitch(AnyFreeswitch):
             "LAB_ASK": self._ask,
             "ENFORCER_ESL_SECRET": self.secret,
         }
-
-
-def free_low_port(kinds: Sequence[socket.SocketKind] = BOTH) -> int:
-    """A loopback port that is free for each of these kinds: SIP is UDP and TCP on one port.
-
-    Below the kernel's range of ephemeral ports: FreeSWITCH takes it some seconds from now, and gives up for
-    good where a client of somebody's has got it by then (seen on a busy machine).
-    """
-    while True:
-        port = 10_000 + secrets.randbelow(10_000)
-        with contextlib.ExitStack() as held, contextlib.suppress(OSError):
-            for kind in kinds:
-                held.enter_context(socket.socket(socket.AF_INET, kind)).bind(("127.0.0.1", port))
-            return port
 
 
 def _command(binary: Path, directory: Path) -> list[str]:

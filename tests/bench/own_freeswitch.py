@@ -12,7 +12,7 @@ from __future__ import annotations
 import shutil
 import socket
 
-from lab.freeswitch import DIALPLAN, NAMED, AnyFreeswitch, free_low_port, installed
+from lab.freeswitch import DIALPLAN, NAMED, AnyFreeswitch, installed
 from lab.process import LabFailed, free_port
 
 HOOKS = ("enforcer.xml", "emergency.xml")
@@ -84,7 +84,7 @@ class OwnFreeswitch(AnyFreeswitch):
         self, *, hook: bool = True, door: int = 8084, ask: str = "door", extensions: str = ""
     ) -> None:
         super().__init__()
-        self.sip_port, self.carrier_port, trunk = (free_low_port() for _ in range(3))
+        self.sip_port, self.carrier_port, trunk = (free_port() for _ in range(3))
         self.esl_port = self.ami_port = free_port(socket.SOCK_STREAM)      # the latter as `Enforcer` calls it
         for name in ("log", "conf", "run", "db"):
             (self.directory / name).mkdir()

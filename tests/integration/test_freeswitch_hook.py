@@ -87,9 +87,10 @@ def live(switch: FakeFreeswitch) -> list[Channel]:
 
 
 async def test_what_is_asked_is_what_is_dialled(switch: FakeFreeswitch, scripted: Scripted) -> None:
-    call = await switch.call("acme", NUMBER)
+    call = await switch.call("acme", NUMBER, sip_call_id="a84b@[2001:db8::7]")
     [attempt] = scripted.asked
     assert (attempt.call_id, attempt.account, attempt.number) == (f"fs1/{call.uuid}", "acme", NUMBER)
+    assert attempt.sip_call_id == "a84b@[2001:db8::7]"
     assert (call.code, call.passes, [leg[""] for leg in call.legs]) == (200, 1, [NUMBER])
     assert call.variables["userfield"] == "live;allow:0:0:0::d1-2f"
     assert (call.variables["ENF_VERDICT"], call.variables["ENF_DECISION"]) == ("allow", "d1-2f")
