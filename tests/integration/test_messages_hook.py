@@ -16,9 +16,10 @@ import pytest
 
 from lab.asterisk import Asterisk
 from lab.enforcer import Enforcer
-from lab.process import free_port, freeze, run_apart, thaw
+from lab.process import free_port, freeze, thaw
 from lab.provision import Provisioned
 from lab.texter import Texter
+from tests.support.standing import standing
 
 POLICY = """
 [pack]
@@ -85,36 +86,16 @@ DOOR = free_port(socket.SOCK_STREAM)
 
 @pytest.fixture(scope="module")
 def switch(lab_parts: Mapping[str, Provisioned]) -> Iterator[Asterisk]:
-    found = Asterisk(lab_parts["asterisk"], accounts=NAMES, files={"pjsip_local.conf": SHARED})
-    try:
-        run_apart(found.start())
-        yield found
-    finally:
-        found.close()
+    yield from standing(Asterisk(lab_parts["asterisk"], accounts=NAMES, files={"pjsip_local.conf": SHARED}))
 
 
 @pytest.fixture(scope="module")
 def enforcer(switch: Asterisk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Enforcer]:
     door = f"[door.messages]\nenabled = true\nport = {DOOR}\n"
-    found = Enforcer(
+    yield from standing(Enforcer(
         tmp_path_factory.mktemp("texts"), switch, POLICY, accounts=ACCOUNTS,
         more=f"messages = true\n\n{door}",
-    )
-    try:
-        run_apart(found.start())
-        yield found
-    finally:
-        run_apart(found.stop())
-
-
-@pytest.fixture
-async def running(enforcer: Enforcer) -> AsyncIterator[Enforcer]:
-    """The enforcer, and whatever a test did to it undone."""
-    yield enforcer
-    try:
-        thaw(enforcer.pid)
-    except Exception:   # it was stopped or killed
-        await enforcer.start()
+    ))
 
 
 class Ends:
