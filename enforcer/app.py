@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from enforcer import history, packs, retiring
+from enforcer import heap, history, packs, retiring
 from enforcer.admission import Admission, Terms
 from enforcer.closing import Closing, in_a_process
 from enforcer.control.exposure import modes
@@ -47,9 +47,6 @@ from enforcer.timed import TimedAdmission, stopwatches
 from enforcer.watching import Watching
 from enforcer.wire.answer import SIP_CODES
 
-# How often the ledger is asked whether a command changed something: a mode set on the command line is
-# in force in under 100 ms, and the question costs 10 us.
-LOOK_SECONDS = 0.02
 # How long we wait for a locked ledger before we go on in memory and try again: calls wait meanwhile.
 LEDGER_PATIENCE = 0.25
 
@@ -104,6 +101,7 @@ def build(
         ),
         observers=(telemetry.decision, bureau.decision, guard.decision, lambda one: room.decision(one)),
     )
+    admission.recall(clock())
     guard.began()
     admission.on_leased = guard.leased
     links = tuple(link_to(switch, secrets_of[switch.name], admission, clock) for switch in settings.linked)
@@ -229,10 +227,13 @@ def changed(house: House) -> None:
 
 async def _take_over(house: House) -> None:
     """What another process wrote into the ledger: modes and accounts are in force at once."""
+    news = False
     while True:
-        await asyncio.sleep(LOOK_SECONDS)
+        await house.room.lookout.turn(news)
+        news = False
         try:
-            if house.ledger.changed_elsewhere():
+            news = house.ledger.changed_elsewhere()
+            if news:
                 changed(house)
                 house.telemetry.note("took over changes")
             _answer(house)
@@ -270,6 +271,7 @@ def _run_alone(settings: Settings) -> int:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
         loop.add_signal_handler(signal.SIGHUP, reload, house)
+        heap.settle()
         await serve(house, stop, Supervisor.of(os.environ))
 
     with contextlib.ExitStack() as after:

@@ -22,7 +22,7 @@ async def watch(
     readings: Readings, ledger: Ledger, admission: Admission, watching: Watching, telemetry: Telemetry
 ) -> None:
     """Until cancelled: the links', doors' and ledger's own numbers into the metrics."""
-    degraded, deaf = "", 0
+    degraded = ""
     while True:
         readings.take(time.time())
         now_degraded = ledger.degraded
@@ -34,7 +34,7 @@ async def watch(
                 telemetry.note("ledger is well again")
         ledger.tidy()
         watching.measure()
-        if admission.deaf > deaf:
-            telemetry.fault("telemetry failed", decisions=admission.deaf - deaf)
-            deaf = admission.deaf
+        telemetry.risen("telemetry failed", admission.deaf)
+        registers = ledger.registers
+        telemetry.risen("listener failed", registers.untold, problem=registers.problem)
         await asyncio.sleep(WATCH_SECONDS)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import count
 
 from enforcer.domain.account import Account, Customer
 from enforcer.domain.call import CallEvent, CallRecord, NumberClass, Refusal
@@ -48,8 +49,12 @@ class MemoryLedger:
         self._modes: list[ModeSetting] = []
         self._charges: list[Entry] = []
         self._customers: dict[str, Customer] = {}
-        self._books = Books(classify, self._records.get, clock, self.derive, canonical, channels)
+        self._books = Books(
+            classify, self._records.get, clock, self.derive, canonical, channels,
+            lambda _, key: any(key in (record.account, record.customer) for record in self._records.values()),
+        )
         self.account, self.seats = self._books.account, self._books.seats
+        self.taken_over = count().__next__      # nobody else writes: there is nothing that we have not
         self.live, self.tidy, self.registers = self._books.live, self._books.tidy, self._books.registers
         record = MemoryRecord(self.registers)
         self.note, self.put, self.written = record.note, record.put, record.written
@@ -110,6 +115,7 @@ class MemoryLedger:
 
     def modes(self) -> list[ModeSetting]:
         """Every mode setting ever made, the oldest first."""
+        self._books.strangers.name(setting.account for setting in self._modes)
         return list(self._modes)
 
     def put_mode(self, setting: ModeSetting) -> None:

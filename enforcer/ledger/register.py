@@ -19,16 +19,18 @@ from enforcer.ledger.store import Store
 
 class Register:
     """See the port's `Register`. `writing` gives a connection that alone may write; `lot` is the number by
-    which this process knows its own rows; `clock` gives Unix seconds."""
+    which this process knows its own rows; `clock` gives Unix seconds; `named` is told of accounts that modes
+    are about."""
 
     def __init__(
         self, store: Store, writing: Callable[[], AbstractContextManager[sa.Connection]], lot: int,
-        clock: Callable[[], float],
+        clock: Callable[[], float], named: Callable[[Iterable[str]], object],
     ) -> None:
         self._store = store
         self._writing = writing
         self._lot = lot
         self._clock = clock
+        self._named = named
 
     def customers(self) -> list[Customer]:
         """What is known of customers besides their accounts, by id."""
@@ -43,7 +45,9 @@ class Register:
     def modes(self) -> list[ModeSetting]:
         """Every mode setting ever made, the oldest first."""
         with self._store.reading() as connection:
-            return register_rows.modes(connection)
+            found = register_rows.modes(connection)
+        self._named(setting.account for setting in found)
+        return found
 
     def put_mode(self, setting: ModeSetting) -> None:
         """Record a mode setting. Raises LedgerError."""
