@@ -18,7 +18,7 @@ run: setup  ## real calls through a real Asterisk (SWITCH=freeswitch: your FreeS
 	@$(BIN)/python -m lab.run --switch $(SWITCH) $(ARGS)
 
 test: setup check  ## the whole suite (ARGS= for pytest; WORKERS=1 for one after the other)
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: setup  ## ruff, mypy --strict, the rules of import, known holes in what we depend on
 	@$(BIN)/ruff check .

@@ -22,8 +22,6 @@ NO_SKIP = os.environ.get("ENFORCER_NO_SKIP") == "1"
 """Set by .ci/run: what would be skipped elsewhere fails there."""
 
 ROOMS = {name: place for place, name in enumerate(("integration", "properties", "contract", "unit"))}
-SLOW: frozenset[str] = frozenset()
-"""Files that take longest, as `--durations` tells."""
 
 # Typer builds all its commands anew for each that is invoked: three quarters of what a command costs here.
 typer.testing._get_command = functools.cache(typer.main.get_command)
@@ -78,18 +76,16 @@ async def running(enforcer: Enforcer) -> AsyncIterator[Enforcer]:
         await enforcer.start()
 
 
-@pytest.hookimpl(tryfirst=True)     # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whoever uses the lab carries its marker, so that `-m "not asterisk"` leaves them all out.
 
-    Where several workers share the suite (`-n`, as `make test` does), a file goes to one of them as a whole:
-    its tests share switches. Slow rooms come first, so that no worker is left with one when the rest is done.
+    Where several workers share the suite (`make test`), each takes a file as a whole, in this order: slow rooms
+    come first, so that no worker is left with one when the rest is done.
     """
     for item in items:
         if "lab_parts" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.asterisk)
-        item.add_marker(pytest.mark.xdist_group(item.path.stem))
-    items.sort(key=lambda item: (ROOMS.get(item.path.parent.name, len(ROOMS)), item.path.stem not in SLOW))
+    items.sort(key=lambda item: ROOMS.get(item.path.parent.name, len(ROOMS)))
 
 
 @pytest.hookimpl(wrapper=True)
