@@ -79,8 +79,8 @@ async def running(enforcer: Enforcer) -> AsyncIterator[Enforcer]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whoever uses the lab carries its marker, so that `-m "not asterisk"` leaves them all out.
 
-    Where several workers share the suite (`make test`), each takes a file as a whole, in this order: slow rooms
-    come first, so that no worker is left with one when the rest is done.
+    Where several workers share the suite (`make test`), each takes a file as a whole, in this order: slow
+    rooms come first, so that no worker is left with one when the rest is done.
     """
     for item in items:
         if "lab_parts" in getattr(item, "fixturenames", ()):
