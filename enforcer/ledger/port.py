@@ -124,8 +124,10 @@ class Archive(Protocol):
     def call(self, call_id: str) -> CallRecord | None:
         """One record; the id may come without its "<switch>/" where that is unambiguous."""
 
-    def decisions(self, account_id: str = "", call_id: str = "", limit: int = 50) -> list[Decision]:
-        """Decisions, the newest first."""
+    def decisions(
+        self, account_id: str = "", call_id: str = "", limit: int = 50, sip_call_id: str = ""
+    ) -> list[Decision]:
+        """Decisions, the newest first: on one account, one call, one SIP Call-ID, where given."""
 
     def decisions_in(self, span: Span, account_id: str = "") -> Iterator[Decision]:
         """All decisions in a stretch of time, the oldest first."""

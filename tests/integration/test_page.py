@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -209,6 +210,20 @@ async def test_button_tells_what_it_would_do_and_does_it_once(visit: Visit) -> N
     assert visit.door.call(9) is Verdict.BLOCK
     (entry,) = visit.door.house.ledger.journal({Kind.COMMAND})
     assert entry.body["door"] == "page"
+
+
+async def test_refused_call_is_explained_by_what_its_sip_trace_shows(visit: Visit) -> None:
+    trace = "3c26/a@[2001:db8::7]"
+    visit.door.call(1, sip_call_id=trace)
+    visit.door.house.ledger.flush()
+    await visit.log_in()
+    answer = await visit.get("/why", params={"subject": trace})
+    assert answer.status_code == 200
+    (decision,) = visit.door.house.ledger.decisions()
+    assert f"decision {decision.decision_id}" in answer.text
+    assert trace in answer.text
+    told = await visit.door.ask("GET", f"/v1/why/{quote(trace)}", "viewer")
+    assert told.json()["decisions"][0]["decision"] == decision.decision_id
 
 
 async def test_every_button_of_an_account_does_what_it_says(visit: Visit) -> None:

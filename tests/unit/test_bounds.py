@@ -198,8 +198,8 @@ INVENTORY = {
 
 # Of one question, one file, one settlement or one look at a switch: they go with it.
 OF_ONE_COMMAND = {
-    "toml_lines", "history", "switch/probe", "ledger/memory", "notices/carrier", "domain/samples",
-    "domain/behind", "domain/patterns", "domain/past", "domain/chain", "wire/cdr_csv_kin",
+    "toml_lines", "history", "switch/probe", "ledger/memory", "ledger/memory_record", "notices/carrier",
+    "domain/samples", "domain/behind", "domain/patterns", "domain/past", "domain/chain", "wire/cdr_csv_kin",
 } | {
     f"control/{name}"
     for name in (
