@@ -83,6 +83,8 @@ def _inside(record: CallRecord, source: Source, told: str) -> bool:
 _TEXTS = (("account", "customer"), ("number", "number_class"), ("caller",), ("route",), ("channel",),
           ("direction",))
 
+_texts: Callable[[CallRecord], tuple[str, ...]] = attrgetter(*(name for names in _TEXTS for name in names))
+
 
 def joined(record: CallRecord, other: CallRecord) -> CallRecord:
     """What two records of one call, kept by two hands, tell together; fact by fact as `merged`.
@@ -91,7 +93,7 @@ def joined(record: CallRecord, other: CallRecord) -> CallRecord:
     them, in whichever order, must come to the same record.
     """
     changes: dict[str, Any] = {}
-    for names in _TEXTS:
+    for names in _TEXTS if _texts(record) != _texts(other) else ():
         mine = tuple(getattr(record, name) for name in names)
         theirs = tuple(getattr(other, name) for name in names)
         if mine == theirs or not theirs[0]:

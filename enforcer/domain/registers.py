@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from enforcer.domain.call import CallRecord
 from enforcer.domain.emergency import Windows
-from enforcer.domain.gap import Gaps
 from enforcer.domain.journal import JournalEntry, Kind
 from enforcer.domain.notice import About, Audience, Gate, Notice, after
+from enforcer.domain.open_gaps import Gaps
 
 
 class OptOut(NamedTuple):
@@ -260,13 +261,19 @@ class Registers:
         self.emergencies = Windows()
         self.commands = Commands()
         self.on_entry: list[Callable[[JournalEntry], None]] = []    # told of each, once it is known
+        # Told of each record that no rule touches, as it is counted out, and of the time (Unix seconds).
+        self.on_untouched: list[Callable[[CallRecord, float], None]] = []
+        self.untold, self.problem = 0, ""       # times that one of them failed, and why the last did
 
     def fold(self, entries: Iterable[JournalEntry]) -> None:
         """Learn what these entries say."""
         for entry in entries:
             self._learn(entry)
             for tell in self.on_entry:
-                tell(entry)
+                try:
+                    tell(entry)
+                except Exception as problem:        # who only listens keeps nobody from learning
+                    self.untold, self.problem = self.untold + 1, f"{entry.kind} {entry.ref}: {problem!r}"
 
     def _learn(self, entry: JournalEntry) -> None:
         match entry.kind:

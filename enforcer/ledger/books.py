@@ -161,7 +161,7 @@ class Books:
     def exempt(self, call_id: str) -> CallRecord | None:
         """The call is one that no rule may count; the changed record, None where nothing changed."""
         known = self.known(call_id)
-        if known is None or known.number_class in (NumberClass.EMERGENCY, NumberClass.CALLBACK):
+        if known is None or known.number_class.untouched:
             return None
         return self._change(known, known._replace(number_class=NumberClass.CALLBACK))
 
@@ -184,7 +184,7 @@ class Books:
                 attempt.route, attempt.channel, attempt.at, event.source, refusal=event.refusal,
                 medium=attempt.medium,
             )
-            if event.phase is Phase.STARTED:
+            if event.phase is Phase.STARTED and not event.callback:
                 return known        # the hot path: a beginning tells no more than that
         record = merged(known, event)
         if record.account and not record.customer:
@@ -205,6 +205,9 @@ class Books:
             self._add(known, -1)
             self._add(record, 1)
         self._calls.keep(record)
+        if record.number_class.untouched:
+            for tell in self.registers.on_untouched:
+                tell(record, self._clock())
         return record
 
     def _add(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import count
 
 from enforcer.domain.account import Account, Customer
 from enforcer.domain.call import CallEvent, CallRecord, NumberClass, Refusal
@@ -57,6 +58,7 @@ class MemoryLedger:
             lambda _, key: any(key in (record.account, record.customer) for record in self._records.values()),
         )
         self.account, self.seats = self._books.account, self._books.seats
+        self.taken_over = count().__next__      # nobody else writes: there is nothing that we have not
         self.live, self.tidy, self.registers = self._books.live, self._books.tidy, self._books.registers
         kept = MemorySights()
         self.sights, self.keep_sight = kept.sights, kept.keep_sight

@@ -99,7 +99,8 @@ class Absorbed(NamedTuple):
 class Place(NamedTuple):
     """How far a switch's CDR file was read: up to byte `position` of the file that `device` and `inode` name,
     and whose `line` bytes before that have this `digest`. Everything that was written since `since` is read
-    (Unix seconds of the switch); `read_at` is when the end of the file was last seen."""
+    (Unix seconds of the switch); `read_at` is when the end of the file was last seen, with
+    nothing unread before it; `ended_at` is the latest end of a call among the rows that were read."""
 
     switch: str
     device: int
@@ -109,6 +110,7 @@ class Place(NamedTuple):
     digest: str
     since: float
     read_at: float
+    ended_at: float = 0.0
 
 
 class Archive(Protocol):
@@ -260,6 +262,10 @@ class Ledger(Counting, Register, Archive, Charges, Journal, Protocol):
         """Whether another process wrote since we last looked, and take over what it wrote:
         accounts, modes and calls. Cheap enough to ask many times a second. Of many calls it takes
         a bounded number at once and says True until all are taken."""
+
+    def taken_over(self) -> int:
+        """A number that rises whenever all that others had written was taken over; where it rose twice, what
+        they had written when it was asked for first."""
 
     def flush(self) -> None:
         """Write everything kept so far; returns when it is durable. Raises LedgerError."""

@@ -69,6 +69,7 @@ class SqliteLedger:
             classify, recalled.call, clock, self._derive, canonical, channels, recalled.stored
         )
         self._foreign = Foreign(self._store, self._books, self._lot)
+        self.taken_over = self._foreign.taken_over
         self._trouble, self._lost = "", 0
         self._still: sa.Connection | None = None
         self._due = False           # whether books of callers that came back are looked at
@@ -88,8 +89,8 @@ class SqliteLedger:
         )
         self.charges, self.charge = record.charges, record.charge
         self.note, self.put, self.journal = record.note, record.put, record.journal
-        self.written = record.written
-        self.head, self.tell = record.head, record.tell
+        self.written, self.head, self.tell = record.written, record.head, record.tell
+        self.on_written = self._store.on_written
         self.chain, self.prove = record.chain, record.prove
         self.contradictions = record.contradictions
         with self._store.reading() as connection:

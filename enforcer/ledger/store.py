@@ -48,6 +48,7 @@ class Store:
     def __init__(self, path: Path, patience: float) -> None:
         self.path = path
         self._patience = patience
+        self.on_written: list[Callable[[], object]] = []        # told after each commit of ours
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             _make(path)
@@ -107,6 +108,8 @@ class Store:
                 raise sqlite3.OperationalError("the disk hangs: we have been writing for seconds") from None
             with self._writing.connect() as connection, connection.begin():
                 yield connection
+        for tell in self.on_written:
+            tell()
 
     def version(self) -> int:
         """A number that changes when anybody else has committed anything. Costs about 2 us."""
