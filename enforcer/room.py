@@ -21,6 +21,7 @@ from enforcer.control.gateways import Gateways
 from enforcer.control.mqtt import Mqtt
 from enforcer.control.mqtt_topics import Topics
 from enforcer.control.nearest import Nearest
+from enforcer.control.pulse import Pulse
 from enforcer.control.series import Series
 from enforcer.control.window import Window, beside
 from enforcer.control.words import iso
@@ -89,15 +90,16 @@ class Room:
         self.gateways = Gateways(
             names, (call for name in names for call in ledger.live(name)), admission, self.feed, clock
         )
+        self.nearest = Nearest(ledger)
+        self.pulse = Pulse(ledger, lambda: admission.modes)
+        admission.on_told.append(self.pulse.told)
         self.http = self._http(telemetry) if settings.http.listen else None
-        self.nearest = Nearest(
-            ledger.seats, ledger.account, lambda: (account for _, account in admission.orders.callers())
-        )
         self.window = Window(beside(settings.ledger_path), self.view, self.feed)
 
     def decision(self, decision: Decision) -> None:
         """Hear of a decision, after its answer. Those that let a call go by every rule are only counted."""
         self.series.decision(decision)
+        self.pulse.told(decision.account)
         if decision.verdict > Verdict.ALLOW or decision.would_be > Verdict.ALLOW:
             self.feed.tell("decision", decision.at, decision_facts(decision, "UTC"))
 
@@ -162,6 +164,7 @@ class Room:
         front = Front(
             self.settings, self.desk, self.feed, self._admission, self.gateways,
             self.settings.numbers.plan(), self.overview, self.unready,
+            lambda: self.nearest.look(self._clock()), self.pulse,
             Tokens(tokens_path(self.settings.ledger_path), self._clock),
             Backoffice(self.settings.path, telemetry.fault), self._clock, telemetry.registry, telemetry.note,
             telemetry.fault,

@@ -166,11 +166,14 @@ class Books:
     def tidy(self, books: int = TIDY_AT_ONCE) -> None:
         """Let go of what rolling windows have passed, a few books at a time: of accounts that call no more
         nobody else would."""
-        now = self._clock()
         for _ in range(min(books, len(self._rolling))):
             book, scope = self._rolling[0]
             self._rolling.rotate(-1)
-            book.move(now, self.policy.measures[scope])
+            book.move(self._clock(), self.policy.measures[scope])
+
+    def counted(self) -> list[str]:
+        """Accounts for which anything is counted, or for whose customer: of each of these the first."""
+        return [*self._books[Scope.ACCOUNT], *map(self._roll.first, self._books[Scope.CUSTOMER])]
 
     @property
     def counting(self) -> bool:

@@ -53,7 +53,7 @@ class MemoryLedger:
         self._chain: list[JournalEntry | Decision] = []
         self._seals: list[str] = []
         self._books = Books(classify, self._records.get, clock, self.derive, canonical, channels)
-        self.account, self.seats = self._books.account, self._books.seats
+        self.account, self.seats, self.counted = self._books.account, self._books.seats, self._books.counted
         self.live, self.tidy, self.registers = self._books.live, self._books.tidy, self._books.registers
         kept = MemorySights()
         self.sights, self.keep_sight = kept.sights, kept.keep_sight

@@ -68,7 +68,7 @@ class SqliteLedger:
         self._trouble, self._lost = "", 0
         self._still: sa.Connection | None = None
         self._in_use = False        # until then nobody asks for counters, and nobody keeps them
-        self.account, self.seats = self._books.account, self._books.seats
+        self.account, self.seats, self.counted = self._books.account, self._books.seats, self._books.counted
         self.live, self.tidy, self.backlog = self._books.live, self._books.tidy, self._writer.backlog
         sights = Sights(self._store)
         self.sights, self.keep_sight, self.places = sights.sights, sights.keep_sight, sights.places

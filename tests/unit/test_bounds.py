@@ -64,7 +64,7 @@ INVENTORY = {
     "control/cli_top._happened": "LATELY; the oldest go",
     "control/look._kept": "what came with the first overview, until it is read",
     "control/nearest._left": ACCOUNTS,
-    "control/nearest._near": "MOST; the nearest are kept",
+    "control/nearest._near": "SHOWN; the nearest are kept",
     "control/window._looking": "MOST; whoever looks longest goes",
     "domain/gap._words": "REMEMBERED; forgotten together",
     "orders._gone": "accounts that people stopped",
