@@ -312,7 +312,7 @@ async def test_page_says_when_the_enforcer_is_gone_and_heals_itself(browser: Bro
         await expect(state).to_be_hidden()
         before = int((await page.locator("#decided").inner_text()).replace(",", ""))
         await line.cut()
-        await expect(state).to_contain_text("Not up to date: the enforcer cannot be reached")
+        await expect(state).to_contain_text("Not up to date: the enforcer does not answer")
         door.call(31, "wayne-home")
         await line.mend()
         await expect(state).to_be_hidden()

@@ -37,7 +37,9 @@
     const past = () => { while (at && key(at) && !wanted.has(key(at))) at = gone(at); };
     for (const next of [...made.childNodes]) {
       past();
-      const same = there.get(key(next)) || (at && alike(at, next) ? at : null);
+      const known = there.get(key(next));
+      while (known && at && at !== known && !wanted.has(key(at) || " ")) at = gone(at);     // so that it need not move
+      const same = known || (at && alike(at, next) ? at : null);
       if (!same) {
         old.insertBefore(next, at);
         fresh.push(next);
@@ -82,7 +84,9 @@
     document.body.classList.toggle("stale", is);
   }
 
-  const failed = (event) => stale(event.detail.xhr.status !== 401);
+  const failed = (event) => {
+    if (event.target.matches("[hx-trigger*='sse:']")) stale(event.detail.xhr.status !== 401);
+  };
   document.addEventListener("htmx:beforeRequest", (event) => {
     if (document.hidden && event.target.hasAttribute("hx-get")) event.preventDefault();
   });
@@ -95,10 +99,7 @@
       over.hidden = false;
     }
   });
-  for (const kind of ["htmx:sendError", "htmx:timeout"]) document.addEventListener(kind, failed);
-  document.addEventListener("htmx:responseError", (event) => {
-    if (event.detail.target.id !== "ask") failed(event);
-  });
+  for (const kind of ["htmx:sendError", "htmx:timeout", "htmx:responseError"]) document.addEventListener(kind, failed);
 
   /* events */
   const parts = (name) => document.querySelectorAll(`[hx-trigger*="sse:${name}"]`);
