@@ -226,6 +226,47 @@ async def test_focus_stays_where_it_is_while_the_page_changes_under_it(browser: 
         await expect(page.get_by_role("table", name="Decisions by verdict")).to_be_visible()
 
 
+async def test_what_moves_goes_and_comes_keeps_its_focus_its_fold_and_its_text(
+    browser: Browser, door: Door
+) -> None:
+    async with looking(browser, door) as page:
+        await page.goto("/accounts")
+        assert await page.evaluate(SWAPS) == [
+            ["b", "c2", "d"], ["", "d", "c2", "b"], ["b3", "d", "c2"], ["b3", "open", "typed"],
+            ["b2", "open", "typed"],
+        ]
+
+
+# Swaps of a list whose second row has the focus: what is left after each, and what became of that row.
+SWAPS = """() => {
+  const list = document.createElement("ul");
+  list.setAttribute("hx-swap", "kept");
+  document.querySelector("main").append(list);
+  const row = (id, text) => `<li id="${id}">${text}<details><summary>s</summary><input></details></li>`;
+  const swap = (html) => htmx.swap(list, html, { swapStyle: "kept" });
+  const texts = () => [...list.children].map((one) => one.firstChild ? one.firstChild.data : "");
+  const seen = [];
+  swap(row("a", "a") + row("b", "b") + row("c", "c"));
+  const mine = list.querySelector("#b input"), fold = mine.closest("details");
+  fold.open = true;
+  mine.value = "typed";
+  mine.focus();
+  const state = () =>
+    [mine.closest("li").firstChild.data, fold.open ? "open" : "", document.activeElement.value];
+  swap(row("b", "b") + row("c", "c2") + row("d", "d"));
+  seen.push(texts());
+  swap("<li></li>" + row("d", "d") + row("c", "c2") + row("b", "b"));
+  seen.push(texts());
+  swap(row("b", "b3") + row("d", "d") + row("c", "c2"));
+  seen.push(texts(), state());
+  swap(row("c", "c2"));
+  swap(row("b", "b2") + row("c", "c2"));
+  seen.push(state());
+  list.remove();
+  return seen;
+}"""
+
+
 async def test_account_follows_what_every_door_does_while_somebody_types_there(
     browser: Browser, door: Door
 ) -> None:

@@ -38,18 +38,24 @@
     for (const next of [...made.childNodes]) {
       past();
       const known = there.get(key(next));
-      while (known && at && at !== known && !wanted.has(key(at) || " ")) at = gone(at);     // so that it need not move
+      while (known && at && at !== known && !wanted.has(key(at) || " ")) at = gone(at);   // so it need not move
       const same = known || (at && alike(at, next) ? at : null);
       if (!same) {
         old.insertBefore(next, at);
         fresh.push(next);
       } else {
-        if (same === at) at = at.nextSibling; else old.insertBefore(same, at);
+        if (same === at) at = at.nextSibling; else moved(old, same, at);
         fresh.push(...keep(same, next));
       }
     }
     while (at) at = gone(at);
     return fresh;
+  }
+
+  function moved(parent, node, before) {        // what moves loses the focus
+    const active = document.activeElement;
+    parent.insertBefore(node, before);
+    if (node.contains(active)) active.focus({ preventScroll: true });
   }
 
   function gone(node) {
