@@ -243,7 +243,7 @@ SWAPS = """() => {
   list.setAttribute("hx-swap", "kept");
   document.querySelector("main").append(list);
   const row = (id, text) => `<li id="${id}">${text}<details><summary>s</summary><input></details></li>`;
-  const swap = (html) => htmx.swap(list, html, { swapStyle: "kept" });
+  const swap = (html) => htmx.swap(list, html, { swapStyle: "kept" }, { contextElement: list });
   const texts = () => [...list.children].map((one) => one.firstChild ? one.firstChild.data : "");
   const seen = [];
   swap(row("a", "a") + row("b", "b") + row("c", "c"));
