@@ -113,7 +113,7 @@ class Admission:
             return []
         for tell in self.on_told:
             tell(record.account)
-        if event.phase is not Phase.STARTED:
+        if event.callback or event.phase is not Phase.STARTED:
             self._exempting.told(event, record)
             return []
         return self._unasked(event.attempt, record.account)
@@ -126,6 +126,10 @@ class Admission:
         if self._exempting.sort(event.attempt, record.account) in UNTOUCHED:
             return []
         return self.orders.called(event.attempt.switch, record.account, event.attempt.at)
+
+    def recall(self, at: float) -> None:
+        """After a start, what the ledger knows of the time before that has to be at hand for calls."""
+        self._exempting.restore(at)
 
     def named(self, event: CallEvent) -> list[Action]:
         """An event, observed already, told whose call it is, which its beginning had not: what would have

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from enforcer import history, packs, retiring
+from enforcer import heap, history, packs, retiring
 from enforcer.admission import Admission, Terms
 from enforcer.closing import Closing, in_a_process
 from enforcer.control.exposure import modes
@@ -46,9 +46,6 @@ from enforcer.timed import TimedAdmission, stopwatches
 from enforcer.watching import Watching
 from enforcer.wire.answer import SIP_CODES
 
-# How often the ledger is asked whether a command changed something: a mode set on the command line is
-# in force in under 100 ms, and the question costs 10 us.
-LOOK_SECONDS = 0.02
 WATCH_SECONDS = 1.0
 # How long we wait for a locked ledger before we go on in memory and try again: calls wait meanwhile.
 LEDGER_PATIENCE = 0.25
@@ -104,6 +101,7 @@ def build(
         ),
         observers=(telemetry.decision, bureau.decision, guard.decision, lambda one: room.decision(one)),
     )
+    admission.recall(clock())
     guard.began()
     admission.on_leased = guard.leased
     links = tuple(link_to(switch, secrets_of[switch.name], admission, clock) for switch in settings.linked)
@@ -228,10 +226,13 @@ def changed(house: House) -> None:
 
 async def _take_over(house: House) -> None:
     """What another process wrote into the ledger: modes and accounts are in force at once."""
+    news = False
     while True:
-        await asyncio.sleep(LOOK_SECONDS)
+        await house.room.lookout.turn(news)
+        news = False
         try:
-            if house.ledger.changed_elsewhere():
+            news = house.ledger.changed_elsewhere()
+            if news:
                 changed(house)
                 house.telemetry.note("took over changes")
             _answer(house)
@@ -242,7 +243,7 @@ async def _take_over(house: House) -> None:
 async def _watch(house: House) -> None:
     """Once a second: the links', doors' and ledger's own numbers into the metrics."""
     telemetry = house.telemetry
-    degraded, deaf = "", 0
+    degraded = ""
     while True:
         house.readings.take(time.time())
         now_degraded = house.ledger.degraded
@@ -254,9 +255,9 @@ async def _watch(house: House) -> None:
                 telemetry.note("ledger is well again")
         house.ledger.tidy()
         house.watching.measure()
-        if house.admission.deaf > deaf:
-            telemetry.fault("telemetry failed", decisions=house.admission.deaf - deaf)
-            deaf = house.admission.deaf
+        telemetry.risen("telemetry failed", house.admission.deaf)
+        registers = house.ledger.registers
+        telemetry.risen("listener failed", registers.untold, problem=registers.problem)
         await asyncio.sleep(WATCH_SECONDS)
 
 
@@ -290,6 +291,7 @@ def _run_alone(settings: Settings) -> int:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
         loop.add_signal_handler(signal.SIGHUP, reload, house)
+        heap.settle()
         await serve(house, stop, Supervisor.of(os.environ))
 
     with contextlib.ExitStack() as after:

@@ -1,11 +1,12 @@
 """Asterisk's extensions.conf on paper: which steps a number meets.
 
 In: files, with what they include. Out: the steps of the extension that would serve a number, as Asterisk
-searches: a context's own exact numbers, its own patterns, then what it includes, in order.
-Refuses to know: what a step does, but for a Goto or Gosub that leads on, and any of the hook's own contexts.
+searches: a context's own exact numbers, its own patterns, another dialplan (`switch`), then what it includes,
+in order; and those of each that might serve it before, by the hour (an include with a time) or the caller.
+Refuses to know: what a step does, but where it leads (`wire.asterisk_dialplan`), and the hook's own contexts.
 
 Source: Asterisk 22, main/pbx.c (ext_cmp_pattern: the pattern with the smaller set at the first place where
-two differ comes first; pbx_find_extension: own extensions before includes).
+two differ comes first; pbx_find_extension: own extensions, then switches, then includes).
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from enforcer.errors import BadInput
+from enforcer.wire.asterisk_dialplan import HOOK, Place, dials, leads, strips, wrong_in
 
-DEEPEST = 20            # includes within includes, and Gotos and Gosubs that lead on
+DEEPEST = 20            # includes within includes
+MOST_PLACES = 1_000     # extensions that Gotos, Gosubs and the like lead on to
 
 _SECTION = re.compile(r"\[([^\]]+)\](?:\(([^)]*)\))?")
 _FILE = re.compile(r"#(?:try)?include\s+[\"<]?([^\">]+)[\">]?")
-_LEADS = re.compile(r"(?:Goto|Gosub)\((?:([^,()]+),)?([^,()]+),[^,()]+(?:\(.*\))?\)")
 _SETS = {"X": "0123456789", "Z": "123456789", "N": "23456789"}
 _ORDINARY = 256         # of "." and "!": after every set
 
@@ -29,7 +31,9 @@ _ORDINARY = 256         # of "." and "!": after every set
 @dataclass(slots=True)
 class _Context:
     extensions: dict[str, list[str]] = field(default_factory=dict)      # as written, and its steps
-    includes: list[str] = field(default_factory=list)
+    of_callers: dict[str, list[str]] = field(default_factory=dict)      # the same, for one caller only
+    switches: list[str] = field(default_factory=list)
+    includes: list[tuple[str, bool]] = field(default_factory=list)      # and whether at some times only
 
 
 class Extensions:
@@ -39,40 +43,58 @@ class Extensions:
         self._contexts: dict[str, _Context] = {}
         self._at = _Context()
         self._exten = ""
+        self._one_caller = False
+        self.wrong_in, self.dials = wrong_in, dials
         for path in paths:
             for line in _lines(path):
                 self._read(line)
 
-    def fares(
-        self, context: str, number: str, depth: int = 0, passed: frozenset[tuple[str, str]] = frozenset()
-    ) -> list[str] | None:
-        """The steps that a number meets; None where there is no such context, [] where nothing serves it."""
+    def fares(self, context: str, number: str) -> list[str] | None:
+        """The steps that a number meets, or may; None where there is no such context, [] where nothing serves
+        it for certain."""
         if context not in self._contexts:
             return None
-        steps = self._serving(context, number, 0) or []
-        met = list(steps)
-        for step in steps:
-            led = _LEADS.fullmatch(step)
-            if led is not None and depth < DEEPEST and "enforcer" not in step:
-                there = (led[1] or context).strip(), led[2].replace("${EXTEN}", number).strip()
-                if there not in passed:
-                    met += self.fares(*there, depth + 1, passed | {there}) or []
+        met, to_do, seen = list[str](), [Place(context, number)], set[Place]()
+        while to_do:
+            at = to_do.pop()
+            if at in seen or len(seen) > MOST_PLACES:
+                continue
+            seen.add(at)
+            steps, certain = self._serving(at.context, at.exten, 0)
+            if at == (context, number) and not certain and not any(wrong_in(step) for step in steps):
+                return []
+            met += steps
+            for step in steps:
+                if HOOK not in step:
+                    for there in leads(step, at):
+                        to_do.append(there)
+                        if there.context not in self._contexts:
+                            met.append(f"Dial({there.context}, which is in none of these files)")
         return met
 
-    def _serving(self, context: str, number: str, depth: int) -> list[str] | None:
+    def strips(self, context: str, number: str, digits: int) -> bool:
+        """Whether a number is dialled without its first digits."""
+        return any(strips(step, digits) for step in self.fares(context, number) or [])
+
+    def _serving(self, context: str, number: str, depth: int) -> tuple[list[str], bool]:
+        """The steps of what serves a number, and before them of what might; whether something surely does."""
         found = self._contexts.get(context)
         if found is None or depth > DEEPEST:
-            return None
+            return [], False
+        steps = [step for name, some in found.of_callers.items() if name == number or (
+            _match(name, number) is not None) for step in some]
         if number in found.extensions:
-            return found.extensions[number]
+            return steps + found.extensions[number], True
         matching = [(sizes, name) for name in found.extensions if (sizes := _match(name, number)) is not None]
         if matching:
-            return found.extensions[min(matching)[1]]
-        for name in found.includes:
-            steps = self._serving(name, number, depth + 1)
-            if steps is not None:
-                return steps
-        return None
+            return steps + found.extensions[min(matching)[1]], True
+        steps += [f"switch => {name}" for name in found.switches]
+        for name, at_times in found.includes:
+            more, certain = self._serving(name, number, depth + 1)
+            steps += more
+            if certain and not at_times:
+                return steps, True
+        return steps, False
 
     def _read(self, line: str) -> None:
         section = _SECTION.match(line)
@@ -80,27 +102,37 @@ class Extensions:
             self._at = self._contexts.setdefault(section[1], _Context())
             for name in (section[2] or "").split(","):
                 template = self._contexts.get(name.strip())
-                if template is not None:
+                if template is not None and template is not self._at:
                     for exten, steps in template.extensions.items():
                         self._at.extensions.setdefault(exten, []).extend(steps)
+                    for exten, steps in template.of_callers.items():
+                        self._at.of_callers.setdefault(exten, []).extend(steps)
                     self._at.includes += template.includes
+                    self._at.switches += template.switches
             return
         key, equals, value = line.partition("=")
         key, value = key.strip().lower(), value.removeprefix(">").strip()
         if not equals:
             return
         if key == "include":
-            self._at.includes.append(re.split(r"[,|]", value)[0].strip())
+            name, *times = re.split(r"[,|]", value)
+            self._at.includes.append((name.strip(), any(one.strip() not in ("", "*") for one in times)))
+        elif key in ("switch", "lswitch", "eswitch"):
+            self._at.switches.append(value)
         elif key == "exten":
             exten, _, rest = value.partition(",")
-            self._exten = exten.split("/")[0].strip()
+            exten, one_caller, _ = exten.partition("/")
+            self._exten, self._one_caller = exten.strip(), bool(one_caller)
             self._step(rest)
         elif key == "same":
             self._step(value)
 
     def _step(self, text: str) -> None:
-        _priority, _, step = text.partition(",")
-        self._at.extensions.setdefault(self._exten, []).append(step.strip())
+        priority, _, step = text.partition(",")
+        if priority.strip().lower() == "hint":      # a lamp on a phone, and no step
+            return
+        some = self._at.of_callers if self._one_caller else self._at.extensions
+        some.setdefault(self._exten, []).append(step.strip())
 
 
 def _lines(path: Path, depth: int = 0) -> Iterator[str]:

@@ -71,7 +71,7 @@ class Near(NamedTuple):
 def candidates(ledger: Ledger) -> list[str]:
     """The accounts of which a rule may count something, in order."""
     struck = (one.account or one.customer for one in ledger.registers.strikes.all())
-    return sorted({*ledger.counted(), *struck})
+    return sorted({*ledger.counted_accounts(), *struck})
 
 
 def reckoned(ledger: Ledger, accounts: Iterable[str], at: float) -> dict[tuple[Scope, str], Near]:

@@ -73,7 +73,8 @@ def _call(case: Case, record: CallRecord) -> Explanation:
     if record.number_class is NumberClass.EMERGENCY:
         told.lines.append("An emergency call: no rule counts it, no rule is read for it, nothing stops it.")
     if record.number_class is NumberClass.CALLBACK:
-        told.lines.append("A call back after an emergency call: no rule counts it, nothing stops it.")
+        told.lines.append("A call back after an emergency call, or one that was transferred to an emergency "
+                          "number: no rule counts it, nothing stops it.")
     told.lines += _grouped(counted)
     for decision in decisions:
         part = decision_explained(case, decision)

@@ -50,8 +50,13 @@ class NumberClass(StrEnum):
     HIGH_RISK = "high_risk"
     ORDINARY = "ordinary"
 
+    @property
+    def untouched(self) -> bool:
+        """Whether no rule counts or judges such a call."""
+        return self in UNTOUCHED
 
-UNTOUCHED = frozenset({NumberClass.EMERGENCY, NumberClass.CALLBACK})     # no rule counts or judges these
+
+UNTOUCHED = frozenset({NumberClass.EMERGENCY, NumberClass.CALLBACK})
 
 
 class Phase(IntEnum):
@@ -121,7 +126,8 @@ class CallEvent(NamedTuple):
     refusal: Refusal = Refusal.NONE     # what the switch did in our name (its own brake, or our word)
     source: Source = Source.EVENT
     legs: str = ""                      # names of the legs dialled so far, see `CallRecord`
-    callback: bool = False              # the switch let it through as a call back after an emergency call
+    callback: bool = False              # the switch let it through as a call back after an emergency call,
+    since: float | None = None          # which it says was then (Unix seconds)
 
 
 class CallRecord(NamedTuple):

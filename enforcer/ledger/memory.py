@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import count
 
 from enforcer.domain.account import Account, Customer
 from enforcer.domain.call import CallEvent, CallRecord, NumberClass, Refusal
@@ -52,8 +53,13 @@ class MemoryLedger:
         self._customers: dict[str, Customer] = {}
         self._chain: list[JournalEntry | Decision] = []
         self._seals: list[str] = []
-        self._books = Books(classify, self._records.get, clock, self.derive, canonical, channels)
-        self.account, self.seats, self.counted = self._books.account, self._books.seats, self._books.counted
+        self._books = Books(
+            classify, self._records.get, clock, self.derive, canonical, channels,
+            lambda _, key: any(key in (record.account, record.customer) for record in self._records.values()),
+        )
+        self.account, self.seats = self._books.account, self._books.seats
+        self.counted_accounts = self._books.counted_accounts
+        self.taken_over = count().__next__      # nobody else writes: there is nothing that we have not
         self.live, self.tidy, self.registers = self._books.live, self._books.tidy, self._books.registers
         kept = MemorySights()
         self.sights, self.keep_sight = kept.sights, kept.keep_sight
@@ -110,6 +116,7 @@ class MemoryLedger:
 
     def modes(self) -> list[ModeSetting]:
         """Every mode setting ever made, the oldest first."""
+        self._books.strangers.name(setting.account for setting in self._modes)
         return list(self._modes)
 
     def put_mode(self, setting: ModeSetting) -> None:

@@ -43,7 +43,7 @@ class Counting(Protocol):
     def seats(self, account_id: str, at: float) -> Sequence[Seat]:
         """The rules about an account, each with its tally in the cycle that holds `at`."""
 
-    def counted(self) -> list[str]:
+    def counted_accounts(self) -> list[str]:
         """Accounts for which anything is counted now, or for whose customer: of each of these the first."""
 
     def keep(self, decision: Decision) -> None:
@@ -102,7 +102,8 @@ class Absorbed(NamedTuple):
 class Place(NamedTuple):
     """How far a switch's CDR file was read: up to byte `position` of the file that `device` and `inode` name,
     and whose `line` bytes before that have this `digest`. Everything that was written since `since` is read
-    (Unix seconds of the switch); `read_at` is when the end of the file was last seen."""
+    (Unix seconds of the switch); `read_at` is when the end of the file was last seen, with
+    nothing unread before it; `ended_at` is the latest end of a call among the rows that were read."""
 
     switch: str
     device: int
@@ -112,6 +113,7 @@ class Place(NamedTuple):
     digest: str
     since: float
     read_at: float
+    ended_at: float = 0.0
 
 
 class Archive(Protocol):
@@ -263,6 +265,10 @@ class Ledger(Counting, Register, Archive, Charges, Journal, Protocol):
         """Whether another process wrote since we last looked, and take over what it wrote:
         accounts, modes and calls. Cheap enough to ask many times a second. Of many calls it takes
         a bounded number at once and says True until all are taken."""
+
+    def taken_over(self) -> int:
+        """A number that rises whenever all that others had written was taken over; where it rose twice, what
+        they had written when it was asked for first."""
 
     def flush(self) -> None:
         """Write everything kept so far; returns when it is durable. Raises LedgerError."""

@@ -35,6 +35,10 @@ class Roll:
         """The registered account, or one made up for a caller nobody registered."""
         return self.accounts.get(account_id) or unregistered(account_id)
 
+    def knows(self, key: str) -> bool:
+        """Whether an account or a customer of this name is registered."""
+        return key in self.accounts or key in self._first_account
+
     def cycle(self, scope: Scope, key: str) -> BillingCycle:
         """The calendar of an account, or of a customer: that of its first account by name."""
         if scope is Scope.ACCOUNT:

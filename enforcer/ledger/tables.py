@@ -75,7 +75,7 @@ LIVED = _table(
 SIGHT = _table("sight", switch=sa.Text, heard_at=sa.Double, serial=sa.BigInteger, boot=sa.Text)
 CDR_PLACE = _table(
     "cdr_place", switch=sa.Text, device=sa.BigInteger, inode=sa.BigInteger, position=sa.BigInteger,
-    line=sa.BigInteger, digest=sa.Text, since=sa.Double, read_at=sa.Double,
+    line=sa.BigInteger, digest=sa.Text, since=sa.Double, read_at=sa.Double, ended_at=sa.Double,
 )
 
 RECORD_FIELDS = CallRecord._fields

@@ -172,7 +172,7 @@ REFUSED = [
     (["--cycle", "2026-10", "--customer", "acme"],
      "--customer: no such customer: 'acme'; did you mean 'acme-inc'?"),
     (["--cycle", "2026-10", "--json", "--csv"], "--csv: either CSV or JSON, not both"),
-    ([], "Missing option '--cycle'."),
+    ([], "--cycle is missing"),
 ]
 
 

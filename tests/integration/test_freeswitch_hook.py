@@ -513,3 +513,28 @@ async def test_who_called_for_help_is_called_back_with_nobody_alive() -> None:
         switch.hash.pop("enf_sos.acme")         # as the scheduler does, an hour later
         assert await back() == 403
         assert len(switch.tasks) == 1, "one end for every window, however often somebody calls for help"
+
+
+async def test_who_calls_back_is_noted_though_the_account_has_a_lease(scripted: Scripted) -> None:
+    """By its account code or by what the site says; nobody is asked."""
+    scripted.answer = ANSWERS["block"]
+    for coded in (False, True):
+        inbound = IN.replace("|enforcer_account=acme", "") if coded else IN
+        async with (
+            EslDoor(scripted, "fs1", clock=lambda: 7.5, port=0) as door,
+            FakeFreeswitch([OUT, inbound], door=f"127.0.0.1:{door.port}", second=SECOND) as switch,
+        ):
+            left(switch, "hb")
+            left(switch, "lease.acme")
+            who = {"accountcode": "acme"} if coded else {}
+            assert (await switch.call("acme", "112")).code == 200
+            back = await switch.call("+13035550199", "12025550101", context="public", **who)
+            assert back.code == 200
+            assert switch.hash["enf_back.acme"] == "13035550199"
+            assert re.fullmatch(r"\d{10}:acme", back.variables["enf_helped"])
+            assert (await switch.call("acme", NUMBER)).code == 200      # the lease holds for all others
+            switch.api("hash", "delete/enf/lease.acme")
+            assert scripted.asked == []
+            assert (await switch.call("acme", "13035550199")).code == 200
+            assert (await switch.call("acme", NUMBER)).code == 403
+            scripted.asked.clear()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 
@@ -363,6 +364,32 @@ async def test_dead_enforcer_is_not_asked_and_a_stopped_account_stays_stopped(ru
     assert await ends.send("free", "12025550161") == 202
     assert await ends.carrier.text("12025550161")
     assert not ends.carrier.to("12025550160")
+
+
+def called_for_help(enforcer: Enforcer) -> set[str]:
+    """The accounts of whose emergencies the ledger knows."""
+    with sqlite3.connect(enforcer.directory / "enforcer.db") as ledger:
+        return {row[0] for row in ledger.execute("SELECT account FROM journal WHERE kind = 'emergency'")}
+
+
+@pytest.mark.parametrize(("writer", "account"), [("free", "free"), ("shared", "shared")])
+async def test_text_for_help_opens_the_window_on_the_switch_and_with_the_enforcer(
+    running, ends, switch, writer, account
+) -> None:
+    """In an account's own context, and in the one that accounts share. 933 is a test."""
+    async with switch.ami("enforcer") as link:
+        async def since() -> str:
+            return (await link.action("Getvar", Variable=f"ENF_SOS_{account}"))["Value"]
+
+        assert await ends.send(writer, "933") == 202
+        assert await ends.carrier.text("933")
+        assert await since() == ""
+        assert await ends.send(writer, "911") == 202
+        await link.event("UserEvent", UserEvent="EnfMessage", Account=account, Number="911", Ask="no")
+        assert int(await since()) >= time.time() - 60
+    async with asyncio.timeout(10):
+        while account not in called_for_help(running):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ good all the same: many callers may share one address, and nobody may lock an op
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -53,6 +54,7 @@ class Front:
     pulse: Pulse
     tokens: Tokens
     back: Backoffice
+    imports: Backoffice         # a clerk of its own: a file takes long
     clock: Callable[[], float]
     registry: CollectorRegistry
     note: Callable[..., None]
@@ -60,6 +62,7 @@ class Front:
     sessions: list[Callable[[Request], Caller | None]] = field(default_factory=list)
     streams: set[Subscriber] = field(default_factory=set)
     run: str = field(default_factory=lambda: token_hex(3))
+    importing: asyncio.Lock = field(default_factory=asyncio.Lock)
     wrong: OrderedDict[str, tuple[int, int]] = field(default_factory=OrderedDict)
     counters: list[Counter] = field(default_factory=list)
 
@@ -87,6 +90,7 @@ class Front:
         for subscriber in list(self.streams):
             subscriber.put(Happening(0, "end", self.clock(), {}))
         await self.back.stop()
+        await self.imports.stop()
 
     def wrong_token(self, address: str) -> Problem:
         """Somebody there showed a token that is nobody's."""
