@@ -54,6 +54,7 @@ class MemoryLedger:
             lambda _, key: any(key in (record.account, record.customer) for record in self._records.values()),
         )
         self.account, self.seats = self._books.account, self._books.seats
+        self.counted_accounts = self._books.counted_accounts
         self.taken_over = count().__next__      # nobody else writes: there is nothing that we have not
         self.live, self.tidy, self.registers = self._books.live, self._books.tidy, self._books.registers
         record = MemoryRecord(self.registers)

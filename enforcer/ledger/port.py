@@ -43,6 +43,9 @@ class Counting(Protocol):
     def seats(self, account_id: str, at: float) -> Sequence[Seat]:
         """The rules about an account, each with its tally in the cycle that holds `at`."""
 
+    def counted_accounts(self) -> list[str]:
+        """Accounts for which anything is counted now, or for whose customer: of each of these the first."""
+
     def keep(self, decision: Decision) -> None:
         """Remember a decision; written later."""
 

@@ -75,6 +75,7 @@ class SqliteLedger:
         self._due = False           # whether books of callers that came back are looked at
         self._in_use = False        # until then nobody asks for counters, and nobody keeps them
         self.account, self.seats = self._books.account, self._books.seats
+        self.counted_accounts = self._books.counted_accounts
         self.live, self.backlog = self._books.live, self._writer.backlog
         register = Register(self._store, self._writing, self._lot, clock, self._books.strangers.name)
         self.customers, self.put_customers = register.customers, register.put_customers
