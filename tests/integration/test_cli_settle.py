@@ -194,7 +194,7 @@ REFUSED = [
     (["--cycle", "2026-10", "--customer", "acme"],
      "--customer: no such customer: 'acme'; did you mean 'acme-inc'?"),
     (["--cycle", "2026-10", "--json", "--csv"], "--csv: either CSV or JSON, not both"),
-    ([], "--cycle is missing"),
+    ([], "--cycle is missing; see `enforcer settle --help`"),
 ]
 
 
