@@ -356,7 +356,7 @@ def test_a_chain_made_anew_shows_by_a_head_noted_earlier(full: Site) -> None:
     ("INSERT INTO account SELECT 'new', customer, type, channels, plan, anchor_day, timezone, standing, "
      "standing_reason, 1 FROM account", 0, "account",
      "account new stands in the register of accounts and not in the journal"),
-    ("INSERT INTO decision SELECT 'd3', at, call_id, account, body, 0, '' FROM decision "
+    ("INSERT INTO decision SELECT 'd3', at, call_id, account, body, 0, '', '' FROM decision "
      "WHERE decision_id = 'd1'", 0, "decision", "1 decisions stand outside the chain; there were 0 when it"),
 ])
 def test_a_table_that_says_otherwise_than_the_journal_is_named(

@@ -194,11 +194,12 @@ REFUSED = [
     (["--cycle", "2026-10", "--customer", "acme"],
      "--customer: no such customer: 'acme'; did you mean 'acme-inc'?"),
     (["--cycle", "2026-10", "--json", "--csv"], "--csv: either CSV or JSON, not both"),
-    ([], "--cycle is missing"),
+    ([], "--cycle is missing; see `enforcer settle --help`"),
 ]
 
 
-def test_what_cannot_be_settled_is_one_line_and_changes_nothing(house: House) -> None:
+def test_what_cannot_be_settled_is_one_line_and_changes_nothing(tmp_path: Path) -> None:
+    house = House(tmp_path, apart=True)     # what is missing is said by the process as a whole
     house.told(cdrs("acme", 0))
     for args, line in REFUSED:
         done = house.run("settle", *args, code=2)

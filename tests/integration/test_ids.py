@@ -81,7 +81,7 @@ async def test_one_id_is_found_wherever_a_decision_is_met(
     await broker.start()
     request.addfinalizer(broker.kill)
     door = free_port(socket.SOCK_STREAM)
-    variables = {"ENF_ASK": ask, "ENF_AGI": f"agi://127.0.0.1:{door}/ask"}
+    variables = {"ENF_ASK": ask, "ENF_AGI": f"agi://127.0.0.1:{door}/ask", "ENF_MAXWAIT": "5"}
     more = f'[mqtt]\nurl = "mqtt://enforcer@127.0.0.1:{broker.port}"\nsecret_env = "{SECRET}"\n'
     more += f"[door.agi]\nenabled = true\nport = {door}\n" if ask == "agi" else ""
     async with (
