@@ -185,8 +185,9 @@ async def measure_slice(numbers: list[int]) -> list[Figure]:
             others = ", disturbed" if rig.disturbed else ""
             say(f"{variant.name}: {found:.0f} calls/s{others}; CPU a call, with the start: switch "
                 f"{work[0]:.2f} ms, enforcer {work[1]:.2f} ms")
-        kept.setdefault(variant.name, []).append(found)
-        _keep(kept)
+        if not rig.disturbed:       # else it says what others took, and is to be run again
+            kept.setdefault(variant.name, []).append(found)
+            _keep(kept)
     if PLAIN.name not in kept:
         return []
     rounds = min(len(rates) for rates in kept.values())
