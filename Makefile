@@ -2,6 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 SWITCH ?= asterisk
+WORKERS ?= 3
 .DEFAULT_GOAL := help
 .PHONY: help setup run test check bench faults lab clean
 
@@ -16,8 +17,8 @@ setup:  ## all set-up, runs nothing
 run: setup  ## real calls through a real Asterisk (SWITCH=freeswitch: your FreeSWITCH), judged as you watch
 	@$(BIN)/python -m lab.run --switch $(SWITCH) $(ARGS)
 
-test: setup check  ## the whole suite
-	@$(BIN)/python -m pytest $(ARGS)
+test: setup check  ## the whole suite (ARGS= for pytest; WORKERS=1 for one after the other)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: setup  ## ruff, mypy --strict, the rules of import, known holes in what we depend on
 	@$(BIN)/ruff check .

@@ -89,6 +89,8 @@ class Admission:
         self.on_asked: list[Callable[[CallAttempt], None]] = []
         # Called for a call of an account that holds a lease: nobody will ask about it.
         self.on_leased: Callable[[str], object] = lambda account: None
+        # Called with the account of each event that told something new: whoever looks at it looks again.
+        self.on_told: list[Callable[[str], None]] = []
         self._look_for_stopped()
 
     def admit(self, attempt: CallAttempt) -> Decision:
@@ -109,6 +111,8 @@ class Admission:
         record = self._ledger.apply(event)
         if record is None or not record.account:
             return []
+        for tell in self.on_told:
+            tell(record.account)
         if event.callback or event.phase is not Phase.STARTED:
             self._exempting.told(event, record)
             return []

@@ -35,6 +35,7 @@ from enforcer.notices.bureau import Bureau
 from enforcer.orders import LeaseTerms
 from enforcer.readings import Readings
 from enforcer.room import Room
+from enforcer.selfwatch import watch
 from enforcer.settings import Settings
 from enforcer.stuck import Yielding
 from enforcer.supervisor import NOBODY, Supervisor, give_way
@@ -46,7 +47,6 @@ from enforcer.timed import TimedAdmission, stopwatches
 from enforcer.watching import Watching
 from enforcer.wire.answer import SIP_CODES
 
-WATCH_SECONDS = 1.0
 # How long we wait for a locked ledger before we go on in memory and try again: calls wait meanwhile.
 LEDGER_PATIENCE = 0.25
 
@@ -154,7 +154,8 @@ async def serve(house: House, stop: asyncio.Event, supervisor: Supervisor = NOBO
                 f"link {switch.name}": link.run()
                 for link, switch in zip(house.links, house.settings.linked, strict=True)
             } | {
-                "take over changes": _take_over(house), "watch": _watch(house),
+                "take over changes": _take_over(house),
+                "watch": watch(house.readings, house.ledger, house.admission, house.watching, telemetry),
                 "follow CDR files": house.watching.run(), "settle closed cycles": closing.run(),
                 "log heads": log_heads(house.ledger, telemetry),
                 "prune": retiring.retire(partial(retiring.in_a_process, house.settings.path), telemetry),
@@ -238,27 +239,6 @@ async def _take_over(house: House) -> None:
             _answer(house)
         except EnforcerError as problem:
             house.telemetry.fault("ledger", problem=str(problem))
-
-
-async def _watch(house: House) -> None:
-    """Once a second: the links', doors' and ledger's own numbers into the metrics."""
-    telemetry = house.telemetry
-    degraded = ""
-    while True:
-        house.readings.take(time.time())
-        now_degraded = house.ledger.degraded
-        if now_degraded != degraded:
-            degraded = now_degraded
-            if degraded:
-                telemetry.fault("ledger degraded", problem=degraded)
-            else:
-                telemetry.note("ledger is well again")
-        house.ledger.tidy()
-        house.watching.measure()
-        telemetry.risen("telemetry failed", house.admission.deaf)
-        registers = house.ledger.registers
-        telemetry.risen("listener failed", registers.untold, problem=registers.problem)
-        await asyncio.sleep(WATCH_SECONDS)
 
 
 def run(settings: Settings) -> int:

@@ -23,6 +23,7 @@ from enforcer.control.knock import beside
 from enforcer.control.mqtt import Mqtt
 from enforcer.control.mqtt_topics import Topics
 from enforcer.control.nearest import Nearest
+from enforcer.control.pulse import Pulse
 from enforcer.control.records import Records
 from enforcer.control.series import Series
 from enforcer.control.window import Window
@@ -94,16 +95,17 @@ class Room:
         self.gateways = Gateways(
             names, (call for name in names for call in ledger.live(name)), admission, self.feed, clock
         )
+        self.nearest = Nearest(ledger)
+        self.pulse = Pulse(ledger, lambda: admission.modes)
+        admission.on_told.append(self.pulse.told)
         self.http = self._http(telemetry) if settings.http.listen else None
-        self.nearest = Nearest(
-            ledger.seats, ledger.account, lambda: (account for _, account in admission.orders.callers())
-        )
         self.lookout = Lookout()
         self.window = Window(beside(settings.ledger_path), self.view, self.feed, self.lookout.knocked)
 
     def decision(self, decision: Decision) -> None:
         """Hear of a decision, after its answer. Those that let a call go by every rule are only counted."""
         self.series.decision(decision)
+        self.pulse.told(decision.account)
         if decision.verdict > Verdict.ALLOW or decision.would_be > Verdict.ALLOW:
             self.feed.tell("decision", decision.at, decision_facts(decision, "UTC"))
 
@@ -168,10 +170,10 @@ class Room:
         front = Front(
             self.settings, self.desk, self.feed, self._admission, self.gateways,
             self.settings.numbers.plan(), self.overview, self.unready,
+            lambda: self.nearest.look(self._clock()), self.pulse,
             Tokens(tokens_path(self.settings.ledger_path), self._clock),
             Backoffice(self.settings.path, telemetry.fault), Backoffice(self.settings.path, telemetry.fault),
-            self._clock, telemetry.registry, telemetry.note,
-            telemetry.fault,
+            self._clock, telemetry.registry, telemetry.note, telemetry.fault,
         )
         return HttpServer(application(front), self.settings.http, front.close, telemetry.fault)
 

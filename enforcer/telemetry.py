@@ -138,6 +138,8 @@ def decision_line(decision: Decision) -> dict[str, object]:
     if decision.max_duration is not None:
         line["max_duration"] = decision.max_duration
     line |= {"reason": decision.reason, "call": decision.call_id}
+    if decision.sip_call_id:
+        line["sip_call_id"] = decision.sip_call_id
     if decision.policy:
         line["policy"] = decision.policy
     if decision.degraded:

@@ -94,7 +94,8 @@ class CallAttempt:
 
     One per call, however many legs, forks, transfers or failover retries it has.
     `call_id` is unique over all switches of a site: "<switch>/<id of the first channel>".
-    `channel` is the name by which the switch lets us act on the caller's leg.
+    `channel` is the name by which the switch lets us act on the caller's leg. `sip_call_id` is the Call-ID of
+    the caller's INVITE, told with questions only; the caller chose it, so it tells nothing but where to look.
     """
 
     call_id: str
@@ -107,6 +108,7 @@ class CallAttempt:
     channel: str = ""
     route: str = ""         # carrier or trunk that the call came by or goes to, "" unknown
     medium: Medium = Medium.CALL
+    sip_call_id: str = ""   # "" where the switch does not say
 
 
 class CallEvent(NamedTuple):

@@ -66,7 +66,7 @@ class Books:
         self._open = shelf.books
         self.book, self.counted, self.span = shelf.book, shelf.counted, shelf.span
         self.tallies, self.tidy, self.refresh = shelf.tallies, shelf.tidy, shelf.refresh
-        self.stale, self.returned = shelf.stale, shelf.returned
+        self.stale, self.returned, self.counted_accounts = shelf.stale, shelf.returned, shelf.counted_accounts
         self.live, self.known = self._calls.live, self._calls.known
         self._desks = Desks(self, canonical, clock)
         self.seats = self._desks.seats

@@ -43,6 +43,9 @@ class Counting(Protocol):
     def seats(self, account_id: str, at: float) -> Sequence[Seat]:
         """The rules about an account, each with its tally in the cycle that holds `at`."""
 
+    def counted_accounts(self) -> list[str]:
+        """Accounts for which anything is counted now, or for whose customer: of each of these the first."""
+
     def keep(self, decision: Decision) -> None:
         """Remember a decision; written later."""
 
@@ -124,8 +127,10 @@ class Archive(Protocol):
     def call(self, call_id: str) -> CallRecord | None:
         """One record; the id may come without its "<switch>/" where that is unambiguous."""
 
-    def decisions(self, account_id: str = "", call_id: str = "", limit: int = 50) -> list[Decision]:
-        """Decisions, the newest first."""
+    def decisions(
+        self, account_id: str = "", call_id: str = "", limit: int = 50, sip_call_id: str = ""
+    ) -> list[Decision]:
+        """Decisions, the newest first: on one account, one call, one SIP Call-ID, where given."""
 
     def decisions_in(self, span: Span, account_id: str = "") -> Iterator[Decision]:
         """All decisions in a stretch of time, the oldest first."""

@@ -47,6 +47,11 @@ class Roll:
             account = self._first_account.get(key) or unregistered(key)
         return BillingCycle(account.anchor_day, account.timezone)
 
+    def first(self, customer: str) -> str:
+        """The id of the customer's first account by name; who is not registered is its own."""
+        account = self._first_account.get(customer)
+        return customer if account is None else account.id
+
     def _rank_customers(self) -> None:
         self._first_account = {}
         for account in sorted(self.accounts.values(), key=attrgetter("id")):

@@ -130,6 +130,10 @@ class Shelf:
         there = self.books[scope].get(key)
         return self._open(scope, key) if there is None and not self._strangers.gone else there
 
+    def counted_accounts(self) -> list[str]:
+        """Accounts that have a book, or whose customer has: of each of these the first."""
+        return [*self.books[Scope.ACCOUNT], *map(self._roll.first, self.books[Scope.CUSTOMER])]
+
     def span(self, scope: Scope, book: Book, measure: Measure) -> Span:
         """The stretch of time that a book's tally of this measure is about."""
         if measure.window is Window.CYCLE:

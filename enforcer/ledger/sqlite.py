@@ -1,8 +1,8 @@
 """The ledger on a disk: SQLite, one file, many processes.
 
 In: events and what people enter. Out: every answer the port promises; the hot path from memory, the
-rest from rows (`past`, `record`). What another process writes (the command line, beside the daemon) is taken
-over.
+rest from rows (`past`, `record`, `register`). What another process writes (the command line, beside the
+daemon) is taken over.
 Refuses to know: how rows are written (`writer`, `*_rows`), and how the database adds up (`adding`).
 """
 
@@ -16,12 +16,11 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from enforcer.domain.account import Account, Customer
+from enforcer.domain.account import Account
 from enforcer.domain.call import CallEvent, CallRecord, NumberClass, Refusal
 from enforcer.domain.cycle import Span
 from enforcer.domain.decision import Decision
 from enforcer.domain.measure import Measure, Scope
-from enforcer.domain.mode import ModeSetting
 from enforcer.domain.policy import Policy
 from enforcer.domain.registers import Registers
 from enforcer.domain.usage import Tally
@@ -35,6 +34,7 @@ from enforcer.ledger.past import Past
 from enforcer.ledger.port import Absorbed, Mismatch, Place
 from enforcer.ledger.recalled import Recalled
 from enforcer.ledger.record import Record
+from enforcer.ledger.register import Register
 from enforcer.ledger.sight_rows import Sights, put_place
 from enforcer.ledger.store import Store
 from enforcer.ledger.verifying import differences
@@ -75,7 +75,11 @@ class SqliteLedger:
         self._due = False           # whether books of callers that came back are looked at
         self._in_use = False        # until then nobody asks for counters, and nobody keeps them
         self.account, self.seats = self._books.account, self._books.seats
+        self.counted_accounts = self._books.counted_accounts
         self.live, self.backlog = self._books.live, self._writer.backlog
+        register = Register(self._store, self._writing, self._lot, clock, self._books.strangers.name)
+        self.customers, self.put_customers = register.customers, register.put_customers
+        self.modes, self.put_mode = register.modes, register.put_mode
         sights = Sights(self._store)
         self.sights, self.keep_sight, self.places = sights.sights, sights.keep_sight, sights.places
         past = Past(self._settled, clock)
@@ -150,28 +154,6 @@ class SqliteLedger:
         if some:
             with self._caught_up():
                 pass
-
-    def customers(self) -> list[Customer]:
-        """What is known of customers besides their accounts, by id."""
-        with self._store.reading() as connection:
-            return register_rows.customers(connection)
-
-    def put_customers(self, customers: Iterable[Customer]) -> None:
-        """Enter or change customers, all or none. Raises LedgerError."""
-        with self._writing() as connection:
-            register_rows.put_customers(connection, list(customers), self._lot, self._clock())
-
-    def modes(self) -> list[ModeSetting]:
-        """Every mode setting ever made, the oldest first."""
-        with self._store.reading() as connection:
-            found = register_rows.modes(connection)
-        self._books.strangers.name(setting.account for setting in found)
-        return found
-
-    def put_mode(self, setting: ModeSetting) -> None:
-        """Record a mode setting. Raises LedgerError."""
-        with self._writing() as connection:
-            register_rows.put_mode(connection, setting, self._lot)
 
     # Archive -------------------------------------------------------------------------------------
 

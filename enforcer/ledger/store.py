@@ -131,8 +131,17 @@ class Store:
                 "what came since"
             )
 
+    def _schema(self) -> int:
+        """The schema that the file has, 0 where it has none."""
+        with self._reading.connect() as connection:
+            if not sa.inspect(connection).has_table("mark"):
+                return 0
+            return connection.execute(sa.select(MARK.c.value).where(MARK.c.name == "schema")).scalar() or 0
+
     def _migrate(self) -> None:
         steps = migrations()
+        if self._schema() == len(steps):        # as nearly always: who only opens it needs no turn to write
+            return
         with self.writing() as connection:
             version = 0
             if sa.inspect(connection).has_table("mark"):

@@ -51,7 +51,7 @@ CALL_BEFORE = _table(
 )
 DECISION = _table(
     "decision", decision_id=sa.Text, at=sa.Double, call_id=sa.Text, account=sa.Text, body=sa.Text,
-    link=sa.BigInteger, seal=sa.Text,
+    link=sa.BigInteger, seal=sa.Text, sip_call_id=sa.Text,
 )
 JOURNAL = _table(
     "journal", link=sa.BigInteger, kind=sa.Text, at=sa.Double, ref=sa.Text, customer=sa.Text,
@@ -192,7 +192,8 @@ def row_of_decision(decision: Decision) -> dict[str, Any]:
         body["findings"] = [finding._asdict() for finding in decision.findings]
     return {
         "decision_id": decision.decision_id, "at": decision.at, "call_id": decision.call_id,
-        "account": decision.account, "body": json.dumps(body, ensure_ascii=False, separators=(",", ":")),
+        "account": decision.account, "sip_call_id": decision.sip_call_id,
+        "body": json.dumps(body, ensure_ascii=False, separators=(",", ":")),
     }
 
 

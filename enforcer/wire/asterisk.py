@@ -50,6 +50,7 @@ from enforcer.wire.channel import (
     number_in,
     refusal_of,
     route_asked,
+    sip_call_id_asked,
     started_by_serial,
     whole,
 )
@@ -247,6 +248,8 @@ class CallBook(Legs):
             attempt = call.attempt = replace(attempt, direction=told)
         if (attempt.channel, attempt.direction) != (channel, told) or (number and attempt.number != number):
             attempt = replace(attempt, channel=channel, number=number or attempt.number, direction=told)
+        if sip := sip_call_id_asked(message, channel):
+            attempt = replace(attempt, sip_call_id=sip)
         facts: list[Fact] = [Question(attempt, channel)]
         if up_since is not None:
             call.answered_at = up_since

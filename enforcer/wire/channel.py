@@ -21,6 +21,8 @@ AccountFrom = Literal["accountcode", "endpoint", "caller"]
 
 _ACCOUNT = re.compile(r"[A-Za-z0-9_.@+-]{1,80}", re.ASCII)
 _ENDPOINT = re.compile(r"[^/]+/(.+)-[0-9a-f]{8,}(?:;[12])?", re.ASCII)
+LONGEST_SIP_CALL_ID = 200
+_NOT_OF_CALL_IDS = re.compile(r"[^A-Za-z0-9@._+!%*~/:=\[\]-]")
 _SERIAL = re.compile(r"(?:.*-)?(\d{9,11})\.\d+", re.ASCII)
 
 
@@ -131,6 +133,23 @@ def route_asked(message: Message) -> str:
     if message.raw.count(b"\r\nRoute: ") != 1:
         return ""
     return account_name(message.get("Route"))
+
+
+def sip_call_id(text: str | None) -> str:
+    """A SIP Call-ID as it is kept and looked for: without what a dialplan or a log line could trip over,
+    though RFC 3261 (25.1, `word`) allows it; at most 200 characters. The caller chose it.
+
+    >>> sip_call_id("3c26-x'(1)@192.0.2.7")
+    '3c26-x1@192.0.2.7'
+    """
+    return _NOT_OF_CALL_IDS.sub("", text or "")[:LONGEST_SIP_CALL_ID]
+
+
+def sip_call_id_asked(message: Message, channel: str) -> str:
+    """The Call-ID that a question names; "" of what is no SIP, and where it is there more than once."""
+    if message.raw.count(b"\r\nSipCallID: ") != 1 or not channel.startswith("PJSIP/"):
+        return ""
+    return sip_call_id(message.get("SipCallID"))
 
 
 def event_time(message: Message, received_at: float) -> float:

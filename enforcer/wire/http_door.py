@@ -5,18 +5,18 @@ Refuses to know: sockets, deadlines, and what is decided.
 
     > POST /fs1/8a1f09c2d4e6b7a3 HTTP/1.1
     > Host: 127.0.0.1:8090
-    > Content-Length: 68
+    > Content-Length: 83
     >
-    > outbound;acme;12025550142;9c1f4cfe-...;9c1f4cfe-...;carrier;12025550101
+    > outbound;acme;12025550142;9c1f4cfe-...;9c1f4cfe-...;carrier;12025550101;a84b4c76e66710
       HTTP/1.1 200 OK
       Content-Length: 19
 
       allow:0:0:0::d1-2f
 
 The question is one line: direction, account, number, the channel's id, the id of the channel that the call
-began with ("" the same), route, caller. The path says who asks: the switch's name, and its token where it has
-one; a switch that is alone at its door need not say anything. Whatever else comes is no question: the
-connection is closed, and the dialplan goes on as where nobody answers.
+began with ("" the same), route, caller, SIP Call-ID (older dialplans leave it out). The path says who asks:
+the switch's name, and its token where it has one; a switch that is alone at its door need not say anything.
+Whatever else comes is no question: the connection is closed, and the dialplan goes on as if nobody answered.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import re
 from enforcer.domain.call import CallAttempt
 from enforcer.errors import WireError
 from enforcer.wire.answer import parse_answer
-from enforcer.wire.channel import account_name, direction_of
+from enforcer.wire.channel import account_name, direction_of, sip_call_id
 
 # mod_curl writes five lines, some 150 bytes.
 LARGEST_HEAD = 4096
@@ -37,7 +37,7 @@ _LENGTH = re.compile(rb"\r\ncontent-length: *(\d{1,4}) *\r\n", re.IGNORECASE)
 _QUESTION = re.compile(
     r"(?P<direction>[a-z]{1,16});(?P<account>[^;]{0,80});(?P<number>[0-9A-Za-z+*#._-]{1,64});"
     r"(?P<channel>[!-:<-~]{1,128});(?P<call>[!-:<-~]{0,128});(?P<route>[^;]{0,80});"
-    r"(?P<caller>[0-9A-Za-z+*#._-]{0,64})",
+    r"(?P<caller>[0-9A-Za-z+*#._-]{0,64})(?:;(?P<sip>[!-:<-~]{0,200}))?",
     re.ASCII,
 )
 
@@ -106,6 +106,7 @@ def attempt_of(question: str, switch: str, at: float) -> CallAttempt:
         at=at,
         channel=match["channel"],
         route=account_name(match["route"]),
+        sip_call_id=sip_call_id(match["sip"]),
     )
 
 

@@ -87,9 +87,10 @@ def live(switch: FakeFreeswitch) -> list[Channel]:
 
 
 async def test_what_is_asked_is_what_is_dialled(switch: FakeFreeswitch, scripted: Scripted) -> None:
-    call = await switch.call("acme", NUMBER)
+    call = await switch.call("acme", NUMBER, sip_call_id="a84b@[2001:db8::7]")
     [attempt] = scripted.asked
     assert (attempt.call_id, attempt.account, attempt.number) == (f"fs1/{call.uuid}", "acme", NUMBER)
+    assert attempt.sip_call_id == "a84b@[2001:db8::7]"
     assert (call.code, call.passes, [leg[""] for leg in call.legs]) == (200, 1, [NUMBER])
     assert call.variables["userfield"] == "live;allow:0:0:0::d1-2f"
     assert (call.variables["ENF_VERDICT"], call.variables["ENF_DECISION"]) == ("allow", "d1-2f")
@@ -103,6 +104,7 @@ async def test_blocked_call_is_refused_and_says_why(switch: FakeFreeswitch, scri
     assert (call.code, call.phrase, call.legs) == (403, "Blocked by policy", ())
     assert call.variables["ENF_VERDICT"] == "block"
     assert call.variables["userfield"] == "live;block:21:0:0:minutes:d1-2f"
+    assert call.headers == {"X-Enforcer-Decision": "d1-2f"}
 
 
 @pytest.mark.parametrize("code", sorted(CAUSE_OF_SIP_CODE))
@@ -118,7 +120,8 @@ async def test_every_code_a_policy_may_ask_for_is_what_the_caller_gets(
 async def test_shed_call_is_told_when_to_come_back(switch: FakeFreeswitch, scripted: Scripted) -> None:
     scripted.answer = ANSWERS["shed"]
     call = await switch.call("acme", NUMBER)
-    assert (call.code, call.headers, call.legs) == (503, {"Retry-After": "5"}, ())
+    assert (call.code, call.legs) == (503, ())
+    assert call.headers == {"Retry-After": "5", "X-Enforcer-Decision": "d1-2f"}
     assert (call.variables["ENF_VERDICT"], call.cause) == ("throttle", 41)
 
 

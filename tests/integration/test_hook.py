@@ -27,11 +27,12 @@ from enforcer.switch.agi import AgiDoor, Outcome
 from enforcer.wire.answer import answer_line
 from lab.ami import Ami, Message
 from lab.asterisk import Asterisk
-from lab.process import free_port, run_apart
+from lab.process import free_port
 from lab.provision import Provisioned
 from lab.sipp import Call, Callee, place
 from lab.sipp import Outcome as Placed
 from tests.support.phone import Phone
+from tests.support.standing import standing
 
 Parts = Mapping[str, Provisioned]
 Line = Callable[[str], str]
@@ -101,12 +102,7 @@ contact = sip:redirector@127.0.0.1:{REDIRECTOR}
 def asterisk(lab_parts: Parts) -> Iterator[Asterisk]:
     files = {"extensions_local.conf": DIALPLAN, "pjsip_local.conf": ENDPOINTS}
     names = [f"a{number}" for number in range(1, 20)]
-    switch = Asterisk(lab_parts["asterisk"], accounts=names, files=files)
-    try:
-        run_apart(switch.start())
-        yield switch
-    finally:
-        switch.close()
+    yield from standing(Asterisk(lab_parts["asterisk"], accounts=names, files=files))
 
 
 async def until(look: Callable[[], T | None]) -> T:

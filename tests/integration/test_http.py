@@ -152,6 +152,7 @@ async def test_each_role_may_do_its_own_and_no_more(tmp_path: Path) -> None:
         order = {"do": "mode.set", "mode": "tag"}
         allowed = {
             ("GET", "/v1/overview"): {"viewer", "operator"},
+            ("GET", "/v1/nearest"): {"viewer", "operator"},
             ("POST", "/v1/orders"): {"operator"},
             ("POST", "/v1/admit"): {"gateway"},
             ("POST", "/v1/settlements/2026-01"): {"operator"},

@@ -143,6 +143,18 @@ async def test_what_is_asked_is_what_is_dialled(switch: FakeFreeswitch, scripted
     assert not switch.tasks, "it needs no guard"
 
 
+@pytest.mark.parametrize(
+    ("written", "told"), [("a84b@[2001:db8::7]", "a84b@[2001:db8::7]"), ("a 84b", ""), ("", "")]
+)
+async def test_the_sip_call_id_is_told_where_it_can_be(
+    switch: FakeFreeswitch, scripted: Scripted, written: str, told: str
+) -> None:
+    scripted.answer = BLOCK
+    call = await switch.call("acme", NUMBER, sip_call_id=written)
+    assert (call.code, call.headers) == (403, {"X-Enforcer-Decision": "d1-2f"})
+    assert [attempt.sip_call_id for attempt in scripted.asked] == [told]
+
+
 async def test_blocked_and_tagged_as_by_the_other_door(switch: FakeFreeswitch, scripted: Scripted) -> None:
     scripted.answer = BLOCK
     call = await switch.call("acme", NUMBER)

@@ -99,7 +99,7 @@ def losses(draw: st.DrawFn) -> list[tuple[Gap, Real]]:
     return found
 
 
-@settings(max_examples=int(os.environ.get("ENFORCER_GAP_EXAMPLES", "60")))
+@settings(max_examples=int(os.environ.get("ENFORCER_GAP_EXAMPLES", "30")))
 @given(losses(), st.integers(2, 6), st.data())
 def test_truth_lies_within_the_bounds_of_gaps_that_were_put_together(
     told: list[tuple[Gap, Real]], most: int, data: st.DataObject

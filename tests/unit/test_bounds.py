@@ -65,8 +65,15 @@ INVENTORY = {
     "buckets._all": "labels: switches and doors of the configuration",
     "control/cli_top._happened": "LATELY; the oldest go",
     "control/look._kept": "what came with the first overview, until it is read",
-    "control/nearest._left": CALLERS,
-    "control/nearest._near": "MOST; the nearest are kept",
+    "control/nearest._left": ACCOUNTS,
+    "control/nearest._near": "SHOWN; the nearest are kept",
+    "control/page/stream._due": "the parts of a page",
+    "control/page/stream._last": "the parts of a page",
+    "control/page/stream._prints": "the parts of a page",
+    "control/page/stream._seen": "the parts of a page",
+    "control/pulse._lookers": "accounts whose pages are open: at most [http] max_streams",
+    "control/pulse._told": "the same",
+    "admission.on_told": "who has to hear, of the composition root",
     "control/window._coming": "MOST; whoever came first goes",
     "control/window._looking": "MOST; whoever looks longest goes",
     "domain/open_gaps._words": "REMEMBERED; forgotten together",
@@ -198,8 +205,8 @@ INVENTORY = {
 
 # Of one question, one file, one settlement or one look at a switch: they go with it.
 OF_ONE_COMMAND = {
-    "toml_lines", "history", "switch/probe", "ledger/memory", "notices/carrier", "domain/samples",
-    "domain/behind", "domain/patterns", "domain/past", "domain/chain", "wire/cdr_csv_kin",
+    "toml_lines", "history", "switch/probe", "ledger/memory", "ledger/memory_record", "notices/carrier",
+    "domain/samples", "domain/behind", "domain/patterns", "domain/past", "domain/chain", "wire/cdr_csv_kin",
 } | {
     f"control/{name}"
     for name in (

@@ -27,6 +27,7 @@ from enforcer.control.gateways import Gateways
 from enforcer.control.http.backoffice import Backoffice
 from enforcer.control.http.problems import Problem
 from enforcer.control.http.tokens import Caller, Role, Tokens
+from enforcer.control.pulse import Pulse
 from enforcer.domain.call import NumberClass
 from enforcer.domain.numbers import NumberPlan
 from enforcer.settings import Settings
@@ -38,7 +39,8 @@ ADDRESSES = 1000        # of which wrong tokens are counted
 @dataclass(frozen=True, slots=True)
 class Front:
     """See the module. `overview` is this moment, from memory; `unready` is what keeps the enforcer from its
-    work, a line each. `sessions` know a caller by something else than a token, such as a cookie."""
+    work, a line each; `nearest` the accounts nearest their limits. `sessions` know a caller by something else
+    than a token, such as a cookie."""
 
     settings: Settings
     desk: Desk
@@ -48,6 +50,8 @@ class Front:
     plan: NumberPlan
     overview: Callable[[], dict[str, Any]]
     unready: Callable[[], list[str]]
+    nearest: Callable[[], list[dict[str, Any]]]
+    pulse: Pulse
     tokens: Tokens
     back: Backoffice
     imports: Backoffice         # a clerk of its own: a file takes long
