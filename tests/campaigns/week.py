@@ -113,7 +113,6 @@ class Week:
         pack = PACK + "".join(RULE.format(k, extra, at.format(busy=busy)) for k, extra, at in RULES)
         (folder / "pack.toml").write_text(pack)
         (folder / "enforcer.toml").write_text(CONFIG)
-        self._telemetry = Telemetry(CollectorRegistry())
         self._nowhere = Path(os.devnull).open("w")  # noqa: SIM115
         set_up_logging("json", self._nowhere)
         self.house = self._open()
@@ -131,7 +130,8 @@ class Week:
 
     def _open(self) -> House:
         settings = load(self.folder / "enforcer.toml")
-        house = build(settings, self._telemetry, lambda work: work(), lambda: self.now)
+        # Telemetry of its own, as another process would have: it holds on to the house that it measures.
+        house = build(settings, Telemetry(CollectorRegistry()), lambda work: work(), lambda: self.now)
         house.admission.hurry = lambda: None        # there is no link to hurry
         return house
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from pathlib import Path
 
 import pytest
@@ -15,8 +17,11 @@ def test_a_week_ends_with_a_pruned_ledger_that_can_be_proved(
 ) -> None:
     monkeypatch.setattr(week, "STEP", 1800.0)
     one = Week(tmp_path, calls=2800, accounts=24, seed=3)
+    first = weakref.ref(one.house.ledger)
     quarters = one.run(say=False)
     one.close()
+    gc.collect()
+    assert first() is None                  # nothing holds on to what ran before a restart
     assert one.wrong == []
     half, end = quarters[1], quarters[3]
     assert one.cycles > 100
