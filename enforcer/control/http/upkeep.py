@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from enforcer.control.http.backoffice import Page
@@ -21,14 +21,6 @@ from enforcer.control.requests import decoded
 from enforcer.errors import BadInput
 
 routes = APIRouter(prefix="/v1", tags=["upkeep"], dependencies=[Depends(viewer)], responses=DESCRIBED)
-
-Rows = Annotated[int, Query(ge=1, le=200)]
-
-
-@routes.get("/nearest")
-async def nearest(door: Door, limit: Rows = 20) -> Any:
-    """The accounts nearest their limits, and when they reach them at this pace."""
-    return (await door.back.ask("nearest", f"--limit={limit}")).told
 
 
 @routes.get("/whatif")
