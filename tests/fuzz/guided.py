@@ -29,7 +29,8 @@ def main(name: str, folder: str, inputs: str, seed: str) -> None:
     atheris.Setup(
         [
             "fuzz", str(found), f"-runs={inputs}", f"-seed={seed}", f"-dict={place / 'words'}",
-            f"-max_len={LONGEST}", "-timeout=20", "-rss_limit_mb=3000", "-verbosity=0", "-close_fd_mask=0",
+            f"-max_len={LONGEST}", "-timeout=300", "-report_slow_units=300", "-rss_limit_mb=3000",
+            "-verbosity=0", "-close_fd_mask=0",
             f"-artifact_prefix={place}/failed-",
         ],
         target.run,
