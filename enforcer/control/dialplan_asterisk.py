@@ -15,9 +15,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from enforcer.control.dialplan_files import Files, included
 from enforcer.errors import BadInput
 
-DEEPEST = 20            # includes within includes, and Gotos and Gosubs that lead on
+MOST_INCLUDED = 128     # contexts that are searched for one number (AST_PBX_MAX_STACK)
+MOST_PLACES = 10_000    # to which Gotos and Gosubs lead on from one number,
+LONGEST_NUMBER = 200    # some with a number that grows by it
 
 _SECTION = re.compile(r"\[([^\]]+)\](?:\(([^)]*)\))?")
 _FILE = re.compile(r"#(?:try)?include\s+[\"<]?([^\">]+)[\">]?")
@@ -39,37 +42,44 @@ class Extensions:
         self._contexts: dict[str, _Context] = {}
         self._at = _Context()
         self._exten = ""
+        files = Files()
         for path in paths:
-            for line in _lines(path):
+            for line in _lines(path, files):
                 self._read(line)
 
-    def fares(
-        self, context: str, number: str, depth: int = 0, passed: frozenset[tuple[str, str]] = frozenset()
-    ) -> list[str] | None:
+    def fares(self, context: str, number: str) -> list[str] | None:
         """The steps that a number meets; None where there is no such context, [] where nothing serves it."""
         if context not in self._contexts:
             return None
-        steps = self._serving(context, number, 0) or []
-        met = list(steps)
-        for step in steps:
-            led = _LEADS.fullmatch(step)
-            if led is not None and depth < DEEPEST and "enforcer" not in step:
+        met: list[str] = []
+        passed = {(context, number)}
+        ahead = [(context, number)]
+        while ahead:                # each place once: places may lead to each other in many ways
+            context, number = ahead.pop()
+            for step in self._serving(context, number, set()) or []:
+                met.append(step)
+                led = _LEADS.fullmatch(step)
+                if led is None or "enforcer" in step:
+                    continue
                 there = (led[1] or context).strip(), led[2].replace("${EXTEN}", number).strip()
-                if there not in passed:
-                    met += self.fares(*there, depth + 1, passed | {there}) or []
+                if there not in passed and len(passed) < MOST_PLACES and len(there[1]) <= LONGEST_NUMBER:
+                    passed.add(there)
+                    ahead.append(there)
         return met
 
-    def _serving(self, context: str, number: str, depth: int) -> list[str] | None:
+    def _serving(self, context: str, number: str, searched: set[str]) -> list[str] | None:
+        """As Asterisk, which searches no context twice for one number (`incstack`)."""
         found = self._contexts.get(context)
-        if found is None or depth > DEEPEST:
+        if found is None or context in searched or len(searched) >= MOST_INCLUDED:
             return None
+        searched.add(context)
         if number in found.extensions:
             return found.extensions[number]
         matching = [(sizes, name) for name in found.extensions if (sizes := _match(name, number)) is not None]
         if matching:
             return found.extensions[min(matching)[1]]
         for name in found.includes:
-            steps = self._serving(name, number, depth + 1)
+            steps = self._serving(name, number, searched)
             if steps is not None:
                 return steps
         return None
@@ -103,10 +113,9 @@ class Extensions:
         self._at.extensions.setdefault(self._exten, []).append(step.strip())
 
 
-def _lines(path: Path, depth: int = 0) -> Iterator[str]:
+def _lines(path: Path, files: Files, depth: int = 0) -> Iterator[str]:
     """The lines of a file and of what it includes, without comments. Raises BadInput."""
-    if depth > DEEPEST:
-        raise BadInput(str(path), "includes itself")
+    files.enter(path, depth)
     try:
         text = path.read_text("utf-8", errors="replace")
     except OSError as error:
@@ -114,14 +123,12 @@ def _lines(path: Path, depth: int = 0) -> Iterator[str]:
     text = re.sub(r";--.*?--;", "", text, flags=re.DOTALL)
     for raw in text.splitlines():
         line = re.split(r"(?<!\\);", raw)[0].strip()
-        included = _FILE.fullmatch(line)
-        if included is None:
+        named = _FILE.fullmatch(line)
+        if named is None:
             yield line
             continue
-        for other in sorted(path.parent.glob(included[1])) if not Path(included[1]).is_absolute() else (
-            [Path(included[1])]
-        ):
-            yield from _lines(other, depth + 1)
+        for other in included(path, named[1]):
+            yield from _lines(other, files, depth + 1)
 
 
 def _match(name: str, number: str) -> tuple[int, ...] | None:

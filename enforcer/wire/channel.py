@@ -120,14 +120,21 @@ def route_asked(message: Message) -> str:
 
 def event_time(message: Message, received_at: float) -> float:
     """When the switch says it happened (`timestampevents = yes`), else when we received it."""
-    text = message.get("Timestamp")
-    if text is None:
-        return received_at
+    at = moment(message.get("Timestamp"))
+    return received_at if at is None else at
+
+
+def moment(text: str | None) -> float | None:
+    """The Unix seconds that a text says, None where it says none: neither nan nor a number of milliseconds.
+
+    >>> moment("1795309504.425"), moment("nan"), moment("")
+    (1795309504.425, None, None)
+    """
     try:
-        at = float(text)
+        at = float(text or "")
     except ValueError:
-        return received_at
-    return at if 0.0 < at < 1e11 else received_at       # neither nan nor a number of milliseconds
+        return None
+    return at if 0.0 < at < 1e11 else None
 
 
 def started_by_serial(uniqueid: str) -> float | None:

@@ -22,7 +22,7 @@ from tests.fuzz.corpus import keep, kept, reached, smallest
 from tests.fuzz.mutate import inputs
 from tests.fuzz.target import SELDOM, Target
 from tests.fuzz.targets import ALL
-from tests.fuzz.watch import Watch, megabytes
+from tests.fuzz.watch import Watch, megabytes, silent
 
 MOST_FAILURES = 5
 LOOKED_AT = 60          # one input in so many is looked at for what it reaches: that is 20 times as slow
@@ -109,6 +109,7 @@ def main() -> int:
     print(f"{'guided by atheris' if atheris else 'blind'}, {told.inputs} inputs each, in {root}", flush=True)
     bad = 0
     SELDOM[0] = SEEN_BYTEWISE
+    silent()
     for name in told.targets or ALL:
         target, folder = ALL[name], root / name
         folder.mkdir(parents=True, exist_ok=True)

@@ -17,6 +17,8 @@ def main(name: str, folder: str, inputs: str, seed: str) -> None:
         from tests.fuzz.corpus import kept
         from tests.fuzz.mutate import LONGEST
         from tests.fuzz.targets import ALL
+        from tests.fuzz.watch import silent
+    silent()
     target, place = ALL[name], Path(folder)
     found = place / "found"
     found.mkdir(parents=True, exist_ok=True)
