@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import signal
 import socket
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -185,14 +186,42 @@ async def test_headers_without_end_are_not_read(tmp_path: Path) -> None:
         writer.close()
 
 
-async def test_one_connection_too_many_is_closed(tmp_path: Path) -> None:
+HALF_A_BODY = b"POST /v1/orders HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{"
+WHOLE = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@pytest.mark.parametrize("said", [*SLOW, HALF_A_BODY, WHOLE],
+                         ids=["nothing", "a line", "headers", "half a body", "a request, and then nothing"])
+async def test_whoever_is_only_in_the_way_makes_room_for_who_asks(tmp_path: Path, said: bytes) -> None:
     async with http_house(tmp_path, http="max_connections = 10", listening=True) as door:
-        some = [await asyncio.open_connection("127.0.0.1", door.port) for _ in range(11)]
+        some = []
+        for _ in range(14):
+            some.append(await asyncio.open_connection("127.0.0.1", door.port))
+            some[-1][1].write(said)
+            reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+            writer.write(WHOLE)
+            async with asyncio.timeout(10):
+                assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+            writer.close()
         async with asyncio.timeout(10):
-            with pytest.raises(GONE):
-                await some[-1][0].readexactly(1)
+            with contextlib.suppress(ConnectionResetError):     # the first was let go of
+                await some[0][0].read()
         for _, writer in some:
             writer.close()
+
+
+async def test_where_all_are_being_answered_one_connection_too_many_is_closed(tmp_path: Path) -> None:
+    async with (
+        http_house(tmp_path, http="max_connections = 10", listening=True) as door,
+        AsyncExitStack() as readers,
+    ):
+        for _ in range(10):
+            await readers.enter_async_context(reading(door))
+        reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+        async with asyncio.timeout(10):
+            with pytest.raises(GONE):
+                await reader.readexactly(1)
+        writer.close()
 
 
 async def test_a_port_that_is_taken_is_one_line(tmp_path: Path) -> None:
