@@ -86,8 +86,8 @@ async def _say(
                     await writer.drain()
                     if pause:
                         await asyncio.sleep(pause)
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(reader.read(65_536), stay)
+                async with asyncio.timeout(stay):
+                    await reader.read(65_536)
             finally:
                 writer.transport.abort()
 
@@ -227,8 +227,9 @@ class House:
             outcome = await place(self.sipp, self.sip, calls, rate=6)       # type: ignore[arg-type]
             await asyncio.sleep(LEAST / 2)
         finally:
-            attacking.cancel()
-            await asyncio.gather(attacking, return_exceptions=True)
+            while not attacking.done():     # one who is just done may overhear that it is cancelled
+                attacking.cancel()
+                await asyncio.wait([attacking], timeout=1)
         until = time.monotonic() + 30
         while (after := size(self.enforcer.pid)).files > before.files + 2 and time.monotonic() < until:  # noqa: ASYNC110
             await asyncio.sleep(0.2)
