@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import random
+import re
 import subprocess
 import sys
 import tempfile
@@ -87,7 +88,8 @@ def guided(target: Target, many: int, seed: int, folder: Path) -> tuple[int, lis
         print(f"{target.name}:", *lines[at : at + 25], *(repr(data[:300]) for data in failed), sep="\n",
               file=sys.stderr, flush=True)
         failed = failed or [b""]
-    return many, failed
+    done = re.search(r"number_of_executed_units: (\d+)", told.stdout + told.stderr)
+    return int(done[1]) if done else 0, failed
 
 
 def main() -> int:

@@ -32,7 +32,7 @@ def main(name: str, folder: str, inputs: str, seed: str) -> None:
         [
             "fuzz", str(found), f"-runs={inputs}", f"-seed={seed}", f"-dict={place / 'words'}",
             f"-max_len={LONGEST}", "-timeout=300", "-report_slow_units=300", "-rss_limit_mb=3000",
-            "-verbosity=0", "-close_fd_mask=0",
+            "-verbosity=0", "-close_fd_mask=0", "-print_final_stats=1",
             f"-artifact_prefix={place}/failed-",
         ],
         target.run,
