@@ -23,6 +23,7 @@ from enforcer.control.http.server import _protocol
 from enforcer.domain.decision import Verdict
 from enforcer.errors import LinkError
 from enforcer.settings_http import HttpSettings
+from tests.integration.test_doors_attacked import GARBAGE
 from tests.support.certificates import certificate
 from tests.support.http_house import Door, http_house
 
@@ -222,6 +223,45 @@ async def test_where_all_are_being_answered_one_connection_too_many_is_closed(tm
             with pytest.raises(GONE):
                 await reader.readexactly(1)
         writer.close()
+
+
+async def test_other_protocols_are_let_go_of_and_the_next_one_is_served(tmp_path: Path) -> None:
+    async with http_house(tmp_path, listening=True) as door:
+        for said in (*GARBAGE.values(), b""):
+            if said.startswith(b"GET"):
+                continue                # is none here
+            _, writer = await asyncio.open_connection("127.0.0.1", door.port)
+            writer.write(said)
+            reader, asking = await asyncio.open_connection("127.0.0.1", door.port)
+            asking.write(WHOLE)
+            async with asyncio.timeout(10):
+                assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+            for one in (writer, asking):
+                one.transport.abort()
+        assert door.house.room.http is not None
+        async with asyncio.timeout(10):
+            while door.house.room.http._server.server_state.connections:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        assert not door.house.room.faults
+
+
+async def test_plain_words_at_a_port_for_tls_are_let_go_of(tmp_path: Path) -> None:
+    made = certificate("127.0.0.1")
+    (tmp_path / "c.pem").write_text(made.public)
+    (tmp_path / "k.pem").write_text(made.private)
+    table = 'tls_cert = "c.pem"\ntls_key = "k.pem"'
+    async with http_house(tmp_path, http=table, listening=True) as door:
+        for said in (WHOLE, bytes(1000), GARBAGE["tls"][:50] + b"x" * 500):
+            reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+            writer.write(said)
+            async with asyncio.timeout(10):
+                with contextlib.suppress(ConnectionResetError):
+                    assert b"HTTP" not in await reader.read()
+            writer.close()
+        context = ssl.create_default_context(cadata=made.public)
+        async with httpx.AsyncClient(verify=context) as client:
+            assert (await client.get(f"https://127.0.0.1:{door.port}/healthz")).status_code == 200
+        assert not door.house.room.faults
 
 
 async def test_a_port_that_is_taken_is_one_line(tmp_path: Path) -> None:
