@@ -2,6 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 SWITCH ?= asterisk
+WORKERS ?= 3
 .DEFAULT_GOAL := help
 .PHONY: help setup run test check bench faults lab clean
 
@@ -16,8 +17,8 @@ setup:  ## all set-up, runs nothing
 run: setup  ## real calls through a real Asterisk (SWITCH=freeswitch: your FreeSWITCH), judged as you watch
 	@$(BIN)/python -m lab.run --switch $(SWITCH) $(ARGS)
 
-test: setup check  ## the whole suite
-	@$(BIN)/python -m pytest $(ARGS)
+test: setup check  ## the whole suite (ARGS= for pytest; WORKERS=1 for one after the other)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: setup  ## ruff, mypy --strict, the rules of import, known holes in what we depend on
 	@$(BIN)/ruff check .
@@ -35,5 +36,5 @@ lab: setup  ## only the switch, its far end and its accounts, for calls of your 
 	@$(BIN)/python -m lab.run --switch $(SWITCH) --switch-only $(ARGS)
 
 clean:  ## everything that was made here
-	rm -rf .venv .lab var build dist *.egg-info bench.json faults.json safety.json .*_cache .hypothesis .import_linter_cache
+	rm -rf .venv .lab var build dist *.egg-info bench.json faults.json safety.json switch.json .*_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

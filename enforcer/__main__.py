@@ -7,6 +7,7 @@ offers, are there before anything is imported.
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
@@ -30,8 +31,10 @@ def _run(settings: Settings) -> int:
 
 def _probe(switch: SwitchSettings, emergency: Sequence[str]) -> Iterable[Finding]:
     from enforcer.checkup import Finding, Grade
+    from enforcer.log_lines import set_up_logging
     from enforcer.switch import esl_probe, probe
 
+    set_up_logging()        # on stderr: what a command prints on stdout is its answer
     if switch.kind == "gateway":
         return [Finding(f"switch {switch.name}", Grade.OK, "is a gateway: it asks over HTTP")]
     look_at = esl_probe.look_at if switch.kind == "freeswitch" else probe.look_at
@@ -46,10 +49,9 @@ def main() -> None:
     if words[-1:] == ["--help"] and (text := help_of(words[:-1])):
         sys.stdout.write(f"{text}\n")
         return
+    gc.disable()        # imports make no garbage: a tenth of a start was spent on looking for it
     from enforcer.control.cli import Outside, app
-    from enforcer.log_lines import set_up_logging
 
-    set_up_logging()        # on stderr: what a command prints on stdout is its answer
     app(obj=Outside(_run, _probe), prog_name="enforcer")
 
 

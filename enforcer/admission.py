@@ -89,6 +89,8 @@ class Admission:
         self.on_asked: list[Callable[[CallAttempt], None]] = []
         # Called for a call of an account that holds a lease: nobody will ask about it.
         self.on_leased: Callable[[str], object] = lambda account: None
+        # Called with the account of each event that told something new: whoever looks at it looks again.
+        self.on_told: list[Callable[[str], None]] = []
         self._look_for_stopped()
 
     def admit(self, attempt: CallAttempt) -> Decision:
@@ -109,7 +111,9 @@ class Admission:
         record = self._ledger.apply(event)
         if record is None or not record.account:
             return []
-        if event.phase is not Phase.STARTED:
+        for tell in self.on_told:
+            tell(record.account)
+        if event.callback or event.phase is not Phase.STARTED:
             self._exempting.told(event, record)
             return []
         return self._unasked(event.attempt, record.account)
@@ -122,6 +126,10 @@ class Admission:
         if self._exempting.sort(event.attempt, record.account) in UNTOUCHED:
             return []
         return self.orders.called(event.attempt.switch, record.account, event.attempt.at)
+
+    def recall(self, at: float) -> None:
+        """After a start, what the ledger knows of the time before that has to be at hand for calls."""
+        self._exempting.restore(at)
 
     def named(self, event: CallEvent) -> list[Action]:
         """An event, observed already, told whose call it is, which its beginning had not: what would have

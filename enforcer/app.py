@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from enforcer import history, packs, retiring
+from enforcer import heap, history, packs, retiring
 from enforcer.admission import Admission, Terms
 from enforcer.closing import Closing, in_a_process
 from enforcer.control.exposure import modes
@@ -35,6 +35,7 @@ from enforcer.notices.bureau import Bureau
 from enforcer.orders import LeaseTerms
 from enforcer.readings import Readings
 from enforcer.room import Room
+from enforcer.selfwatch import watch
 from enforcer.settings import Settings
 from enforcer.stuck import Yielding
 from enforcer.supervisor import NOBODY, Supervisor, give_way
@@ -46,10 +47,6 @@ from enforcer.timed import TimedAdmission, stopwatches
 from enforcer.watching import Watching
 from enforcer.wire.answer import SIP_CODES
 
-# How often the ledger is asked whether a command changed something: a mode set on the command line is
-# in force in under 100 ms, and the question costs 10 us.
-LOOK_SECONDS = 0.02
-WATCH_SECONDS = 1.0
 # How long we wait for a locked ledger before we go on in memory and try again: calls wait meanwhile.
 LEDGER_PATIENCE = 0.25
 
@@ -104,6 +101,7 @@ def build(
         ),
         observers=(telemetry.decision, bureau.decision, guard.decision, lambda one: room.decision(one)),
     )
+    admission.recall(clock())
     guard.began()
     admission.on_leased = guard.leased
     links = tuple(link_to(switch, secrets_of[switch.name], admission, clock) for switch in settings.linked)
@@ -156,7 +154,8 @@ async def serve(house: House, stop: asyncio.Event, supervisor: Supervisor = NOBO
                 f"link {switch.name}": link.run()
                 for link, switch in zip(house.links, house.settings.linked, strict=True)
             } | {
-                "take over changes": _take_over(house), "watch": _watch(house),
+                "take over changes": _take_over(house),
+                "watch": watch(house.readings, house.ledger, house.admission, house.watching, telemetry),
                 "follow CDR files": house.watching.run(), "settle closed cycles": closing.run(),
                 "log heads": log_heads(house.ledger, telemetry),
                 "prune": retiring.retire(partial(retiring.in_a_process, house.settings.path), telemetry),
@@ -228,36 +227,18 @@ def changed(house: House) -> None:
 
 async def _take_over(house: House) -> None:
     """What another process wrote into the ledger: modes and accounts are in force at once."""
+    news = False
     while True:
-        await asyncio.sleep(LOOK_SECONDS)
+        await house.room.lookout.turn(news)
+        news = False
         try:
-            if house.ledger.changed_elsewhere():
+            news = house.ledger.changed_elsewhere()
+            if news:
                 changed(house)
                 house.telemetry.note("took over changes")
             _answer(house)
         except EnforcerError as problem:
             house.telemetry.fault("ledger", problem=str(problem))
-
-
-async def _watch(house: House) -> None:
-    """Once a second: the links', doors' and ledger's own numbers into the metrics."""
-    telemetry = house.telemetry
-    degraded, deaf = "", 0
-    while True:
-        house.readings.take(time.time())
-        now_degraded = house.ledger.degraded
-        if now_degraded != degraded:
-            degraded = now_degraded
-            if degraded:
-                telemetry.fault("ledger degraded", problem=degraded)
-            else:
-                telemetry.note("ledger is well again")
-        house.ledger.tidy()
-        house.watching.measure()
-        if house.admission.deaf > deaf:
-            telemetry.fault("telemetry failed", decisions=house.admission.deaf - deaf)
-            deaf = house.admission.deaf
-        await asyncio.sleep(WATCH_SECONDS)
 
 
 def run(settings: Settings) -> int:
@@ -290,6 +271,7 @@ def _run_alone(settings: Settings) -> int:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
         loop.add_signal_handler(signal.SIGHUP, reload, house)
+        heap.settle()
         await serve(house, stop, Supervisor.of(os.environ))
 
     with contextlib.ExitStack() as after:

@@ -19,27 +19,59 @@ from pathlib import Path
 from typing import Any
 
 TABLE = Path(__file__).with_name("commands.json")
-MODES = ("off", "monitor", "tag", "throttle", "block")
+# Values that are always the same; a test compares them with what the commands take.
+WORDS = {
+    "mode": ("off", "monitor", "tag", "throttle", "block"),
+    "role": ("viewer", "operator", "gateway"),
+    "shell": ("bash", "zsh", "fish"),
+    "fault": (
+        "breaker", "clock", "dead", "frozen", "hostile", "ledger", "link", "mqtt", "switch",
+    ),
+}
 MOST = 500              # words offered; nobody reads more
 SCRIPTS = {
+    # Words are cut at blanks alone, whatever COMP_WORDBREAKS says: accounts have "@" in their names. What
+    # readline is given may only be what follows the last break.
     "bash": """\
 _enforcer() {
-    local IFS=$'\\n'
-    COMPREPLY=($(enforcer completing "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null))
+    local line=${COMP_LINE:0:COMP_POINT} found last kept
+    local -a typed
+    read -ra typed <<< "$line"
+    [[ $line == *[[:blank:]] ]] && typed+=("")
+    last=${typed[${#typed[@]}-1]}
+    kept=${last%"${last##*[$COMP_WORDBREAKS]}"}
+    kept=${kept%@}      # which readline counts with what follows
+    COMPREPLY=()
+    while IFS= read -r found; do
+        found=${found#"$kept"}
+        COMPREPLY+=("$(printf '%q' "$found")")
+    done < <(enforcer completing "${typed[@]:1}" 2>/dev/null)
 }
 complete -o default -F _enforcer enforcer
 """,
+    # Also for a file named _enforcer in $fpath: then the first Tab runs this whole.
     "zsh": """\
 #compdef enforcer
 _enforcer() {
-    local -a found
-    found=("${(@f)$(enforcer completing "${(@)words[2,CURRENT]}" 2>/dev/null)}")
-    if [[ -n "$found" ]]; then compadd -- "${found[@]}"; else _files; fi
+    local -a typed found
+    typed=("${(@Q)words[2,CURRENT-1]}" "${(Q)PREFIX}")
+    found=("${(@f)$(enforcer completing "${(@)typed}" 2>/dev/null)}")
+    if [[ -n $found ]]; then compadd -- "${(@)found}"; else _files; fi
 }
-compdef _enforcer enforcer
+if [[ $funcstack[1] == _enforcer ]]; then
+    _enforcer "$@"
+else
+    (( $+functions[compdef] )) || { autoload -Uz compinit && compinit; }
+    compdef _enforcer enforcer
+fi
 """,
     "fish": """\
-complete -c enforcer -a '(enforcer completing (commandline -opc)[2..] (commandline -ct) 2>/dev/null)'
+function __enforcer_offered
+    set -l typed (commandline -opc)
+    enforcer completing $typed[2..-1] (commandline -ct | string collect -a) 2>/dev/null
+end
+complete -c enforcer -f -a '(__enforcer_offered)'
+complete -c enforcer -n 'not __enforcer_offered | string length -q' -F
 """,
 }
 
@@ -77,6 +109,9 @@ def offered(words: Sequence[str]) -> list[str]:
     here = known[command]
     if kind:
         found: Iterable[str] = _values(kind, Path(config))
+    elif last.startswith("--") and "=" in last:
+        name, _, _ = last.partition("=")
+        found = (f"{name}={value}" for value in _values(here["options"].get(name, ""), Path(config)))
     elif last.startswith("-"):
         found = (name for name in here["options"] if name.startswith("--") or last == name)
     elif here["commands"]:
@@ -89,8 +124,8 @@ def offered(words: Sequence[str]) -> list[str]:
 
 def _values(kind: str, config: Path) -> Iterable[str]:
     """Values of a kind; none where the shell itself knows better, or nobody does."""
-    if kind == "mode":
-        return MODES
+    if kind in WORDS:
+        return WORDS[kind]
     if kind not in ("account", "customer", "rule", "switch"):
         return ()
     with suppress(OSError, ValueError, sqlite3.Error, AttributeError, TypeError, KeyError):

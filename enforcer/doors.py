@@ -81,6 +81,9 @@ def doors_of(
             )
             if isinstance(door, EslDoor):
                 door.whose = others(place.switch)
+            if isinstance(door, HttpDoor):
+                door.token = settings.switch(place.switch).door_token()
+                door.known = {switch.name for switch in settings.switches}
             doors.append(door)
     messages = settings.door.messages
     if messages.enabled:

@@ -1,24 +1,19 @@
 """Which calls no rule may touch: emergency calls, and for a while whoever calls back.
 
-In: attempts and the endings of calls, as admission meets them. Out: the class by which an attempt is judged;
-entries of the journal, so that a window survives a restart and can be proven; records taken out of every
-counter. Refuses to know: rules, modes, and how a switch keeps the same window by itself (`dialplan/`).
+In: attempts and the endings of calls, as admission meets them; records that the ledger has from other hands
+(CDRs, another process, before a restart); what a switch says of its own windows. Out: the class by which an
+attempt is judged; entries of the journal, so that a window survives a restart and can be proven; records
+taken out of every counter.
+Refuses to know: rules, modes, and how a switch keeps the same window by itself (`dialplan/`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from enforcer.domain.call import (
-    UNTOUCHED,
-    CallAttempt,
-    CallEvent,
-    CallRecord,
-    Direction,
-    NumberClass,
-    Phase,
-)
-from enforcer.domain.emergency import entry_of
+from enforcer.domain.call import CallAttempt, CallEvent, CallRecord, Direction, NumberClass, Phase
+from enforcer.domain.cycle import Span
+from enforcer.domain.emergency import CLOCKS_APART, entry_of
 from enforcer.domain.numbers import NumberPlan, bare
 from enforcer.ledger.port import Ledger
 
@@ -39,6 +34,7 @@ class Exempting:
         self._plan = plan
         self._terms = terms
         self._windows = ledger.registers.emergencies
+        ledger.registers.on_untouched.append(self._seen)
 
     def sort(self, attempt: CallAttempt, account: str) -> NumberClass:
         """The class of an attempt that was counted already; what is exempt is taken out of every counter, and
@@ -46,6 +42,7 @@ class Exempting:
         found = self._plan.classify(attempt.number)
         if found is NumberClass.EMERGENCY:
             self._open(attempt, account, attempt.at)
+            self._ledger.exempt(attempt.call_id)        # where an ordinary call was transferred to it
         elif account and self._windows.until(account, attempt.at):
             number = self._plan.canonical(attempt.number)
             if self._windows.holds(attempt, account, number):
@@ -57,21 +54,59 @@ class Exempting:
 
     def told(self, event: CallEvent, record: CallRecord) -> None:
         """An emergency call ended: the window is as long after it. Of any other its account may be told only
-        now: a trunk of Asterisk does not know it as a call begins, and who calls back is not asked about."""
+        now: a trunk of Asterisk does not know it as a call begins, and who calls back is not asked about. Or
+        the switch says that it let the call through as a call back, and by which emergency call."""
+        if event.callback:
+            self._said(event, record)
         if record.number_class is NumberClass.EMERGENCY:
             if event.phase is Phase.ENDED and record.account:
                 self._open(record.attempt(), record.account, event.at)
         elif (
-            record.number_class not in UNTOUCHED and not record.refused
+            not record.number_class.untouched and not record.refused
             and self._windows.until(record.account, record.started_at)      # else no number is looked at
         ):
             self.sort(record.attempt(), record.account)
 
+    def _said(self, event: CallEvent, record: CallRecord) -> None:
+        """The switch has a window of its own, of an emergency call that we may not have heard of: it is ours
+        as well, as long as ours are."""
+        since, until = event.since, (event.since or 0.0) + self._terms.window
+        if since is not None and since <= event.at < until:
+            self._lengthen(record.call_id, record.account, since, until)
+        self._called(record)
+
+    def restore(self, at: float) -> None:
+        """After a start: who called within the windows that are open. The windows are in the journal, the
+        calls among the records."""
+        for account, window in self._windows.open(at):
+            span = Span(window.at - CLOCKS_APART, window.until, "window")
+            for record in self._ledger.calls(account, span):
+                self._called(record)
+
+    def _seen(self, record: CallRecord, now: float) -> None:
+        """A record that no rule touches, by whichever hand: events, or a CDR of a call that we were not there
+        for. Of the long past nothing follows."""
+        at = record.started_at if record.ended_at is None else max(record.started_at, record.ended_at)
+        if at + self._terms.window <= now - CLOCKS_APART or not record.account:
+            return
+        if record.number_class is NumberClass.EMERGENCY:
+            self._open(record.attempt(), record.account, at)
+        else:
+            self._called(record)
+
+    def _called(self, record: CallRecord) -> None:
+        """Somebody called back, who may be called again."""
+        inbound = record.direction is Direction.INBOUND and record.number_class is NumberClass.CALLBACK
+        if inbound and self._windows.until(record.account, record.started_at):
+            self._windows.called_by(record.account, self._plan.canonical(record.caller))
+
     def _open(self, attempt: CallAttempt, account: str, at: float) -> None:
         terms = self._terms
-        if not account or attempt.direction is Direction.INBOUND or not terms.window:
-            return
-        if bare(attempt.number) in terms.tests or self._windows.until(account, at) >= at + terms.window:
-            return
-        customer = self._ledger.account(account).customer
-        self._ledger.note(entry_of(attempt.call_id, customer, account, at, at + terms.window))
+        if attempt.direction is not Direction.INBOUND and bare(attempt.number) not in terms.tests:
+            self._lengthen(attempt.call_id, account, at, at + terms.window)
+
+    def _lengthen(self, call_id: str, account: str, at: float, until: float) -> None:
+        if account and until > at and self._windows.until(account, at) < until:
+            customer = self._ledger.account(account).customer
+            self._ledger.note(entry_of(call_id, customer, account, at, until))
+

@@ -12,6 +12,7 @@ from enforcer.settings_switch import SwitchSettings
 from enforcer.switch import ami_session, esl_session
 from enforcer.switch.ami import AmiLink
 from enforcer.switch.esl import EslLink
+from enforcer.switch.gathering import ACTING
 from enforcer.switch.link import Deadlines, Link
 from enforcer.switch.tls import context_of
 from enforcer.wire.channel import Identity
@@ -28,10 +29,18 @@ def link_to(switch: SwitchSettings, secret: str, admission: Admission, clock: Ca
     )
     if switch.kind == "freeswitch":
         socket = esl_session.Peer(switch.host, switch.port, secret)
-        return EslLink(
+        return _told(EslLink(
             socket, identity, admission, deadlines=deadlines, messages=switch.messages, clock=clock
-        )
+        ), switch)
     secured = context_of(switch)
     peer = ami_session.Peer(switch.host, switch.port, switch.username, secret, secured, switch.tls_name)
     messages = switch.message_contexts if switch.messages else None
-    return AmiLink(peer, identity, admission, deadlines=deadlines, messages=messages, clock=clock)
+    ami = AmiLink(peer, identity, admission, deadlines=deadlines, messages=messages, clock=clock)
+    return _told(ami, switch)
+
+
+def _told(link: AmiLink | EslLink, switch: SwitchSettings) -> Link:
+    """Where the dialplan does not ask, the first event of a call stands for the question."""
+    if switch.listener_only:
+        link.gathers = 0.0 if switch.kind == "freeswitch" and switch.messages else ACTING
+    return link

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
+from typing import NamedTuple
 
 from enforcer.domain.account import Account, Standing
 from enforcer.domain.actions import Action, CloseMessages, OpenMessages
@@ -28,6 +29,20 @@ _ALL = frozenset(
 )
 
 
+# Accounts that one switch closes for what they used up; messages of any more are refused one by one.
+MOST_CLOSED = 5_000
+# Seconds after which such an account is opened, though nothing else changed: one that still writes is closed
+# again by its next message, and one that has stopped is forgotten, here and on the switch.
+CLOSED_FOR = 3600.0
+
+
+class _Closed(NamedTuple):
+    """What was ordered for an account, and when."""
+
+    order: CloseMessages
+    at: float
+
+
 class MessageOrders:
     """The closed accounts of all switches that ask about messages. `seats` and `account`: the ledger's."""
 
@@ -39,7 +54,7 @@ class MessageOrders:
     ) -> None:
         self._seats = seats
         self._account = account
-        self._closed: dict[str, set[CloseMessages]] = {switch: set() for switch in switches}
+        self._closed: dict[str, dict[str, _Closed]] = {switch: {} for switch in switches}
         self._pending: dict[str, set[str]] = {switch: set() for switch in self._closed}
         self._stopped: frozenset[str] = frozenset()
 
@@ -60,8 +75,7 @@ class MessageOrders:
 
     def round(self, switch: str, at: float, modes: Modes) -> list[Action]:
         """The same, and what has changed for closed accounts: a cycle that began, a mode that ended."""
-        closed = {order.account for order in self._closed.get(switch, ())}
-        return self._look(switch, at, modes, self._stopped | closed)
+        return self._look(switch, at, modes, self._stopped | self._closed.get(switch, {}).keys())
 
     def _look(self, switch: str, at: float, modes: Modes, also: Iterable[str]) -> list[Action]:
         closed = self._closed.get(switch)
@@ -70,22 +84,21 @@ class MessageOrders:
         pending, self._pending[switch] = self._pending[switch], set()
         actions: list[Action] = []
         for account in sorted(pending.union(also)):
-            order = self.shut(account, at, modes, switch)
-            if order in closed:
-                continue
-            before = {CloseMessages(account), CloseMessages(account, lasts=True)} & closed
-            closed -= before
-            if order is not None:
-                closed.add(order)
-                actions.append(order)
-            elif before:
+            order, before = self.shut(account, at, modes, switch), closed.get(account)
+            if order is not None and not order.lasts and not _room(before, len(closed), at):
+                order = None
+            if order is None and before is not None:
+                del closed[account]
                 actions.append(OpenMessages(account))
+            elif order is not None and (before is None or before.order != order):
+                closed[account] = _Closed(order, at)
+                actions.append(order)
         return actions
 
     def everything(self, switch: str, at: float, modes: Modes) -> list[Action]:
         """All closed accounts of a switch again; any other is open."""
         self.round(switch, at, modes)
-        return sorted(self._closed.get(switch, ()), key=attrgetter("account"))
+        return sorted((one.order for one in self._closed.get(switch, {}).values()), key=attrgetter("account"))
 
     def shut(self, account_id: str, at: float, modes: Modes, switch: str) -> CloseMessages | None:
         """The order to close the account, where none of its messages may pass just now."""
@@ -104,3 +117,10 @@ class MessageOrders:
         if rule.spec.notice is not None and words_of_gate(seat.gate, at):
             return False
         return modes.resolve(account_id, rule.spec.id, switch, at).mode is Mode.BLOCK
+
+
+def _room(before: _Closed | None, closed: int, at: float) -> bool:
+    """Whether an account that used up its messages may be closed, or stay so."""
+    if before is None or before.order.lasts:
+        return closed < MOST_CLOSED
+    return at - before.at < CLOSED_FOR

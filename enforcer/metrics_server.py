@@ -61,7 +61,11 @@ class MetricsServer(ThreadingMixIn, WSGIServer):
         if not self._room.acquire(timeout=PATIENCE):
             self.shutdown_request(request)
             return
-        super().process_request(request, client_address)
+        try:
+            super().process_request(request, client_address)
+        except BaseException:       # no thread to be had: nobody would give back the room
+            self._room.release()
+            raise
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """One page, in a thread of its own."""

@@ -15,6 +15,7 @@ import heapq
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from enforcer import posts
 from enforcer.domain.account import Account, Standing
 from enforcer.domain.actions import Action, GrantLease, RememberWord, SetBrake, WithdrawLease
 from enforcer.domain.call import Medium
@@ -24,6 +25,7 @@ from enforcer.domain.mode import CEILING, Mode, Modes
 from enforcer.domain.policy import Seat
 from enforcer.domain.rules.concurrent_calls import ConcurrentCalls
 from enforcer.domain.rules.cps import CallsPerSecond
+from enforcer.posts import Post
 from enforcer.wire.answer import answer_line
 
 # How many accounts one round looks at, and for how many it writes something: 10 to 40 ms, so that no
@@ -50,21 +52,6 @@ class LeaseTerms:
     brake_seconds: int = 86_400
 
 
-@dataclass(slots=True)
-class _Post:
-    """What one switch holds for one account, and when that is looked at next."""
-
-    last_call: float
-    due: float = float("inf")
-    lease: int = 0                      # until, 0 none
-    word: str = ""                      # the line, "" none was ever written
-    word_until: int = 0
-    brake: tuple[int, int] = (0, 0)     # concurrent calls, calls per second
-    brake_until: int = 0
-    verdict: Verdict | None = None      # the latest, None before the first
-    last: Decision | None = None        # that decision, where it was not to allow: the few that a word needs
-
-
 class Orders:
     """The standing orders of all switches. `seats` and `account` come from the ledger."""
 
@@ -75,8 +62,9 @@ class Orders:
         self._terms = terms
         self._seats = seats
         self._account = account
-        self._posts: dict[tuple[str, str], _Post] = {}
+        self._posts: dict[tuple[str, str], Post] = {}
         self._due: list[tuple[float, str, str]] = []
+        self._strangers = 0                         # posts of callers that nobody registered
         self._switches: set[str] = set()
         self._gone: frozenset[str] = frozenset()    # that people had stopped when we looked last
 
@@ -111,13 +99,16 @@ class Orders:
 
     def leasable(self, account_id: str, at: float, switch: str) -> bool:
         """Whether the account is far from every limit, and no rule needs to see each call."""
+        return self._leasable(account_id, self._seats(account_id, at), at, switch)
+
+    def _leasable(self, account_id: str, seats: Sequence[Seat], at: float, switch: str) -> bool:
         terms = self._terms
         if terms.seconds <= 0 or self._stopped(account_id):
             return False
         return not any(
             seat.rule.per_call
             or seat.rule.room(seat, at, switch) < (terms.headroom if seat.rule.acts else terms.closest)
-            for seat in self._seats(account_id, at)
+            for seat in seats
         )
 
     def round(self, switch: str, at: float, modes: Modes) -> list[Action]:
@@ -149,7 +140,7 @@ class Orders:
         self._switches.add(switch)
         for account_id in registered:
             if (switch, account_id) not in self._posts and self._needs_orders(account_id, at, modes, switch):
-                self._posts[switch, account_id] = _Post(last_call=float("-inf"))
+                self._posts[switch, account_id] = Post(last_call=float("-inf"))
         actions: list[Action] = []
         self._due = [entry for entry in self._due if entry[1] != switch]
         heapq.heapify(self._due)
@@ -164,7 +155,7 @@ class Orders:
         first those of accounts that people `stopped` or let go: there are some even if it has not called."""
         before, self._gone = self._gone, frozenset(stopped)
         for place in ((switch, one) for one in self._gone for switch in self._switches):
-            self._posts.setdefault(place, _Post(last_call=float("-inf")))
+            self._posts.setdefault(place, Post(last_call=float("-inf")))
         for place in self._posts:
             self._look_at(FIRST if place[1] in before ^ self._gone else 0.0, *place)
 
@@ -178,61 +169,69 @@ class Orders:
 
     def _look_at(self, at: float, switch: str, account_id: str) -> None:
         """An account's orders are due then, unless they are sooner. One look each is due at any time."""
-        post = self._posts[switch, account_id]
-        if at < post.due:
+        post = self._posts.get((switch, account_id))
+        if post is not None and at < post.due:
             post.due = at
             heapq.heappush(self._due, (at, switch, account_id))
 
-    def seen(self, switch: str, account_id: str, at: float) -> _Post:
+    def seen(self, switch: str, account_id: str, at: float) -> Post:
         """An account called or wrote: what a switch holds for it, which begins now if nothing did yet."""
         post = self._posts.get((switch, account_id))
         if post is None:
-            post = self._posts[switch, account_id] = _Post(at)
+            post = Post(at, stranger=posts.stranger(self._account(account_id)))
+            if post.stranger and self._strangers >= posts.MOST_STRANGERS:
+                return post         # nothing is written for it, and it is forgotten at once
+            self._strangers += post.stranger
+            self._posts[switch, account_id] = post
             self._switches.add(switch)
             self._look_at(at, switch, account_id)
         post.last_call = at
         return post
 
     def _renew(
-        self, post: _Post, account_id: str, switch: str, at: float, modes: Modes, out: list[Action]
+        self, post: Post, account_id: str, switch: str, at: float, modes: Modes, out: list[Action]
     ) -> None:
         """Bring one account's orders up to date, and note when they are due again."""
-        terms = self._terms
+        terms, seats = self._terms, self._seats(account_id, at)
         now = int(at)
         quiet = at - post.last_call > 2 * terms.seconds
-        if not quiet and self.leasable(account_id, at, switch):
+        if not quiet and self._leasable(account_id, seats, at, switch):
             if post.lease - at <= terms.seconds / 2:
                 post.lease = now + terms.seconds
                 out.append(GrantLease(account_id, post.lease))
         elif post.lease > at:
             post.lease = 0
             out.append(WithdrawLease(account_id))
-        word = self._word(post, account_id, switch, at, modes)
+        leaves = quiet and post.stranger and self._strangers >= posts.MOST_STRANGERS * 3 / 4
+        word = "" if leaves else self._word(post, account_id, seats, switch, at, modes)
         if (word or post.word) and (word != post.word or post.word_until - at <= terms.word_seconds / 2):
             lasting = terms.brake_seconds if word == STANDING_WORD else terms.word_seconds
             post.word_until = now + lasting
             out.append(RememberWord(account_id, word or "allow:0:0:0::", post.word_until))
             post.word = word
-        brake = self._brake(account_id, switch, at, modes)
+        brake = (0, 0) if leaves else self._brake(account_id, seats, switch, at, modes)
         if (any(brake) or any(post.brake)) and (
             brake != post.brake or post.brake_until - at <= terms.brake_seconds / 2
         ):
             post.brake_until = now + terms.brake_seconds
             out.append(SetBrake(account_id, *brake, post.brake_until))
             post.brake = brake
-        if quiet and not word and not any(brake) and not self._fails_closed(account_id, at):
+        if leaves or (quiet and not word and not any(brake) and not posts.fails_closed(seats)):
             del self._posts[switch, account_id]
+            self._strangers -= post.stranger
             return
         post.due = float("inf")
         self._look_at(at + max(1.0, terms.seconds / 2), switch, account_id)
 
-    def _word(self, post: _Post, account_id: str, switch: str, at: float, modes: Modes) -> str:
+    def _word(
+        self, post: Post, account_id: str, seats: Sequence[Seat], switch: str, at: float, modes: Modes
+    ) -> str:
         """What the account's rules want while nobody can be asked, as far as modes allow now; "" where
         they say `open`, or where no call would be refused."""
         if self._fallen(account_id, at, modes):
             return STANDING_WORD
         allowed: dict[str, Verdict] = {}
-        for seat in self._seats(account_id, at):
+        for seat in seats:
             spec = seat.rule.spec
             ceiling = CEILING[modes.resolve(account_id, spec.id, switch, at).mode]
             if spec.on_failure is OnFailure.CLOSED and ceiling is Verdict.BLOCK:
@@ -257,10 +256,12 @@ class Orders:
     def _stopped(self, account_id: str) -> bool:
         return self._account(account_id).standing is not Standing.ACTIVE
 
-    def _brake(self, account_id: str, switch: str, at: float, modes: Modes) -> tuple[int, int]:
+    def _brake(
+        self, account_id: str, seats: Sequence[Seat], switch: str, at: float, modes: Modes
+    ) -> tuple[int, int]:
         """The tightest limits of one account that the switch can keep alone, as far as modes allow."""
         calls, cps = 0, 0
-        for seat in self._seats(account_id, at):
+        for seat in seats:
             spec = seat.rule.spec
             if spec.measure.scope is not Scope.ACCOUNT:
                 continue        # the switch cannot add up a customer's accounts
@@ -277,13 +278,10 @@ class Orders:
         return calls, cps
 
     def _needs_orders(self, account_id: str, at: float, modes: Modes, switch: str) -> bool:
-        if self._stopped(account_id) or self._fails_closed(account_id, at):
+        seats = self._seats(account_id, at)
+        if self._stopped(account_id) or posts.fails_closed(seats):
             return True
-        return any(self._brake(account_id, switch, at, modes))
-
-    def _fails_closed(self, account_id: str, at: float) -> bool:
-        """Whether a rule would leave a block, should a mode ever allow it."""
-        return any(seat.rule.spec.on_failure is OnFailure.CLOSED for seat in self._seats(account_id, at))
+        return any(self._brake(account_id, seats, switch, at, modes))
 
 
 def _leaves_out(measure: Measure) -> bool:

@@ -16,13 +16,17 @@ from enforcer.control.acts import Office
 from enforcer.control.desk import Ack, Desk
 from enforcer.control.facts import decision_facts, mode_facts
 from enforcer.control.feed import Feed, Happening
+from enforcer.control.gap_news import GapNews
 from enforcer.control.gaps import gap_facts
 from enforcer.control.gateways import Gateways
+from enforcer.control.knock import beside
 from enforcer.control.mqtt import Mqtt
 from enforcer.control.mqtt_topics import Topics
 from enforcer.control.nearest import Nearest
+from enforcer.control.pulse import Pulse
+from enforcer.control.records import Records
 from enforcer.control.series import Series
-from enforcer.control.window import Window, beside
+from enforcer.control.window import Window
 from enforcer.control.words import iso
 from enforcer.domain.band import tripped
 from enforcer.domain.decision import Decision, Verdict
@@ -30,6 +34,7 @@ from enforcer.domain.journal import JournalEntry, Kind
 from enforcer.domain.mode import Modes, ModeSetting, Place
 from enforcer.domain.notice import About, Audience, Stage
 from enforcer.ledger.port import Ledger
+from enforcer.lookout import Lookout
 from enforcer.notices.text import stationery_of
 from enforcer.settings import Settings
 from enforcer.switch.link import Link, LinkState
@@ -60,7 +65,7 @@ class Room:
     ) -> None:
         self.settings = settings
         self.feed = Feed()
-        self.series = Series()
+        self.series, self._records = Series(), Records(self.feed)
         self.faults: deque[dict[str, Any]] = deque(maxlen=FAULTS)
         self._ledger = ledger
         self._admission = admission
@@ -80,6 +85,7 @@ class Room:
         self.desk = Desk(office, clock, changed)
         self.desk.on_ack.append(self._acknowledged)
         telemetry.on_fault.append(self._fault)
+        self._gap_news = GapNews(ledger.registers.gaps, self.feed.tell)
         ledger.registers.on_entry.append(self._entered)
         self.mqtt = Mqtt(
             settings.mqtt, settings.site, self.desk, self.feed, self._now, self._settled, clock,
@@ -89,15 +95,17 @@ class Room:
         self.gateways = Gateways(
             names, (call for name in names for call in ledger.live(name)), admission, self.feed, clock
         )
+        self.nearest = Nearest(ledger)
+        self.pulse = Pulse(ledger, lambda: admission.modes)
+        admission.on_told.append(self.pulse.told)
         self.http = self._http(telemetry) if settings.http.listen else None
-        self.nearest = Nearest(
-            ledger.seats, ledger.account, lambda: (account for _, account in admission.orders.callers())
-        )
-        self.window = Window(beside(settings.ledger_path), self.view, self.feed)
+        self.lookout = Lookout()
+        self.window = Window(beside(settings.ledger_path), self.view, self.feed, self.lookout.knocked)
 
     def decision(self, decision: Decision) -> None:
         """Hear of a decision, after its answer. Those that let a call go by every rule are only counted."""
         self.series.decision(decision)
+        self.pulse.told(decision.account)
         if decision.verdict > Verdict.ALLOW or decision.would_be > Verdict.ALLOW:
             self.feed.tell("decision", decision.at, decision_facts(decision, "UTC"))
 
@@ -162,9 +170,10 @@ class Room:
         front = Front(
             self.settings, self.desk, self.feed, self._admission, self.gateways,
             self.settings.numbers.plan(), self.overview, self.unready,
+            lambda: self.nearest.look(self._clock()), self.pulse,
             Tokens(tokens_path(self.settings.ledger_path), self._clock),
-            Backoffice(self.settings.path, telemetry.fault), self._clock, telemetry.registry, telemetry.note,
-            telemetry.fault,
+            Backoffice(self.settings.path, telemetry.fault), Backoffice(self.settings.path, telemetry.fault),
+            self._clock, telemetry.registry, telemetry.note, telemetry.fault,
         )
         return HttpServer(application(front), self.settings.http, front.close, telemetry.fault)
 
@@ -202,6 +211,7 @@ class Room:
     def look(self) -> None:
         """Tell what changed since the last look: modes, by whichever door and also by themselves; links."""
         now = self._clock()
+        self._records.rest()
         if self._admission.modes is not self._seen or now >= self._until:
             self._tell_modes(now)
         for name, link in self._links.items():
@@ -254,8 +264,8 @@ class Room:
     def _entered(self, entry: JournalEntry) -> None:
         """Something was put on record, here or by another process: gaps, notices, levels reached."""
         if entry.kind is Kind.GAP:
-            found = [gap_facts(gap) for gap in self._ledger.registers.gaps.open() if gap.id == entry.ref]
-            self.feed.tell("gap", entry.at, {"gap": entry.ref, "open": bool(found), **(found or [{}])[0]})
+            self._gap_news.entered(entry)
+        self._records.entered(entry)
         if entry.kind is not Kind.NOTICE:
             return
         notice = self._ledger.registers.notices.get(entry.ref)

@@ -78,7 +78,7 @@ class NumberSettings(Table):
         if NumberClass.EMERGENCY in self.classes:
             raise Wrong("belongs under numbers.emergency", "classes.emergency")
         try:
-            NumberPlan(self.country)
+            NumberPlan(self.country, ["0"] if self.emergency else ())
         except ValueError as error:
             raise Wrong(str(error), "country") from None
         for key, patterns in [("emergency", self.emergency), *self.classes.items()]:
@@ -86,6 +86,11 @@ class NumberSettings(Table):
                 NumberPlan(self.country, patterns)
             except ValueError as error:
                 raise Wrong(str(error), key if key == "emergency" else f"classes.{key}") from None
+        plan = NumberPlan(self.country, self.emergency)
+        for kind, patterns in self.classes.items():
+            for number in patterns:
+                if plan.is_emergency(number):
+                    raise Wrong(f"{number} is an emergency number, of no other class", f"classes.{kind}")
         return self
 
     def plan(self) -> NumberPlan:
@@ -148,6 +153,15 @@ class Settings(Table):
     @model_validator(mode="after")
     def _a_door_each(self) -> Self:
         doorways(self.switches, self.door)
+        return self
+
+    @model_validator(mode="after")
+    def _help_is_no_test(self) -> Self:
+        own = NumberPlan(self.numbers.country, ["0"])       # the country's own, whatever was added
+        for index, number in enumerate(self.emergency.tests):
+            if own.is_emergency(number):
+                where = f"emergency.tests.{index}"
+                raise Wrong(f"{number} is an emergency number of {self.numbers.country}, no test", where)
         return self
 
     @model_validator(mode="after")

@@ -6,15 +6,16 @@ Refuses to know: what is measured, and what follows.
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from fractions import Fraction
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, StrictBool, StrictInt
+from pydantic import BeforeValidator, Field, StrictBool, StrictInt, model_validator
 
 from enforcer.domain.band import Band
 from enforcer.settings_fields import Name, Span
-from enforcer.toml_models import Table
+from enforcer.toml_models import Table, Wrong
 
 
 def _exact(value: Any) -> Any:
@@ -22,6 +23,7 @@ def _exact(value: Any) -> Any:
     return Decimal(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+SHORTEST, LONGEST = 300, 86_400     # s; of the window, if there is one
 Share = Annotated[Decimal, BeforeValidator(_exact), Field(strict=True, gt=0, le=1)]
 Times = Annotated[Decimal, BeforeValidator(_exact), Field(strict=True, ge=1, le=1000)]
 Sample = Annotated[StrictInt, Field(ge=1)]
@@ -54,3 +56,13 @@ class EmergencySettings(Table):
 
     window: Span = 3600
     tests: tuple[Name, ...] = ("933",)
+
+    @model_validator(mode="after")
+    def _sensible(self) -> Self:
+        if 0 < self.window < SHORTEST or self.window > LONGEST:
+            raise Wrong(f"must be {SHORTEST} to {LONGEST} seconds, in which somebody may call back; or 0, "
+                        "and no call back is exempt", "window")
+        for index, number in enumerate(self.tests):
+            if not re.fullmatch("[0-9*#]{1,32}", number, re.ASCII):
+                raise Wrong(f"{number!r} is no number as it is dialled", f"tests.{index}")
+        return self

@@ -23,7 +23,8 @@ class HttpSettings(Table):
 
     `metrics`: who may read /metrics, everybody who can connect ("public"), or who has a token.
     `max_connections` at once, of which `max_streams` may wait for events; a request has `read_deadline`
-    seconds to arrive, and its reader as many to take what it is sent.
+    seconds to arrive, and its reader as many to take what it is sent. A file to be imported may have
+    `max_import` MB.
     """
 
     listen: Listen = ""
@@ -34,6 +35,7 @@ class HttpSettings(Table):
     max_connections: Annotated[StrictInt, Field(ge=10, le=10_000)] = 200
     max_streams: Annotated[StrictInt, Field(ge=1, le=1000)] = 50
     read_deadline: Seconds = 10.0
+    max_import: Annotated[StrictInt, Field(ge=1, le=10_000)] = 100
 
     _base: Path = PrivateAttr(default=Path())
 

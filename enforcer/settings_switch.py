@@ -5,6 +5,7 @@ In: a table `[[switch]]` of the configuration. Out: `SwitchSettings`. Refuses to
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -24,6 +25,8 @@ from enforcer.settings_fields import Context, Name, Network, Port, Seconds, Zone
 from enforcer.settings_secrets import from_environment, from_file, located
 from enforcer.toml_models import Table, Wrong
 
+# An Asterisk that writes CDRs in batches writes one after 300 s at the latest, unless told otherwise.
+LATEST_ROW = 330.0
 LITERAL_SECRETS = ("secret", "password", "passwd", "pass", "token")
 
 
@@ -33,12 +36,15 @@ class SwitchSettings(Table):
 
     Deadlines are in seconds. With a ping every 2 s, a deadline of 4 s tells a silent switch from a busy
     one before its dialplan takes us for dead, after 6. `cdr_file` is where it writes its call records, if
-    that can be read from here: they are followed. `listener_only`: its dialplan does not ask.
-    `dialplan` are files of it that `enforcer check` reads, for where emergency numbers go.
-    `messages`: it asks about text messages too; on an Asterisk those of an account enter a context whose name
-    is `message_contexts` and the account's. `door_port` (over HTTP `door_http_port`), `door_allow`: where its
-    calls ask, and who may, where the door's table does not say it. With `tls` its manager proves who it is:
-    `tls_ca` (else the system's authorities) vouches for its certificate, made out to `tls_name` or the host.
+    that can be read from here: they are followed; `cdr_delay` is how long after the end of a call its row may
+    still come, at the most: `time` of an Asterisk's cdr.conf with batch = yes, and a little more.
+    `listener_only`: its dialplan does not ask. `dialplan` are files of it that `enforcer check` reads, for
+    where emergency numbers go. `messages`: it asks about text messages too; on an Asterisk those of one
+    enter a context whose name is `message_contexts` and the account's. `door_port` (over HTTP
+    `door_http_port`), `door_allow`: where its calls ask, and who may, where the door's table does not say it.
+    What `door_token_env` names or `door_token_file` holds its questions over HTTP have to bring, as in
+    enf_ask=http://HOST:PORT/NAME/TOKEN. With `tls` its manager proves who it is: `tls_ca` (else the system's
+    authorities) vouches for its certificate, made out to `tls_name` or the host.
 
     A "gateway" is neither: it asks over HTTP and is not connected to.
     """
@@ -60,6 +66,7 @@ class SwitchSettings(Table):
     timezone: Zone = "UTC"
     channels: Annotated[StrictInt, Field(ge=0, le=1_000_000)] = 0
     cdr_file: str = ""
+    cdr_delay: Seconds = LATEST_ROW
     listener_only: StrictBool = False
     dialplan: tuple[Name, ...] = ()
     messages: StrictBool = False
@@ -67,6 +74,8 @@ class SwitchSettings(Table):
     door_port: Annotated[StrictInt, Field(ge=0, le=65535)] = 0
     door_http_port: Annotated[StrictInt, Field(ge=0, le=65535)] = 0
     door_allow: tuple[Network, ...] = ()
+    door_token_env: str = ""
+    door_token_file: str = ""
     login_deadline: Seconds = 5.0
     action_deadline: Seconds = 5.0
     ping_deadline: Seconds = 4.0
@@ -106,6 +115,11 @@ class SwitchSettings(Table):
             raise Wrong("give either secret_env or secret_file, not both", "secret_file")
         if not self.secret_env and not self.secret_file and self.kind == "asterisk":
             raise Wrong('no secret: name an environment variable, secret_env = "ENFORCER_AMI_SECRET"')
+        if self.door_token_env and self.door_token_file:
+            raise Wrong("give either door_token_env or door_token_file, not both", "door_token_file")
+        for key in ("door_token_env", "door_token_file"):
+            if getattr(self, key) and self.kind != "freeswitch":
+                raise Wrong("only a FreeSWITCH asks over HTTP with a token", key)
         if self.tls and self.kind != "asterisk":
             raise Wrong("an event socket speaks no TLS: leave it on the loopback, or tunnel it", "tls")
         for key in ("tls_ca", "tls_name"):
@@ -132,6 +146,24 @@ class SwitchSettings(Table):
     def tls_path(self) -> Path | None:
         """The file with the authorities that may vouch for the switch, None for the system's own."""
         return self._base / self.tls_ca if self.tls_ca else None
+
+    @property
+    def door_token_path(self) -> Path | None:
+        """The file that holds the token of its HTTP door, None where there is none."""
+        return located(self._base, self.door_token_file) if self.door_token_file else None
+
+    def door_token(self) -> str:
+        """What its questions over HTTP have to bring, "" nothing, read now. Raises BadInput."""
+        where = f"switch {self.name}"
+        if self.door_token_path is not None:
+            token = from_file(self.door_token_path, where)
+        elif self.door_token_env:
+            token = from_environment(self.door_token_env, where)
+        else:
+            return ""
+        if not re.fullmatch(r"[A-Za-z0-9._-]{16,100}", token):     # what the dialplan lets an address hold
+            raise BadInput(where, "the token of its HTTP door must be 16 to 100 of letters, digits, '._-'")
+        return token
 
     def secret(self) -> str:
         """The secret, read now. Raises BadInput that says where it was looked for."""

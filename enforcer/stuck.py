@@ -1,6 +1,7 @@
 """An event loop that does not turn gives the processor away: the switch beside it must not pay for our bug.
 
-In: nothing but the thread that runs the loop. Out: that thread's scheduling class, idle while it is stuck.
+In: nothing but the thread that runs the loop. Out: that thread's scheduling class, idle while it is stuck,
+and the weight of our session, the least.
 Refuses to know: why it is stuck. A service manager's watchdog ends it in the end (`supervisor`).
 """
 
@@ -12,7 +13,11 @@ import os
 import resource
 import threading
 import time
+from collections.abc import Callable
 
+from enforcer.supervisor import stand_back
+
+LEAST = 19          # of the nice values of a session
 TURN, STUCK = 1.0, 3.0      # s: how often the loop shows that it turns, and after how long it does not
 
 
@@ -24,7 +29,9 @@ class Yielding:
         self._thread = threading.get_native_id()
         self._turned = time.monotonic()
         self._over = threading.Event()
+        self._usual = max(0, os.getpriority(os.PRIO_PROCESS, 0))
         self.stuck = False
+        self.on_change: Callable[[bool], object] = lambda stuck: None       # told in the thread that looks
 
     async def run(self) -> None:
         """Show that the loop turns, until cancelled; a thread of its own looks."""
@@ -46,9 +53,11 @@ class Yielding:
             if stuck == self.stuck or looked - before > self._after:
                 continue        # (this thread did not run either: the whole process was stopped)
             self.stuck = stuck
+            self.on_change(stuck)
             with contextlib.suppress(OSError):
                 policy = os.SCHED_IDLE if stuck else os.SCHED_OTHER
                 os.sched_setscheduler(self._thread, policy, os.sched_param(0))
+            stand_back(LEAST if stuck else self._usual)
 
 
 def may_return() -> bool:

@@ -13,6 +13,9 @@ import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+
+AUTOGROUP = Path("/proc/self/autogroup")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,17 @@ def give_way(nice: int) -> None:
     with contextlib.suppress(OSError):
         if os.getpriority(os.PRIO_PROCESS, 0) < nice:
             os.setpriority(os.PRIO_PROCESS, 0, nice)
+            stand_back(nice)
+
+
+def stand_back(nice: int) -> None:
+    """The same for our session, where it is ours alone. Kernels with autogroups (sched(7)) share the
+    processor out between sessions first, and the nice value of a process counts only within its own: beside
+    a switch of another session it alone would change nothing. Under a service manager or in a container,
+    what counts is the weight that they give us (`CPUWeight=`, `cpu_shares`)."""
+    if os.getsid(0) == os.getpid():
+        with contextlib.suppress(OSError):      # no autogroups, or too soon after the last time
+            AUTOGROUP.write_text(str(nice))
 
 
 NOBODY = Supervisor()

@@ -27,6 +27,7 @@ class Telemetry:
         self.registry = registry
         self._log = structlog.get_logger()
         self.on_fault: list[Callable[[str, dict[str, object]], None]] = []      # who has to hear of faults
+        self._risen: dict[str, int] = {}
         self.decisions = Counter(
             "enforcer_decisions_total", "Decisions by verdict in force, verdict of block mode, and rule.",
             ["switch", "verdict", "would_be", "rule"], registry=registry,
@@ -99,6 +100,13 @@ class Telemetry:
         for tell in self.on_fault:
             tell(kind, about)
 
+    def risen(self, kind: str, times: int, **about: object) -> None:
+        """A fault that somebody else counts, `times` so far: told where there were more since last asked."""
+        known = self._risen.get(kind, 0)
+        if times > known:
+            self._risen[kind] = times
+            self.fault(kind, times=times - known, **about)
+
     def alarm(self, kind: str, **about: object) -> None:
         """Something that people should come for."""
         self.faults.labels(kind).inc()
@@ -130,6 +138,8 @@ def decision_line(decision: Decision) -> dict[str, object]:
     if decision.max_duration is not None:
         line["max_duration"] = decision.max_duration
     line |= {"reason": decision.reason, "call": decision.call_id}
+    if decision.sip_call_id:
+        line["sip_call_id"] = decision.sip_call_id
     if decision.policy:
         line["policy"] = decision.policy
     if decision.degraded:

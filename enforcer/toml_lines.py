@@ -9,6 +9,7 @@ so it may take quotes and brackets at their word and needs no errors of its own.
 
 from __future__ import annotations
 
+import codecs
 import re
 import tomllib
 from dataclasses import dataclass
@@ -26,6 +27,14 @@ LONGEST_FILE = 4_000_000
 _AT = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 _BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)+")
 _STRING = re.compile(r'"""(?:[^\\]|\\.)*?"{3,5}|\'\'\'.*?\'{3,5}|"(?:[^"\\]|\\.)*"|\'[^\']*\'', re.DOTALL)
+_PAIR = re.compile(r"[ \t]*([A-Za-z0-9_.\"'-]{1,80})[ \t]*=")
+_HEADER = re.compile(r"[ \t]*\[\[?[^\]=]*\]\]?")
+_TWICE = re.compile(r"(Cannot declare .* twice|Cannot overwrite a value|Duplicate inline table key .*)$")
+_SAID = {
+    "Invalid value": "no value that TOML knows; texts stand in quotes",
+    "Illegal character '\\n'": "a quote is opened and not closed in this line",
+    "Illegal character '\\r'": "lines end with \\r alone: save it with line ends of Unix or Windows",
+}
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _SCALAR = re.compile(r"[^,\]}#\n]*")
 
@@ -49,7 +58,8 @@ class Document:
 def read(path: Path) -> Document:
     """The document in a file. Raises BadInput where it cannot be read, or is not TOML."""
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as file:
+            raw = file.read(LONGEST_FILE + 1)
     except OSError as error:
         raise BadInput(str(path), f"cannot be read: {error.strerror or error}") from None
     if len(raw) > LONGEST_FILE:
@@ -58,7 +68,10 @@ def read(path: Path) -> Document:
         text = raw.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        raise BadInput(f"{path}:{line}", "is not UTF-8 text") from None
+        if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            raise BadInput(f"{path}:{line}", "is UTF-16 text: save it as UTF-8") from None
+        key = _key_at(raw.decode("utf-8", "replace").split("\n"), line)
+        raise BadInput(f"{path}:{line}", f"{key}is not UTF-8 text: save it as UTF-8") from None
     return parse(path, text)
 
 
@@ -77,7 +90,25 @@ def _syntax_error(path: Path, text: str, told: str) -> BadInput:
     match = _AT.search(told)
     line = int(match[1]) if match and match[1] else text.rstrip("\n").count("\n") + 1
     problem = _AT.sub("", told)
-    return BadInput(f"{path}:{line}", f"not valid TOML: {problem[:1].lower()}{problem[1:]}")
+    lines = text.split("\n")
+    if _TWICE.match(problem):
+        header = _HEADER.match(lines[line - 1])
+        name = header[0].strip() if header else _key_at(lines, line).removesuffix(": ")
+        return BadInput(f"{path}:{line}", f"{name} stands there twice")
+    if told.endswith("(at end of document)"):
+        return BadInput(f"{path}:{line}", f"{_key_at(lines, line)}not valid TOML: it is not ended")
+    said = _SAID.get(problem, problem[:1].lower() + problem[1:])
+    return BadInput(f"{path}:{line}", f"{_key_at(lines, line)}not valid TOML: {said}")
+
+
+def _key_at(lines: list[str], line: int) -> str:
+    """"key: " of the pair that a line (from 1) is of, as it is written there; "" where there is none."""
+    for text in reversed(lines[:line]):
+        if match := _PAIR.match(text):
+            return f"{match[1]}: "
+        if text.lstrip().startswith("["):
+            break
+    return ""
 
 
 class _Scanner:

@@ -120,11 +120,18 @@ def _problem(where: Callable[[Place], str], model: type[Table], details: ErrorDe
         return BadInput(where(place), f"{name} must be {one_of(choices)}{hint}")
     if kind == "tuple_type" and isinstance(details["input"], dict):
         return BadInput(where(place), f"[{name}] must be written [[{name}]]: there may be several")
+    if kind in ("model_type", "model_attributes_type", "dict_type") and isinstance(details["input"], list):
+        return BadInput(where(place), f"[[{name}]] must be written [{name}]: there is one only")
+    if kind == "string_too_long":
+        return BadInput(where(place), f"{name} must be at most {context['max_length']} characters long")
     if kind in _BOUNDS:
         bound, words = _BOUNDS[kind]
         return BadInput(where(place), f"{name} {words} {context[bound]}")
     said = _SAID.get(kind, details["msg"][:1].lower() + details["msg"][1:])
-    return BadInput(where(place), f"{name} {said}")
+    # The number of a value in a list; a table in one is told by its line.
+    item = f"{name}, item {place[-1] + 1}," if place and isinstance(place[-1], int) else ""
+    which = item or name or "what was sent"
+    return BadInput(where(place), f"{which} {said}")
 
 
 def dotted(place: Place) -> str:

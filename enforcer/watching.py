@@ -19,11 +19,10 @@ from functools import partial
 from threading import Event
 
 from enforcer.control.cdr_follow import PAUSE, Follower, Swept
-from enforcer.control.gaps import filled_by
+from enforcer.control.gaps import calls_words, filled_by
 from enforcer.domain.gap import Gap, Sight, ended_unseen
 from enforcer.domain.journal import JournalEntry
 from enforcer.errors import BadInput, LedgerError
-from enforcer.ledger.foreign import CALLS_AT_ONCE
 from enforcer.ledger.port import Ledger
 from enforcer.settings_switch import SwitchSettings
 from enforcer.switch.link import Lapse, Link, worth_a_line
@@ -32,7 +31,8 @@ from enforcer.telemetry import Telemetry
 REMEMBER_SECONDS = 2.0      # what a crash may cost of what we know to have heard
 NOTICE_SECONDS = 0.1        # and after a start, until anything is remembered at all
 LOOK_SECONDS = 5.0          # between two looks at a CDR file
-TAKEN_OVER_IN = 0.5         # seconds in which the main thread has noticed what the files told, and then some
+# How often we look whether the counters have what the files told, and how many times at the most.
+TAKEN_OVER_SECONDS, TAKEN_OVER_LOOKS = 0.02, 250
 
 
 class Watching:
@@ -109,19 +109,19 @@ class Watching:
             return
         self._ledger.note(gap.opened(self._clock()))
         self._telemetry.fault(
-            "gap", switch=switch, seconds=round(gap.seconds, 3), cause=gap.cause, calls=gap.calls,
+            "gap", switch=switch, seconds=round(gap.seconds, 3), cause=gap.cause, calls=calls_words(gap),
             ended=sum(one.calls for one in ended.values()), id=gap.id,
         )
 
     def _counted(self, switch: str, since: float, unseen: int) -> None:
         for gap in self._ledger.registers.gaps.open(switch):
-            if gap.since == since:
+            if gap.since == since and gap.parts == 1:       # of the whole nobody counted anything
                 now, known = self._clock(), gap._replace(unseen=unseen)
                 if known.empty:
                     self._close(gap, known.closed("the switch's own count: no channel began", now))
                 else:
                     self._ledger.note(gap.counted(unseen, now))
-                    self._telemetry.note("gap counted", switch=switch, calls=known.calls, id=gap.id)
+                    self._telemetry.note("gap counted", switch=switch, calls=calls_words(known), id=gap.id)
 
     def _close(self, gap: Gap, entry: JournalEntry) -> None:
         self._ledger.note(entry)
@@ -161,21 +161,32 @@ class Watching:
                 except Exception as problem:        # a bug in there must not cost us the calls
                     self._trouble(name, f"our own fault: {problem!r}")
                     continue
-                # The counters must have what was read before a gap is called filled by it.
-                await asyncio.sleep(TAKEN_OVER_IN + swept.rows / CALLS_AT_ONCE * 0.04)
-                self._swept(name, swept)
+                await self._swept(name, swept)
             await asyncio.sleep(LOOK_SECONDS)
 
-    def _swept(self, name: str, swept: Swept) -> None:
+    async def _swept(self, name: str, swept: Swept) -> None:
         for told in ("new", "completed", "unchanged", "bad"):
             self._telemetry.cdr_rows.labels(name, told).inc(getattr(swept, told))
         self._trouble(name, swept.trouble)
         if swept.place is None or swept.trouble:
             return
-        for entry in filled_by(self._ledger, swept.place, self._clock()):
+        delay = self._switches[name].cdr_delay
+        if not filled_by(self._ledger, swept.place, self._clock(), delay) or not await self._taken_over():
+            return
+        for entry in filled_by(self._ledger, swept.place, self._clock(), delay):
             for gap in self._ledger.registers.gaps.open(name):
                 if gap.id == entry.ref:
                     self._close(gap, entry)
+
+    async def _taken_over(self) -> bool:
+        """Whether the counters have what was read: before that no gap is called filled. While the ledger is
+        in trouble they do not have it."""
+        begun = self._ledger.taken_over()
+        for _ in range(TAKEN_OVER_LOOKS):
+            await asyncio.sleep(TAKEN_OVER_SECONDS)
+            if self._ledger.taken_over() > begun + 1:       # one of them may have begun before
+                return True
+        return False
 
     def _trouble(self, name: str, problem: str) -> None:
         if problem and problem != self._troubles.get(name):         # said once

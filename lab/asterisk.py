@@ -6,19 +6,15 @@ Master.csv, its console, an AMI session for tests. Refuses to know who calls and
 
 from __future__ import annotations
 
-import asyncio
 import re
-import secrets
 import shutil
 import socket
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from lab.ami import Ami
-from lab.process import Child, LabFailed, free_port
+from lab.own_switch import OwnSwitch
+from lab.process import LabFailed, free_port
 from lab.provision import ROOT, Provisioned
 
 TEMPLATES = ROOT / "docker" / "asterisk"
@@ -55,9 +51,8 @@ def render(templates: Path, values: Mapping[str, str | int], target: Path) -> No
         (target / template.name).write_text(re.sub(r"@([A-Z][A-Z_]*)@", fill, template.read_text()))
 
 
-class Asterisk:
-    """One switch. `async with Asterisk(parts) as switch:`, or start() and stop() by hand, also repeatedly:
-    ports, AstDB and Master.csv stay the same over a restart, until close().
+class Asterisk(OwnSwitch):
+    """One switch, see `OwnSwitch`: AstDB and Master.csv too stay over a restart.
 
     hook      False: the dialplan's hook returns at once and the enforcer is not asked (the yardstick)
     accounts  further account names beside acme, globex, initech and umbrella
@@ -66,6 +61,8 @@ class Asterisk:
               any other name replaces the template of that name
     env       the environment of its process, where it is not ours
     """
+
+    name = "Asterisk"
 
     def __init__(
         self,
@@ -77,101 +74,47 @@ class Asterisk:
         files: Mapping[str, str] | None = None,
         env: Mapping[str, str] | None = None,
     ) -> None:
+        super().__init__()
         self._parts = parts
         self._env = env
-        self.directory = Path(tempfile.mkdtemp(prefix="lab-asterisk-"))
         self.sip_port = free_port()
         self.ami_port = free_port(socket.SOCK_STREAM)
         self.carrier_port = free_port()
         """Where the trunk's far end is expected: start a `lab.sipp.Callee` there."""
         self.phones_port = free_port()
         """Where the accounts' phones are expected for inbound calls."""
-        self.secret = secrets.token_hex(8)
-        """Password of the AMI user `enforcer` (and of `lab`, which may do everything)."""
-        self._child: Child | None = None
+        # `secret` is the password of the AMI user `enforcer`, and of `lab`, which may do everything.
         self._render(hook, accounts, variables or {}, dict(files or {}))
 
     # --- where things are
-
-    @property
-    def sip_address(self) -> str:
-        return f"127.0.0.1:{self.sip_port}"
 
     @property
     def cdr_path(self) -> Path:
         """Asterisk's own Master.csv (absent before the first call ended)."""
         return self.directory / "var" / "log" / "cdr-csv" / "Master.csv"
 
-    @property
-    def pid(self) -> int:
-        if self._child is None:
-            raise LabFailed("Asterisk is not running")
-        return self._child.pid
-
-    @property
-    def running(self) -> bool:
-        return self._child is not None and self._child.running
-
     def log_text(self) -> str:
         """What Asterisk wrote as notice, warning and error, since the directory was made."""
         path = self.directory / "var" / "log" / "messages.log"
         return path.read_text(errors="replace") if path.exists() else ""
 
-    # --- life
+    def command(self) -> list[str]:
+        """See `OwnSwitch`."""
+        config = str(self.directory / "etc" / "asterisk.conf")
+        return [*self._parts.command("asterisk"), "-C", config, "-f", "-n"]
 
-    async def __aenter__(self) -> Self:
+    def surroundings(self) -> Mapping[str, str] | None:
+        """See `OwnSwitch`."""
+        return self._env
+
+    async def takes_calls(self) -> bool:
+        """Whether it has said FullyBooted."""
         try:
-            await self.start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            await self.stop()
-        finally:
-            self.close()
-
-    async def start(self, within: float = 30.0) -> None:
-        """Start and wait until the switch itself says FullyBooted. Raises LabFailed with its last words.
-
-        Call it from a thread that lives as long as the switch must.
-        """
-        command = [
-            *self._parts.command("asterisk"),
-            *("-C", str(self.directory / "etc" / "asterisk.conf"), "-f", "-n"),
-        ]
-        self._child = Child(command, log=self.directory / "console.log", cwd=self.directory, env=self._env)
-        try:
-            async with asyncio.timeout(within):
-                await self._booted()
-        except TimeoutError:
-            self._child.kill()
-            words = self._child.last_words()
-            raise LabFailed(f"Asterisk did not boot within {within:g} s:\n{words}") from None
-        except BaseException:
-            self._child.kill()
-            raise
-
-    async def stop(self) -> None:
-        """End the switch: SIGTERM, then SIGKILL (a stop right at boot is known to hang)."""
-        if self._child is not None:
-            await self._child.stop()
-            self._child = None
-
-    def kill(self) -> None:
-        """SIGKILL, as a power cut: what AstDB acknowledged in the last second may be lost."""
-        if self._child is not None:
-            self._child.kill()
-            self._child = None
-
-    def close(self) -> None:
-        """End the switch at once if it still runs, and delete its directory."""
-        self.kill()
-        shutil.rmtree(self.directory, ignore_errors=True)
+            async with self.ami() as session:
+                await session.event("FullyBooted")
+                return True
+        except (OSError, EOFError):     # not listening yet
+            return False
 
     # --- talking to it
 
@@ -183,17 +126,6 @@ class Asterisk:
         """What the console prints for one command."""
         async with self.ami() as session:
             return await session.command(line)
-
-    async def _booted(self) -> None:
-        assert self._child is not None
-        while self._child.running:
-            try:
-                async with self.ami() as session:
-                    await session.event("FullyBooted")
-                    return
-            except (OSError, EOFError):  # not listening yet
-                await asyncio.sleep(0.05)
-        raise LabFailed(f"Asterisk ended with {self._child.returncode}:\n{self._child.last_words()}")
 
     def _render(
         self, hook: bool, accounts: Sequence[str], variables: Mapping[str, str], files: dict[str, str]

@@ -163,7 +163,8 @@ class FakeFreeswitch(Applications):
         channel = Channel(f"sofia/lab/{account}@127.0.0.1", number, context, account)
         channel.started, channel.talk, channel.ring = self.clock(), talk, ring
         channel.variables = {
-            "uuid": channel.uuid, "direction": "inbound", "accountcode": account, **variables,
+            "uuid": channel.uuid, "direction": "inbound", "accountcode": account,
+            "sip_call_id": f"{channel.uuid}@127.0.0.1", **variables,
         }  # fmt: skip
         self._created(channel)
         return channel

@@ -8,18 +8,14 @@ Refuses to know who calls and who enforces, and where a FreeSWITCH comes from: n
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
-import secrets
 import shutil
 import socket
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from lab.process import Child, LabFailed, free_port
+from lab.own_switch import OwnSwitch
+from lab.process import LabFailed, free_port
 from lab.provision import ROOT
 
 CONFIGURATION = ROOT / "docker" / "freeswitch"
@@ -29,7 +25,6 @@ NAMED = "ENFORCER_FREESWITCH"
 OWN = ("run", "db", "log", "temp", "storage", "cache", "recordings", "certs", "sounds", "scripts", "htdocs",
        "grammar")
 """The directories that FreeSWITCH is given, each as the option of that name."""
-BOTH = (socket.SOCK_DGRAM, socket.SOCK_STREAM)
 
 
 def installed(environment: Mapping[str, str] = os.environ) -> Path | None:
@@ -77,52 +72,68 @@ async def _answers(reader: asyncio.StreamReader) -> list[str]:
             return found
 
 
-class Freeswitch:
-    """One switch. `async with Freeswitch(binary) as switch:`, or start() and stop() by hand, also repeatedly:
-    ports and directory stay the same over a restart, until close().
+class AnyFreeswitch(OwnSwitch):
+    """A FreeSWITCH with an event socket on `esl_port` and two profiles, however it is configured. An orderly
+    end writes the CDRs of calls that go on."""
 
-    door    host:port where its dialplan asks; a free port of the loopback unless told
-    ask     door | local | off
-    """
-
-    def __init__(self, binary: Path, *, door: str = "", ask: str = "door") -> None:
-        self._binary = binary
-        self.directory = Path(tempfile.mkdtemp(prefix="lab-freeswitch-"))
-        self.sip_port, self.trunk_port = _free(BOTH), _free(BOTH)
-        self.esl_port = _free(BOTH[1:])
-        self.carrier_port = free_port()
-        """Where the trunk's far end is expected: start a `lab.sipp.Callee` there."""
-        self.phones_port = free_port()
-        """Where the accounts' phones are expected for inbound calls."""
-        self.door = door or f"127.0.0.1:{free_port(socket.SOCK_STREAM)}"
-        self.secret = secrets.token_hex(8)
-        """Password of the event socket."""
-        self._ask = ask
-        self._child: Child | None = None
-        for name in OWN:
-            (self.directory / name).mkdir()
-
-    # --- where things are
-
-    @property
-    def sip_address(self) -> str:
-        return f"127.0.0.1:{self.sip_port}"
+    name = "FreeSWITCH"
+    esl_port: int
 
     @property
     def cdr_path(self) -> Path:
         """FreeSWITCH's own Master.csv (absent before the first call ended)."""
         return self.directory / "log" / "cdr-csv" / "Master.csv"
 
-    @property
-    def pid(self) -> int:
-        if self._child is None:
-            raise LabFailed("FreeSWITCH is not running")
-        return self._child.pid
-
     def log_text(self) -> str:
         """What FreeSWITCH wrote as warning and error."""
         path = self.directory / "log" / "freeswitch.log"
         return path.read_text(errors="replace") if path.exists() else ""
+
+    async def api(self, command: str) -> str:
+        """What one API command answers. Raises LabFailed."""
+        return (await ask("127.0.0.1", self.esl_port, self.secret, command))[0]
+
+    async def takes_calls(self) -> bool:
+        """Whether the switch is ready and both profiles run."""
+        try:
+            status, profiles = await ask(
+                "127.0.0.1", self.esl_port, self.secret, "status", "sofia status", within=3.0
+            )
+        except LabFailed:       # not listening yet
+            return False
+        return "is ready" in status and profiles.count("RUNNING") >= 2
+
+
+class Freeswitch(AnyFreeswitch):
+    """One switch with the configuration of `docker/freeswitch`, see `OwnSwitch`.
+
+    door    host:port where its dialplan asks; a free port of the loopback unless told
+    ask     door | local | off
+    """
+
+    patience = 10.0
+
+    def __init__(self, binary: Path, *, door: str = "", ask: str = "door") -> None:
+        super().__init__()
+        self._binary = binary
+        self.sip_port, self.trunk_port = free_port(), free_port()
+        self.esl_port = free_port(socket.SOCK_STREAM)
+        self.carrier_port = free_port()
+        """Where the trunk's far end is expected: start a `lab.sipp.Callee` there."""
+        self.phones_port = free_port()
+        """Where the accounts' phones are expected for inbound calls."""
+        self.door = door or f"127.0.0.1:{free_port(socket.SOCK_STREAM)}"
+        self._ask = ask
+        for name in OWN:
+            (self.directory / name).mkdir()
+
+    def command(self) -> list[str]:
+        """See `OwnSwitch`."""
+        return _command(self._binary, self.directory)
+
+    def surroundings(self) -> dict[str, str]:
+        """See `OwnSwitch`."""
+        return {**os.environ, **_libraries(self._binary), **self.environment()}
 
     def environment(self) -> dict[str, str]:
         """What its configuration reads; see `docker/freeswitch/vars.xml`."""
@@ -143,90 +154,6 @@ class Freeswitch:
             "LAB_ASK": self._ask,
             "ENFORCER_ESL_SECRET": self.secret,
         }
-
-    # --- life
-
-    async def __aenter__(self) -> Self:
-        try:
-            await self.start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            await self.stop()
-        finally:
-            self.close()
-
-    async def start(self, within: float = 60.0) -> None:
-        """Start, and wait until it takes calls on both profiles. Raises LabFailed with its last words."""
-        self._child = Child(
-            _command(self._binary, self.directory), log=self.directory / "console.log", cwd=self.directory,
-            env={**os.environ, **_libraries(self._binary), **self.environment()},
-        )
-        try:
-            async with asyncio.timeout(within):
-                await self._ready()
-        except TimeoutError:
-            self._child.kill()
-            raise LabFailed(f"FreeSWITCH takes no calls after {within:g} s:\n{self._words()}") from None
-        except BaseException:
-            self._child.kill()
-            raise
-
-    async def stop(self) -> None:
-        """End the switch: SIGTERM, then SIGKILL. CDRs of calls that go on are written by then."""
-        if self._child is not None:
-            await self._child.stop(patience=10.0)
-            self._child = None
-
-    def close(self) -> None:
-        """End the switch at once if it still runs, and delete its directory."""
-        if self._child is not None:
-            self._child.kill()
-            self._child = None
-        shutil.rmtree(self.directory, ignore_errors=True)
-
-    async def api(self, command: str) -> str:
-        """What one API command answers."""
-        return (await ask("127.0.0.1", self.esl_port, self.secret, command))[0]
-
-    async def _ready(self) -> None:
-        assert self._child is not None
-        while self._child.running:
-            try:
-                status, profiles = await ask(
-                    "127.0.0.1", self.esl_port, self.secret, "status", "sofia status", within=3.0
-                )
-            except LabFailed:  # not listening yet
-                await asyncio.sleep(0.1)
-                continue
-            if "is ready" in status and profiles.count("RUNNING") >= 2:
-                return
-            await asyncio.sleep(0.1)
-        raise LabFailed(f"FreeSWITCH ended with {self._child.returncode}:\n{self._words()}")
-
-    def _words(self) -> str:
-        said = self._child.last_words() if self._child is not None else ""
-        return "\n".join([said, *self.log_text().splitlines()[-8:]]).strip()
-
-
-def _free(kinds: Sequence[socket.SocketKind]) -> int:
-    """A loopback port that is free for each of these kinds: SIP is UDP and TCP on one port.
-
-    Below the kernel's range of ephemeral ports: FreeSWITCH takes it some seconds from now, and gives up for
-    good where a client of somebody's has got it by then (seen on a busy machine).
-    """
-    while True:
-        port = 10_000 + secrets.randbelow(10_000)
-        with contextlib.ExitStack() as held, contextlib.suppress(OSError):
-            for kind in kinds:
-                held.enter_context(socket.socket(socket.AF_INET, kind)).bind(("127.0.0.1", port))
-            return port
 
 
 def _command(binary: Path, directory: Path) -> list[str]:

@@ -6,28 +6,51 @@ In: a command line. Out: a running child, by its pid. Refuses to know what the c
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import secrets
 import shutil
 import signal
 import socket
 import subprocess
 import time
+from collections import deque
 from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+_GIVEN: deque[int] = deque(maxlen=500)      # ports
 
 
 class LabFailed(Exception):
     """A program of the lab did not do what it had to; the text says which and quotes its last words."""
 
 
-def free_port(kind: socket.SocketKind = socket.SOCK_DGRAM, host: str = "127.0.0.1") -> int:
-    """A loopback port that nothing holds at this moment."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
+def free_port(*kinds: socket.SocketKind, host: str = "127.0.0.1") -> int:
+    """A port that nothing holds at this moment and that we did not give away lately, free for each of these
+    kinds of socket (UDP and TCP where none is named: SIP has both on one port).
+
+    Below the kernel's range of ephemeral ports: it is bound some seconds from now, and a client of somebody's
+    could have got it by then (seen on a busy machine). Workers that share a test suite share the ports too.
+    """
+    first, many = _ports(os.environ)
+    while True:
+        port = first + secrets.randbelow(many)
+        if port in _GIVEN:
+            continue
+        with contextlib.ExitStack() as held, contextlib.suppress(OSError):
+            for kind in kinds or (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+                held.enter_context(socket.socket(socket.AF_INET, kind)).bind((host, port))
+            _GIVEN.append(port)
+            return port
+
+
+def _ports(environment: Mapping[str, str]) -> tuple[int, int]:
+    """The first port that is ours to give, and how many there are."""
+    worker = int(environment.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    workers = int(environment.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    return 10_000 + worker * (10_000 // workers), 10_000 // workers
 
 
 def run_apart(work: Coroutine[Any, Any, T]) -> T:

@@ -38,8 +38,8 @@ class Announce:
 
 
 @dataclass(frozen=True, slots=True)
-class AddOptOut:
-    """Somebody does not want to hear from an account, or from any of a customer's."""
+class OptOutOrder:
+    """About one person, and an account, or all of a customer's."""
 
     number: str
     account: str = ""
@@ -48,15 +48,16 @@ class AddOptOut:
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class RemoveOptOut:
+class AddOptOut(OptOutOrder):
+    """They do not want to hear from it."""
+
+    __slots__ = ()
+
+
+class RemoveOptOut(OptOutOrder):
     """They changed their mind."""
 
-    number: str
-    account: str = ""
-    customer: str = ""
-    who: str = ""
-    why: str = ""
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +136,11 @@ def carry_out(order: Order, office: Office, at: float) -> str:
         case Announce(account, standing, after, who, why):
             found = registered(ledger, account)
             return announce(ledger, office.stationery, found, standing, after, who, why, at)
-        case AddOptOut(number, account, customer, who, why):
-            whose = Subjects(ledger).find(account, customer, "optout.add")
-            return opt_outs.add(ledger, office.plan, number, whose, at, who, why)
-        case RemoveOptOut(number, account, customer, who, why):
-            whose = Subjects(ledger).find(account, customer, "optout.remove")
-            return opt_outs.remove(ledger, office.plan, number, whose, at, who, why)
+        case OptOutOrder(number, account, customer, who, why):
+            added = isinstance(order, AddOptOut)
+            whose = Subjects(ledger).find(account, customer, "optout.add" if added else "optout.remove")
+            step = opt_outs.add if added else opt_outs.remove
+            return step(ledger, office.plan, number, whose, at, who, why)
         case AddStrike():
             return _strike(order, office, at)
         case WithdrawStrike(strike, who, why):
@@ -167,7 +167,7 @@ def rearm(ledger: Ledger, who: str, why: str, at: float) -> str:
         raise BadInput("reason", "is missing: say what was wrong, or why it was meant")
     modes = ledger.modes()
     if tripped(Modes(modes), at) is None:
-        raise BadInput("", "the breaker has not tripped")
+        raise BadInput("", "the breaker has not tripped: there is nothing to re-arm (see `enforcer breaker`)")
     done = act(SetMode(before(modes, at), ceiling=True, who=who, why=why), ledger, Known(), at)
     return f"re-armed; {done}"
 

@@ -5,9 +5,11 @@ one transaction, the place that was read up to; since when nothing was missed. R
 means, gaps, and when it is time to look again.
 
     the file is the same, and has grown     go on at the remembered byte
-    it was renamed, another one begun       the old one to its end, then the new one
+    it was renamed, another one begun       the old one to its end, then the new one, once that has a row:
+                                            until then the switch may still write into the old one
     it was copied and cut off               the copy from the remembered byte on, then the file from its start
     the old one is gone, or is packed       the new one from its start; what was between is missed, and told
+    a row is no good                        the rest; but what is followed without a break begins anew there
 
 The remembered byte is trusted where the line before it is still the one that was read (its digest). A line is
 read when its end is written. Old files are looked for beside the file, under names that begin with its own.
@@ -15,6 +17,7 @@ read when its end is written. Old files are looked for beside the file, under na
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
 import time
@@ -26,6 +29,7 @@ from typing import BinaryIO
 
 from enforcer.control.cdr_import import LONGEST_LINE, reading
 from enforcer.domain.call import CallEvent
+from enforcer.domain.gap import IN_ORDER
 from enforcer.errors import BadInput
 from enforcer.ledger.port import Ledger, Place
 from enforcer.settings_switch import SwitchSettings
@@ -105,43 +109,52 @@ class Follower:
             same = place is not None and (found.st_dev, found.st_ino) == (place.device, place.inode)
             if place is not None and same and _is_at(file, place):
                 return self._to_end(ledger, file, place)
-            since = UNKNOWN if place is None else place.since
-            if place is not None and place.position:
-                since = self._finish_old(ledger, place, found.st_ino)
-            begun = Place(self.switch.name, found.st_dev, found.st_ino, 0, 0, "", since, 0.0)
+            if place is not None and not found.st_size and (old := self._old(place)) is not None:
+                return self._finish(ledger, old, place)
+            begun = Place(self.switch.name, found.st_dev, found.st_ino, 0, 0, "", UNKNOWN, 0.0)
+            if place is not None:
+                place = self._finish_old(ledger, place, found.st_ino)
+                begun = begun._replace(since=place.since, ended_at=place.ended_at)
             return self._to_end(ledger, file, begun)
 
-    def _finish_old(self, ledger: Ledger, place: Place, inode: int) -> float:
-        """Read on in the file that was, and all that came after it; since when nothing was missed (infinite
-        where something was)."""
+    def _finish_old(self, ledger: Ledger, place: Place, inode: int) -> Place:
+        """Read on in the file that was, and all that came after it; how far that came, with an infinite
+        `since` where something was missed."""
         old = self._old(place)
-        if old is None:
+        after = place.read_at
+        if old is not None:
+            after = old.stat().st_mtime
+            place = self._finish(ledger, old, place, over=True)
+        others = [p for p in self._named() if p.is_file() and p != old and p.stat().st_ino != inode]
+        later = sorted((p for p in others if p.stat().st_mtime > after), key=lambda p: p.stat().st_mtime)
+        # A file that was there is gone; one that was not there yet, or had no row, may have left nothing.
+        gone = old is None and (place.position or place.inode)
+        if gone or any(path.suffix in PACKED for path in later):
             self._swept.trouble = (
                 f"{self.path}: it was replaced, and what it was is not beside it any more: import it with "
                 f"`enforcer cdr import FILE --switch {self.switch.name}`"
             )
-            return UNKNOWN
-        after = old.stat().st_mtime
-        self._finish(ledger, old, place)
-        between = [p for p in self._beside() if p != old and p.stat().st_ino != inode]
-        for later in sorted(between, key=lambda p: p.stat().st_mtime):
-            if later.stat().st_mtime > after:
-                found = later.stat()
-                whole = Place(self.switch.name, found.st_dev, found.st_ino, 0, 0, "", place.since, 0.0)
-                self._finish(ledger, later, whole)
-        return place.since
+            return place._replace(since=UNKNOWN)
+        for path in later:
+            found = path.stat()
+            whole = place._replace(device=found.st_dev, inode=found.st_ino, position=0, line=0, digest="")
+            place = self._finish(ledger, path, whole, over=True)
+        return place
 
-    def _finish(self, ledger: Ledger, old: Path, place: Place) -> Place:
+    def _finish(self, ledger: Ledger, old: Path, place: Place, over: bool = False) -> Place:
         with old.open("rb") as file:
             found = os.fstat(file.fileno())
             place = place._replace(device=found.st_dev, inode=found.st_ino)
-            return self._to_end(ledger, file, place, over=True)
+            return self._to_end(ledger, file, place, over)
 
     def _old(self, place: Place) -> Path | None:
-        """The file that the place is in, under whatever name it has now."""
+        """The file that the place is in, under whatever name it has now; where nothing was read of it yet,
+        the one of that number."""
         for path in self._beside():
             with path.open("rb") as file:
-                if place.position and _is_at(file, place):
+                found = os.fstat(file.fileno())
+                same = (found.st_dev, found.st_ino) == (place.device, place.inode)
+                if _is_at(file, place) if place.position else same:
                     return path
         return None
 
@@ -149,12 +162,12 @@ class Follower:
         return [path for path in self._named() if path.suffix not in PACKED and path.is_file()]
 
     def _named(self) -> Iterator[Path]:
-        return self.path.parent.glob(f"{self.path.name}[.-]*")
+        return self.path.parent.glob(f"{glob.escape(self.path.name)}[.-]*")
 
     def _to_end(self, ledger: Ledger, file: BinaryIO, place: Place, over: bool = False) -> Place:
         """Read whole lines from the place to the end; `over`: nobody writes there any more."""
         rows = self._reader(file, place)
-        found, now = os.fstat(file.fileno()), self.clock()
+        now, found = self.clock(), os.fstat(file.fileno())
         upto, seen_at = found.st_size, now
         if self.pause and self.switch.kind != "asterisk" and not over:
             # Its legs' rows are read together or they are taken for calls of their own: a look late.
@@ -165,12 +178,13 @@ class Follower:
         for lines in _bites(file, upto, over or now - found.st_mtime > STILL_WRITING):
             if self.stopped():
                 return place
+            bad = self._swept.bad
             events = self._events(rows(lines))
             last = lines[-1]
             position = place.position + sum(map(len, lines))
             place = place._replace(
                 position=position, line=len(last), digest=hashlib.sha256(last).hexdigest(),
-                since=events[0].at if events and place.since == UNKNOWN else place.since,
+                since=self._since(place, events, bad), ended_at=self._ended_at(place, events, now),
             )
             done = ledger.absorb(events, place)
             swept = self._swept
@@ -179,7 +193,20 @@ class Follower:
             swept.unchanged += done.unchanged
             if self.pause:
                 time.sleep(self.pause)
-        return self._mark(ledger, place, seen_at)
+        # What is left of a row that is not whole yet may be of a call that ended long ago.
+        # And of a FreeSWITCH's new file only the next look is to its end.
+        return self._mark(ledger, place, seen_at) if place.position >= upto and seen_at else place
+
+    def _since(self, place: Place, events: list[CallEvent], bad: int) -> float:
+        """Since when nothing was missed: `bad` rows had been no good before these."""
+        if self._swept.bad > bad:
+            return UNKNOWN
+        return events[0].at + IN_ORDER if events and place.since == UNKNOWN else place.since
+
+    @staticmethod
+    def _ended_at(place: Place, events: list[CallEvent], now: float) -> float:
+        """The latest end. A row from the future proves nothing but a wrong time zone."""
+        return max([place.ended_at, *(event.at for event in events if event.at <= now)])
 
     def _mark(self, ledger: Ledger, place: Place, at: float) -> Place:
         """The end as it was then is read."""

@@ -6,6 +6,7 @@ Refuses to know: what a CDR means (`wire`), how calls are kept (`ledger`), and t
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,7 +39,7 @@ class Imported:
     completed: int = 0
     unchanged: int = 0
     bad: int = 0
-    # when the first of these calls began, and the last ended, Unix seconds
+    # when the first of these calls ended, and the last, Unix seconds: rows are written as calls end
     since: float = float("inf")
     until: float = float("-inf")
 
@@ -128,8 +129,10 @@ class Import:
     def _absorb(self, batch: list[CallEvent]) -> None:
         if batch:
             done = self.ledger.absorb(batch)
-            self.total.since = min(self.total.since, *(event.attempt.at for event in batch))
-            self.total.until = max(self.total.until, *(event.at for event in batch))
+            now = time.time()       # a row from the future proves nothing but a wrong time zone
+            ends = [event.at for event in batch if event.at <= now]
+            self.total.since = min(self.total.since, *ends, float("inf"))
+            self.total.until = max(self.total.until, *ends, float("-inf"))
             self.total.rows += len(batch)
             self.total.new += done.new
             self.total.completed += done.completed

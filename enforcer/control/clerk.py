@@ -16,11 +16,13 @@ import os
 import signal
 import struct
 import sys
+from dataclasses import replace
 from typing import IO, Any
 
 import typer
 from typer.core import TyperGroup
 
+from enforcer.control.misuse import misused
 from enforcer.errors import BadInput, EnforcerError
 
 HEAD = struct.Struct(">I")      # in front of each question and answer: how many bytes it has
@@ -30,12 +32,13 @@ NICE = 10                       # calls go first
 _UsageError: Any = typer.BadParameter.__bases__[0]
 
 
-def work(app: typer.Typer, outside: object) -> None:
+def work(app: typer.Typer, outside: Any) -> None:
     """Answer questions until there are no more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)    # a terminal's ^C is for the enforcer, which ends us
     os.nice(NICE)
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)                                   # what a library prints is no answer
+    outside = replace(outside, door="http")
     commands = typer.main.get_command(app)
     assert isinstance(commands, TyperGroup)
     while (question := _read(sys.stdin.buffer)) is not None:
@@ -57,7 +60,7 @@ def answer(commands: TyperGroup, outside: object, question: dict[str, Any]) -> b
         except EnforcerError as error:
             problem, kind = str(error), "ledger"
         except _UsageError as error:
-            problem, kind = error.format_message(), "input"
+            problem, kind = misused(error, hint=False), "input"
     if problem:
         return json.dumps({"problem": problem, "kind": kind}).encode()
     text = out.getvalue().strip()

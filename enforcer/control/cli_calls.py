@@ -5,6 +5,7 @@ In: arguments. Out: tables, JSON. Refuses to know: how calls are counted, and ho
 
 from __future__ import annotations
 
+import re
 import time
 from itertools import islice
 from typing import Annotated
@@ -21,6 +22,7 @@ from enforcer.errors import BadInput
 from enforcer.spans import seconds_of
 
 MOST = 1000
+_CYCLE = re.compile(r"[0-9]{4}-([0-9]{2}(-[0-9]{2})?|W[0-9]{2})")
 
 Account = Annotated[str, typer.Option("--account", "-a", help="Of this account only.")]
 Customer = Annotated[str, typer.Option("--customer", metavar="CUSTOMER", help="Of this customer only.")]
@@ -70,6 +72,8 @@ def charges(
     customer: Customer = "", config: Config = CONFIG, as_json: Json = False,
 ) -> None:
     """List what settlements charged, in the order of writing; entries that take others back are there too."""
+    if cycle and not _CYCLE.fullmatch(cycle):
+        raise BadInput("--cycle", f"{cycle!r} is no billing cycle: year and month, such as 2026-11")
     with Site(config).ledger() as ledger:
         if customer:
             Subjects(ledger).find("", customer, "charges")
@@ -94,4 +98,9 @@ def _when(text: str, zone: str, where: str, now: float) -> float:
     try:
         return now - seconds_of(text)
     except ValueError:
+        pass
+    try:
         return instant(text, zone, where, now)
+    except BadInput as problem:
+        more = "; or a span back from now, such as 2h or 1d" if "is no date" in str(problem) else ""
+        raise BadInput("", f"{problem}{more}") from None

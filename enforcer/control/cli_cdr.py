@@ -18,8 +18,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from enforcer.control.cdr_import import BATCH, BATCH_ALONE, Import
 from enforcer.control.cli_terminal import CONFIG, FOUND, Config, Json, OneLine, complain, emit, say
-from enforcer.control.gaps import filled
+from enforcer.control.gaps import BAD_ROWS, filled
 from enforcer.control.site import Site
+from enforcer.domain.gap import IN_ORDER
 from enforcer.errors import BadInput
 from enforcer.ledger.store import holder
 
@@ -68,8 +69,12 @@ def import_cdrs(
         )
         done = job.files(files)
         by = f"an import of {', '.join(file.name for file in files)}"
-        closed = filled(ledger, switch, done.since, done.until, by, time.time())
+        # A row that could not be read is one that may be missing.
+        closed = [] if done.bad else filled(
+            ledger, switch, done.since + IN_ORDER, done.until - IN_ORDER, by, time.time()
+        )
         ledger.put(closed)
+        waiting = ledger.registers.gaps.open(switch)
     if as_json:
         facts = {name: number for name, number in asdict(done).items() if name not in ("since", "until")}
         emit(facts | {"gaps_closed": len(closed)})
@@ -80,5 +85,7 @@ def import_cdrs(
         )
         if closed:
             say(f"{len(closed)} gaps closed")
+        elif done.bad and waiting:
+            say(f"gaps stay open: {BAD_ROWS}")
     if done.bad:
         raise typer.Exit(FOUND)

@@ -24,31 +24,32 @@ app = typer.Typer(
 )
 Account = Annotated[str, typer.Argument(metavar="ACCOUNT", help="Whom it is about.")]
 Customer = Annotated[str, typer.Option(help="All accounts of this customer instead.")]
+By = Annotated[str, typer.Option("--by", metavar="NAME", help="Who says so; you, unless named.")]
 
 
 @app.command("set")
 def set_hold(
     account: Account = "", customer: Customer = "",
     why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Kept, and listed.")] = "",
-    config: Config = CONFIG,
+    by: By = "", config: Config = CONFIG,
 ) -> None:
     """Keep all calls and decisions of an account or a customer until the hold is lifted."""
     if not why.strip():
         raise BadInput("--why", "say what it is kept for, such as the dispute's number")
     with Site(config).ledger() as ledger:
         whose = Subjects(ledger).find(account, customer, "hold set")
-        ledger.put([_entry(whose, True, why.strip())])
+        ledger.put([_entry(whose, True, by, why.strip())])
     say(f"{whose.words}: nothing is pruned until `enforcer hold lift`")
 
 
 @app.command("lift")
-def lift(account: Account = "", customer: Customer = "", config: Config = CONFIG) -> None:
+def lift(account: Account = "", customer: Customer = "", by: By = "", config: Config = CONFIG) -> None:
     """Let what is old enough go again, with the next pruning."""
     with Site(config).ledger() as ledger:
         whose = Subjects(ledger).find(account, customer, "hold lift")
         if (whose.customer, whose.account) not in held(ledger.journal({Kind.HOLD})):
             raise BadInput("hold lift", f"{whose.words} is not on hold (see `enforcer hold list`)")
-        ledger.put([_entry(whose, False, "")])
+        ledger.put([_entry(whose, False, by, "")])
     say(f"{whose.words}: no longer on hold")
 
 
@@ -76,8 +77,8 @@ def list_holds(config: Config = CONFIG, as_json: Json = False) -> None:
     )
 
 
-def _entry(whose: Subject, on: bool, why: str) -> JournalEntry:
+def _entry(whose: Subject, on: bool, by: str, why: str) -> JournalEntry:
     return JournalEntry(
         Kind.HOLD, time.time(), whose.account or whose.customer, whose.customer, whose.account,
-        {"held": on, "who": who(), "why": why},
+        {"held": on, "who": by or who(), "why": why},
     )

@@ -82,8 +82,8 @@ def _act(config: Config, command: SetMode) -> None:
     # Only a rule's name needs the packs: with a broken pack the ceiling can still be pulled down.
     switches = tuple(switch.name for switch in site.settings.switches)
     known = site.known if command.rule else Known(switches=switches)
-    now = time.time()
     with site.ledger() as ledger:
+        now = time.time()               # when it is entered, not when we began to open the ledger
         done = act(command, ledger, known, now)
     until = "" if command.seconds is None else f" until {local(now + command.seconds, 'UTC')}"
     say(done + until)

@@ -15,7 +15,7 @@ import typer
 
 from enforcer.control.cdr_follow import Follower
 from enforcer.control.cli_terminal import CONFIG, FOUND, Config, Json, complain, emit, say
-from enforcer.control.gaps import filled_by, gap_facts, gap_lines
+from enforcer.control.gaps import BAD_ROWS, filled_by, gap_facts, gap_lines
 from enforcer.control.site import Site
 from enforcer.settings_switch import SwitchSettings
 
@@ -40,6 +40,8 @@ def reconcile(
         if gaps:
             say("A gap closes when CDRs from before it until after it were read: import older files with "
                 "`enforcer cdr import FILE... --switch S`, all in one command")
+            if any(one["bad"] for one in told):
+                say(f"{BAD_ROWS}: mend it in a copy, or take it out, and import the copy")
     if any(one["problem"] or one["bad"] for one in told):
         raise typer.Exit(FOUND)
 
@@ -62,7 +64,7 @@ def _reconciled(site: Site, switch: SwitchSettings) -> dict[str, Any]:
     closed = []
     if swept.place is not None and not swept.trouble:
         with site.ledger() as ledger:
-            closed = filled_by(ledger, swept.place, time.time())
+            closed = filled_by(ledger, swept.place, time.time(), switch.cdr_delay)
             ledger.put(closed)
     return facts | {
         "file": str(path), "rows": swept.rows, "new": swept.new, "completed": swept.completed,

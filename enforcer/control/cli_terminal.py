@@ -13,17 +13,17 @@ import pwd
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 from typer.core import TyperGroup
 
+from enforcer.control.misuse import misused
 from enforcer.control.words import shown
 from enforcer.errors import BadInput, EnforcerError
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 # All errors of use derive from this one. Where it is defined differs between releases of typer.
 _UsageError: Any = typer.BadParameter.__bases__[0]
@@ -55,10 +55,10 @@ class OneLine(TyperGroup):
             code = BAD
         except _UsageError as error:
             told = error.format_message()
-            if "\n" in told:            # no command at all: this is the help
+            if told.startswith("Usage:"):       # no command at all: this is the help
                 print(told, file=sys.stderr)
             else:
-                complain(told)
+                complain(misused(error))
             code = BAD
         except typer.Abort:
             complain("stopped")
@@ -97,6 +97,10 @@ def emit(facts: object) -> None:
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """A plain table on stdout; nothing in a cell is taken for markup."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
     console = stdout()
     grid = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, highlight=False)
     for column in columns:
@@ -113,6 +117,8 @@ def say(line: str = "") -> None:
 
 def stdout() -> Console:
     """Standard output; wide where it is no terminal."""
+    from rich.console import Console  # large, and most orders need none of it
+
     console = Console()
     return console if console.is_terminal else Console(width=_WIDE)
 

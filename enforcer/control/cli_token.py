@@ -1,32 +1,40 @@
 """The commands for tokens: whoever asks the running enforcer over HTTP shows one.
 
-In: arguments. Out: tables, JSON, and a new token, this once. Refuses to know: HTTP.
+In: arguments. Out: tables, JSON, and a new token, this once; entries in the journal that say who made or
+revoked which. Refuses to know: HTTP. What is asked for there, the running enforcer puts on record itself.
 """
 
 from __future__ import annotations
 
 import time
+from secrets import token_hex
 from typing import Annotated
 
 import typer
 
-from enforcer.control.cli_terminal import CONFIG, Config, Json, emit, say, table, who
+from enforcer.control.cli_terminal import CONFIG, Config, Json, OneLine, complain, emit, say, table, who
 from enforcer.control.http.tokens import Role, Token, Tokens, tokens_path
 from enforcer.control.site import Site
 from enforcer.control.words import iso
-from enforcer.errors import BadInput
+from enforcer.domain.journal import JournalEntry, Kind
+from enforcer.errors import BadInput, LedgerError
 from enforcer.spans import seconds_of
 
-app = typer.Typer(help="Tokens for the HTTP door.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    cls=OneLine, help="Tokens for the HTTP door.", no_args_is_help=True, rich_markup_mode=None
+)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Whose it is; orders are signed with it.")]
+By = Annotated[str, typer.Option("--by", metavar="WHO", help="Who does this; you, unless named.")]
 
 
 @app.command()
 def create(
+    context: typer.Context,
     name: Name,
     role: Annotated[Role, typer.Option("--role", help="viewer looks, operator orders, gateway asks.")],
     span: Annotated[str, typer.Option("--for", metavar="SPAN", help="How long it counts, such as 90d.")] = "",
+    by: By = "",
     config: Config = CONFIG,
     as_json: Json = False,
 ) -> None:
@@ -35,7 +43,9 @@ def create(
         seconds = float(seconds_of(span)) if span else None
     except ValueError as problem:
         raise BadInput("--for", str(problem)) from None
-    shown = _tokens(config).make(name, role, seconds, who())
+    site = Site(config)
+    shown = _tokens(site).make(name, role, seconds, by or who())
+    _record(context, site, "token.create", by, f"token {name}: {role}")
     if as_json:
         emit({"name": name, "role": role.value, "token": shown})
     else:
@@ -46,7 +56,7 @@ def create(
 def show(config: Config = CONFIG, as_json: Json = False) -> None:
     """All tokens that were ever made; none of them is shown."""
     now = time.time()
-    facts = [_facts(token, now) for token in _tokens(config).all()]
+    facts = [_facts(token, now) for token in _tokens(Site(config)).all()]
     if as_json:
         emit(facts)
     else:
@@ -56,14 +66,30 @@ def show(config: Config = CONFIG, as_json: Json = False) -> None:
 
 
 @app.command()
-def revoke(name: Name, config: Config = CONFIG) -> None:
+def revoke(context: typer.Context, name: Name, by: By = "", config: Config = CONFIG) -> None:
     """The token counts no more, from the next request on."""
-    _tokens(config).revoke(name)
+    site = Site(config)
+    _tokens(site).revoke(name)
+    _record(context, site, "token.revoke", by, f"token {name} counts no more")
     say(f"token {name} counts no more")
 
 
-def _tokens(config: Config) -> Tokens:
-    return Tokens(tokens_path(Site(config).settings.ledger_path), time.time)
+def _tokens(site: Site) -> Tokens:
+    return Tokens(tokens_path(site.settings.ledger_path), time.time)
+
+
+def _record(context: typer.Context, site: Site, do: str, by: str, said: str) -> None:
+    """Put on record who did that. It is done all the same where the ledger is ill."""
+    if context.obj.door != "command line":
+        return
+    entry = JournalEntry(Kind.COMMAND, time.time(), f"{do}-{token_hex(6)}", body={
+        "do": do, "who": by or who(), "door": context.obj.door, "said": said,
+    })
+    try:
+        with site.ledger() as ledger:
+            ledger.put([entry])
+    except LedgerError as problem:
+        complain(f"warning: this is not on record: {problem}")
 
 
 def _facts(token: Token, now: float) -> dict[str, str | None]:

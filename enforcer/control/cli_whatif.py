@@ -37,7 +37,8 @@ def show(
         if account:
             known_account(ledger, account)
         place = ModeSetting(Mode.MONITOR, account, rule, switch, ceiling)
-        found = effects(ledger, site.settings.policy.default_mode, place, span_of(span), time.time())
+        seconds = span_of(span, "--last")
+        found = effects(ledger, site.settings.policy.default_mode, place, seconds, time.time())
     if as_json:
         emit(found)
         return

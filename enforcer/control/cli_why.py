@@ -103,7 +103,8 @@ def why(
     everything: Annotated[bool, typer.Option(
         "--all", help="List every call behind a number, not just the first and the last few.")] = False,
 ) -> None:
-    """Explain a call, a decision, or how an account stands: clause, numbers, mode, and what would help."""
+    """Explain a call (by its id, or the Call-ID of its SIP), a decision, or how an account stands: clause,
+    numbers, mode, and what would help."""
     site = Site(config)
     with site.ledger() as ledger:
         told = explain(_case(site, ledger, None if everything else FEW), subject)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from secrets import token_hex
 from typing import Any
 
 from enforcer.control.acts import AddStrike, Office, carry_out
@@ -73,6 +74,13 @@ class Desk:
             await asyncio.sleep(pause)
             ack = self._take(told, who, door, sure)
         return self._told(ack)
+
+    def heard(self, do: str, who: str, door: str, said: str) -> None:
+        """Something was carried out beside the desk, by the clerk: it is put on record, and told."""
+        at, name = self._clock(), f"{do}-{token_hex(6)}"
+        body = {"do": do, "who": who, "door": door, "said": said}
+        self._office.ledger.note(JournalEntry(Kind.COMMAND, at, name, body=body))
+        self._told(Ack(True, said, do, "", who, door, at))
 
     def _told(self, ack: Ack) -> Ack:
         for tell in self.on_ack:

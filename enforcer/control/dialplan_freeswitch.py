@@ -2,8 +2,8 @@
 
 In: files, with what they include. Out: the actions of every extension that would, or could, take a number,
 from the top of the context to the first that surely takes it.
-Refuses to know: what an action does, but that one of them has to send the call somewhere; and when an
-extension takes a number (`wire.freeswitch_dialplan`, by which `enforcer doctor` goes as well).
+Refuses to know: what an action does, where it leads, and when an extension takes a number
+(`wire.freeswitch_dialplan`, by which `enforcer doctor` goes as well).
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from xml.etree.ElementTree import Element
 
 from enforcer.control.dialplan_files import Files, included
 from enforcer.errors import BadInput
-from enforcer.wire.freeswitch_dialplan import run_of
+from enforcer.wire.freeswitch_dialplan import captured, dials, leads, run_of, wrong_in
 
-GOES = ("bridge", "transfer", "execute_extension", "socket", "lua")
+MOST_PLACES = 1_000     # extensions that transfers lead on to
+HOOK = "enforcer"
 
 
 class Contexts:
@@ -32,25 +33,49 @@ class Contexts:
             for context in root.iter("context"):
                 self._contexts.setdefault(context.get("name", ""), []).extend(context.iter("extension"))
 
+        self.wrong_in, self.dials = wrong_in, dials
+
     def fares(self, context: str, number: str) -> list[str] | None:
-        """The actions that a number meets; None where there is no such context, [] where nothing serves
-        it."""
+        """The actions that a number meets, or may; None where there is no such context, [] where nothing
+        serves it for certain."""
         if context not in self._contexts:
             return None
-        steps: list[str] = []
-        for extension in self._contexts[context]:
+        met, to_do, seen = list[str](), [(context, number)], set[tuple[str, str]]()
+        while to_do:
+            at = to_do.pop()
+            if at in seen or len(seen) > MOST_PLACES:
+                continue
+            seen.add(at)
+            steps, certain = list[str](), False
+            for actions, groups, certain in self._serving(*at):
+                steps += [step for step in actions if certain or wrong_in(step) or any(leads(step, groups))]
+                for step in actions:
+                    if HOOK not in step:
+                        to_do += leads(step, groups)
+            if at == (context, number) and not certain and not any(wrong_in(step) for step in steps):
+                return []
+            met += steps
+        return met
+
+    def strips(self, context: str, number: str, digits: int) -> bool:
+        """Whether a number is dialled without its first digits."""
+        return any(
+            groups[:1] == [number[digits:]] and any(map(dials, actions))
+            for actions, groups, _ in self._serving(context, number)
+        )
+
+    def _serving(self, context: str, number: str) -> Iterator[tuple[list[str], list[str], bool]]:
+        """From the top, the extensions that take a number or may: the actions, what "$1" and the like are in
+        them, and whether it is surely taken there for good, which ends it."""
+        for extension in self._contexts.get(context, ()):
             surely, run = run_of(extension, number)
             if run is None:
                 continue
             actions = [f"{one.get('application', '')}({one.get('data', '')})" for one in run]
-            steps += [step for step in actions if "enforcer" in step]
-            if not surely or extension.get("continue") == "true":
-                continue
-            if any(step.startswith(GOES) for step in actions):
-                return [*steps, *actions]
-            if actions:
-                return steps
-        return steps
+            last = surely and extension.get("continue") != "true" and bool(actions)
+            yield actions, captured(extension, number), last
+            if last:
+                return
 
 
 def _read(path: Path, files: Files, depth: int) -> Iterator[Element]:

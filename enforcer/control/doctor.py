@@ -13,6 +13,7 @@ from enforcer.control.exposure import exposed
 from enforcer.control.gaps import cdr_findings
 from enforcer.control.site import Site
 from enforcer.domain.notice import Audience
+from enforcer.domain.numbers import sample
 from enforcer.errors import EnforcerError
 from enforcer.notices.carrier import carrier_of, shown, usable
 from enforcer.notices.text import stationery_of
@@ -36,10 +37,11 @@ def examine(site: Site, probe: Probe) -> Iterator[Finding]:
 
 
 def emergency_numbers(site: Site) -> list[str]:
-    """The country's emergency numbers of two and three digits, and those of the configuration."""
+    """The country's emergency numbers of two and three digits, and those of the configuration; of a pattern
+    one that it matches."""
     short = [f"{number:0{digits}}" for digits in (2, LONGEST_SHORT) for number in range(10**digits)]
     country = [number for number in short if site.plan.is_emergency(number)]
-    added = [number for number in site.settings.numbers.emergency if number.isdecimal()]
+    added = [sample(text) for text in site.settings.numbers.emergency]
     return sorted({*country, *added})
 
 

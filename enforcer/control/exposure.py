@@ -47,7 +47,8 @@ def modes(settings: Settings) -> list[Finding]:
     ledger = settings.ledger_path
     paths = [ledger, ledger.with_name(ledger.name + "-wal"), ledger.with_name(ledger.name + "-shm")]
     subjects: list[tuple[str, Path | None]] = [("ledger", path) for path in paths]
-    subjects += [(f"switch {switch.name}", switch.secret_path) for switch in settings.linked]
+    for switch in settings.linked:
+        subjects += [(f"switch {switch.name}", path) for path in (switch.secret_path, switch.door_token_path)]
     subjects += [("notices", settings.notices.ops_path), ("mqtt", settings.mqtt.secret_path)]
     subjects += [("http", tokens_path(ledger)), ("http", settings.http.key_path)]
     return [

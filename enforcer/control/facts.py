@@ -68,6 +68,7 @@ def decision_facts(decision: Decision, zone: str) -> dict[str, Any]:
     """A decision, its findings left to whoever can explain them."""
     return {
         "decision": decision.decision_id, "at": iso(decision.at, zone), "call": decision.call_id,
+        "sip_call_id": decision.sip_call_id,
         "switch": decision.switch, "account": decision.account, "number": decision.number,
         "verdict": decision.verdict.word, "would_be": decision.would_be.word, "rule": decision.rule,
         "clause": decision.clause, "policy": decision.policy, "sip_code": decision.sip_code,

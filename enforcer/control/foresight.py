@@ -13,9 +13,9 @@ from enforcer.control import opt_outs, strikes
 from enforcer.control.acknowledging import known_notice, zone_of
 from enforcer.control.acts import (
     Acknowledge,
-    AddOptOut,
     AddStrike,
     Announce,
+    OptOutOrder,
     Order,
     Reload,
     RemoveOptOut,
@@ -64,7 +64,7 @@ def foreseen(order: Order, scene: Scene) -> dict[str, Any]:
             told["words"] = list(_strike(order, scene))
         case WithdrawStrike():
             told["words"] = list(_withdrawn(order, scene))
-        case AddOptOut() | RemoveOptOut():
+        case OptOutOrder():
             told["words"] = list(_opt_out(order, scene))
         case Acknowledge():
             told["words"] = list(_acknowledged(order, scene))
@@ -175,7 +175,7 @@ def _withdrawn(order: WithdrawStrike, scene: Scene) -> Iterator[str]:
         yield "No rule counts it now."
 
 
-def _opt_out(order: AddOptOut | RemoveOptOut, scene: Scene) -> Iterator[str]:
+def _opt_out(order: OptOutOrder, scene: Scene) -> Iterator[str]:
     whose = Subjects(scene.ledger).find(order.account, order.customer, "optout")
     number = opt_outs.telephone(scene.plan, order.number, "number")
     span = Span(scene.now - 30 * DAY, scene.now + 1.0, "lately")

@@ -11,11 +11,14 @@ from typing import Any
 
 from enforcer.checkup import Finding, Grade
 from enforcer.control.words import iso, local
-from enforcer.domain.gap import WRITTEN_WITHIN, Gap, Room, room
+from enforcer.domain.gap import IN_ORDER, Gap, Room
 from enforcer.domain.journal import JournalEntry
+from enforcer.domain.open_gaps import room
 from enforcer.domain.usage import Usage
 from enforcer.ledger.port import Ledger, Place
 from enforcer.settings_switch import SwitchSettings
+
+BAD_ROWS = "a row that is no good may be a call that is missing"
 
 
 def filled(ledger: Ledger, switch: str, since: float, until: float, by: str, at: float) -> list[JournalEntry]:
@@ -25,9 +28,11 @@ def filled(ledger: Ledger, switch: str, since: float, until: float, by: str, at:
     ]
 
 
-def filled_by(ledger: Ledger, place: Place, at: float) -> list[JournalEntry]:
-    """The same for a file that was followed to its end; a moment is left to whoever writes it."""
-    until = place.read_at - WRITTEN_WITHIN
+def filled_by(ledger: Ledger, place: Place, at: float, delay: float) -> list[JournalEntry]:
+    """The same for a file that was followed to its end, whose rows come up to `delay` seconds after their
+    calls ended. Rows are written in the order in which calls end, within seconds: so one of a call that ended
+    later proves it at once that nothing is held back any more."""
+    until = max(place.read_at - delay, place.ended_at - IN_ORDER)
     return filled(ledger, place.switch, place.since, until, "the switch's CDR file", at)
 
 
@@ -35,8 +40,11 @@ def gap_lines(gaps: Iterable[Gap], zone: str, account: str = "") -> list[str]:
     """A line for each gap, with what it may hold of an account."""
     found = []
     for gap in gaps:
-        times = f"{local(gap.since, zone)} to {local(gap.until, zone)}"
-        line = f"gap: switch {gap.switch} was not heard from {times} ({gap.seconds:.1f} s): {gap.cause}"
+        since, until = local(gap.since, zone), local(gap.until, zone)
+        when = f"from {since} to {until}"
+        if gap.parts > 1:
+            when = f"{gap.parts} times between {since} and {until}"
+        line = f"gap: switch {gap.switch} was not heard {when} ({gap.seconds:.1f} s): {gap.cause}"
         told = gap.room(account).words if account else calls_words(gap)
         found.append(f"{line}; {told} may be missing")
     return found
@@ -50,7 +58,8 @@ def calls_words(gap: Gap) -> str:
 def gap_facts(gap: Gap, account: str = "") -> dict[str, Any]:
     """For programs."""
     facts: dict[str, Any] = {
-        "switch": gap.switch, "from": iso(gap.since), "until": iso(gap.until),
+        "gap": gap.id, "times": gap.parts, "switch": gap.switch,
+        "from": iso(gap.since), "until": iso(gap.until),
         "seconds": round(gap.seconds, 3), "cause": gap.cause, "calls": gap.calls,
     }
     return facts | ({"possible": gap.room(account).facts} if account else {})

@@ -12,7 +12,7 @@ import socket
 from pathlib import Path
 from typing import Any
 
-from enforcer.control.window import beside, reachable
+from enforcer.control.knock import beside, reachable
 from enforcer.errors import LinkError
 
 LONGEST = 4 * 1024 * 1024       # bytes of a line; a view of many switches has 100 KB

@@ -20,7 +20,7 @@ from enforcer.wire.mqtt_topic import level, name_of
 # What happens, and in which topic below "event/" it is told; other kinds are told as states.
 EVENTS = {
     "decision": "decision", "order": "order", "fault": "fault", "notice": "notice", "level": "level",
-    "breaker": "breaker", "gap": "gap",
+    "breaker": "breaker", "gap": "gap", "record": "record",
 }
 LONGEST_WHO = 80
 PLACES = ("account", "rule", "switch")      # what a mode can be set for, in the order in which topics name it

@@ -1,127 +1,200 @@
-"""The accounts that are nearest their limits just now, for whoever looks at the overview.
+"""The accounts that are nearest their limits: one reckoning for `enforcer nearest`, `enforcer top`, the live
+page and HTTP.
 
-In: the seats of accounts that called lately. Out: for the nearest few: rule, value, limit, how much of it is
-used, and when it is passed at the pace of its window so far. Refuses to know: disks. Everything is read from
-memory, a bounded number of accounts at a time: calls are decided in the same loop.
+In: the seats of accounts, a moment. Out: of each account the rule that it has come nearest the limit of, and
+of each customer the same for the rules about all its accounts together, the nearest first; how much of the
+limit is used, and when it is passed at the pace of its window so far. Refuses to know: disks. Everything is
+read from memory, so that the loop that decides calls can do it; the command line has a ledger of its own.
 
-With many accounts they are gone through in turns, so the list is complete after as many looks as it takes;
-those that were near are looked at each time.
+A rule whose sample is too small to say anything yet is left out: it cannot act, however its number looks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
-from typing import Any, NamedTuple
+from heapq import nlargest
+from typing import Any, NamedTuple, Protocol
 
+from enforcer.control.case import calendar_of
 from enforcer.control.words import iso
 from enforcer.domain.account import Account
-from enforcer.domain.cycle import BillingCycle
 from enforcer.domain.decision import Level
 from enforcer.domain.forecast import RATIOS, Course, crossings, looks_ahead
 from enforcer.domain.measure import Scope
 from enforcer.domain.policy import Seat
+from enforcer.domain.rules import Rule
 from enforcer.domain.rules.base import plain
+from enforcer.ledger.port import Ledger
 
 AT_ONCE = 100           # accounts at a look: 2 to 5 ms
 SHOWN = 20
 LESS_IS_WORSE = frozenset({"average_duration"})
+METHOD = ("Dates carry on in a straight line, at the pace of the window so far: they know nothing of nights, "
+          "weekends or what begins tomorrow. Shares and ratios have none here: an account's page has.")
+
+
+class Sample(Protocol):
+    """What a number was made of: a tally, or what is shown of one."""
+
+    @property
+    def attempts(self) -> int:
+        """All of them."""
+
+    @property
+    def completed(self) -> int:
+        """Those that were answered, and no short ones."""
+
+    @property
+    def short(self) -> int:
+        """Answered, and short."""
 
 
 class Near(NamedTuple):
-    """One account and the rule that it is nearest to the limit of; `used` 1 is at the limit."""
+    """An account, or its customer as a whole, and the rule that it is nearest the limit of; `used` 1 is at
+    the limit."""
 
-    used: Fraction
     level: Level
-    account: str
+    used: Fraction
+    account: Account
     seat: Seat
     value: str
     limit: str
 
+    @property
+    def whose(self) -> tuple[Scope, str]:
+        """What the rule is about."""
+        scope = self.seat.rule.spec.measure.scope
+        return scope, self.account.id if scope is Scope.ACCOUNT else self.account.customer
+
+
+def candidates(ledger: Ledger) -> list[str]:
+    """The accounts of which a rule may count something, in order."""
+    struck = (one.account or one.customer for one in ledger.registers.strikes.all())
+    return sorted({*ledger.counted_accounts(), *struck})
+
+
+def reckoned(ledger: Ledger, accounts: Iterable[str], at: float) -> dict[tuple[Scope, str], Near]:
+    """The nearest of each, at `at` (Unix seconds), of those that have used up anything."""
+    found: dict[tuple[Scope, str], Near] = {}
+    for name in accounts:
+        for one in _each(ledger.account(name), ledger.seats(name, at), at):
+            there = found.get(one.whose)
+            if there is None or _rank(one) > _rank(there):
+                found[one.whose] = one
+    return found
+
+
+def sorted_out(found: Iterable[Near], most: int) -> list[Near]:
+    """The `most` nearest, the nearest first."""
+    by_name = sorted(found, key=lambda one: (one.account.id, one.whose[0]))
+    return nlargest(most, by_name, key=_rank)
+
+
+def facts(ledger: Ledger, one: Near, at: float) -> dict[str, Any]:
+    """For programs; `percent` is of the limit. `dated` says whether the rule's numbers have a course that a
+    date follows from; `passed` is that date, None where it is not before the window ends, or is over."""
+    spec = one.seat.rule.spec
+    dated = _dated(one.seat.rule)
+    when = _when(ledger, one, at) if dated else None
+    return {
+        "account": one.account.id, "customer": one.account.customer, "scope": spec.measure.scope.value,
+        "rule": spec.id, "metric": one.seat.rule.metric, "value": one.value, "limit": one.limit,
+        "used": plain(one.used), "percent": int(one.used * 100),
+        "warning_percent": warning_percent(one.seat.rule),
+        "level": one.level.name.lower(), "acts": spec.critical.verdict.word,
+        "dated": dated, "passed": None if when is None else iso(when),
+    }
+
+
+def nearest(ledger: Ledger, most: int, at: float) -> list[dict[str, Any]]:
+    """All in one go, for a ledger that nobody else waits for."""
+    found = sorted_out(reckoned(ledger, candidates(ledger), at).values(), most)
+    return [facts(ledger, one, at) for one in found]
+
 
 class Nearest:
-    """See the module. `callers` are the accounts worth a look."""
+    """The same beside calls: some accounts at a look. With many, the list is complete after as many looks as
+    it takes to go round; those that are near are looked at each time."""
 
-    def __init__(
-        self, seats: Callable[[str, float], Sequence[Seat]], account: Callable[[str], Account],
-        callers: Callable[[], Iterable[str]],
-    ) -> None:
-        self._seats = seats
-        self._account = account
-        self._callers = callers
+    def __init__(self, ledger: Ledger, candidates: Callable[[Ledger], Sequence[str]] = candidates) -> None:
+        self._ledger = ledger
+        self._candidates = candidates
         self._left: list[str] = []
-        self._near: list[Near] = []
+        self._near: list[str] = []
 
     def look(self, at: float) -> list[dict[str, Any]]:
         """The nearest, the nearest first, at `at` (Unix seconds)."""
         if not self._left:
-            self._left = sorted(set(self._callers()))
+            self._left = list(self._candidates(self._ledger))
         now, self._left = self._left[:AT_ONCE], self._left[AT_ONCE:]
-        found = (self._of(account, at) for account in {*now, *(one.account for one in self._near)})
-        self._near = sorted(
-            (one for one in found if one is not None), key=lambda one: (-one.level, -one.used, one.account)
-        )[:SHOWN]
-        return [self._facts(one, at) for one in self._near]
-
-    def _of(self, account: str, at: float) -> Near | None:
-        """The rule that the account is nearest the limit of; None where none has a number."""
-        return max(self._each(account, at), key=lambda one: (one.level, one.used), default=None)
-
-    def _each(self, account: str, at: float) -> Iterator[Near]:
-        for seat in self._seats(account, at):
-            value, limit = seat.rule.standing(seat.tally, at)
-            judgement = seat.rule.look(seat, at)
-            level = Level.FINE if judgement is None else judgement.level
-            used = _used(seat, value, limit)
-            if level is Level.CRITICAL:         # also where the number is one of this moment
-                used = max(used, Fraction(1))
-            if used or level:
-                yield Near(used, level, account, seat, value, limit)
-
-    def _facts(self, one: Near, at: float) -> dict[str, Any]:
-        account = self._account(one.account)
-        when = self._when(one.seat, account, at)
-        return {
-            "account": one.account, "customer": account.customer, "rule": one.seat.rule.spec.id,
-            "value": one.value, "limit": one.limit, "used": plain(one.used),
-            "level": one.level.name.lower(), "passed": None if when is None else iso(when),
-        }
-
-    @staticmethod
-    def _when(seat: Seat, account: Account, at: float) -> float | None:
-        """When the limit is passed at the pace of the window so far; None where it is, where it will not be
-        within the window, or where that would need more than the account's own numbers."""
-        measure = seat.rule.spec.measure
-        if measure.scope is not Scope.ACCOUNT or seat.rule.spec.kind in RATIOS or not looks_ahead(seat.rule):
-            return None
-        own = BillingCycle(account.anchor_day, account.timezone)
-        span = measure.calendar.of(own.anchor, own.timezone).at(at)
-        course = Course(seat.tally, at - span.start)
-        last = crossings(seat.rule, seat.tally, course, at, span.end)[-1]
-        return last.at if last.more else None
+        found = reckoned(self._ledger, sorted({*now, *self._near}), at)
+        near = sorted_out(found.values(), SHOWN)
+        self._near = [one.account.id for one in near]
+        return [facts(self._ledger, one, at) for one in near]
 
 
-def _used(seat: Seat, value: str, limit: str) -> Fraction:
-    """How much of the limit is used; a sample that is too small to be judged counts for less."""
+def _each(account: Account, seats: Iterable[Seat], at: float) -> Iterator[Near]:
+    for seat in seats:
+        rule = seat.rule
+        if rule.per_call and not rule.counting:
+            continue
+        value, limit = rule.standing(seat.tally, at)
+        judged = rule.look(seat, at)
+        level = Level.FINE if judged is None else judged.level
+        used = used_up(rule, value, limit, level, seat.tally)
+        if used:
+            yield Near(level, used, account, seat, value, limit)
+
+
+def _rank(one: Near) -> tuple[Level, Fraction]:
+    return one.level, one.used
+
+
+def used_up(rule: Rule, value: str, limit: str, level: Level, sample: Sample) -> Fraction:
+    """How much of a limit is used, 1 at the limit, of the numbers that a rule shows; 0 where that cannot be
+    said. `sample` has what they were made of."""
     now, most = _number(value), _number(limit)
-    if now is None or not most:
-        return Fraction(0)
-    spec, tally = seat.rule.spec, seat.tally
-    if spec.kind in LESS_IS_WORSE:
-        used = most / now if now else Fraction(0)
-    else:
-        used = now / most
-    for least, sample in ((spec.min_attempts, tally.attempts),
-                          (spec.min_answered, tally.completed + tally.short)):
-        if sample < least:
-            used = min(used, Fraction(1)) * Fraction(sample, least)
-    return used
+    used = Fraction(0)
+    if now is not None and most is not None:
+        if rule.spec.kind in LESS_IS_WORSE:
+            now, most = most, now
+        used = now / most if most else Fraction(2 if now else 0)
+    if level is Level.CRITICAL:         # also where the number is one of this moment
+        return max(used, Fraction(1))
+    spec = rule.spec
+    unsaid = sample.attempts < spec.min_attempts or sample.completed + sample.short < spec.min_answered
+    return Fraction(0) if level is Level.FINE and (unsaid or used > 1) else used
+
+
+def warning_percent(rule: Rule) -> int | None:
+    """Where the warning lies on a bar whose end is the limit; None for a rule without one."""
+    if rule.spec.warning is None:
+        return None
+    at, limit = rule.spec.warning.at, rule.spec.critical.at
+    if rule.spec.kind in LESS_IS_WORSE:
+        at, limit = limit, at
+    return int(100 * at / limit) if limit else 0
+
+
+def _dated(rule: Rule) -> bool:
+    return looks_ahead(rule) and rule.spec.kind not in RATIOS
+
+
+def _when(ledger: Ledger, one: Near, at: float) -> float | None:
+    """When the limit is passed at the pace of the window so far."""
+    measure = one.seat.rule.spec.measure
+    own = calendar_of(ledger, measure.scope, one.account)
+    span = measure.calendar.of(own.anchor, own.timezone).at(at)
+    course = Course(one.seat.tally, at - span.start)
+    last = crossings(one.seat.rule, one.seat.tally, course, at, span.end)[-1]
+    return last.at if last.more else None
 
 
 def _number(text: str) -> Fraction | None:
-    """The number in "7/2 = 3.5", "12 %" or "60 s"; None where there is none."""
-    word = text.rpartition("= ")[2].split(" ", 1)[0]
+    """The number in "12", "7/2 = 3.5", "12 %" or "60 s"; None where there is none, as in "9/0"."""
+    words = text.rpartition("=")[2].split()
     try:
-        return Fraction(word) if "/" not in word else None
+        return Fraction(words[0]) if words and "/" not in words[0] else None
     except ValueError:
         return None

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from enforcer.control.facts import counters, mode_facts
+from enforcer.control.nearest import used_up, warning_percent
 from enforcer.control.outlook import NOTHING_AHEAD, Outlook
 from enforcer.control.why_calls import calls_facts, evidence_facts
 from enforcer.control.why_notice import gate_facts, gate_words
@@ -49,6 +50,11 @@ class RuleLine:
     counters: tuple[Calls, ...] = ()
     evidence: Evidence | None = None
 
+    @property
+    def percent(self) -> int:
+        """How much of the limit is used, as the list of the accounts nearest their limits has it."""
+        return int(100 * used_up(self.rule, self.value, self.limit, self.level, self.usage))
+
     def notice(self, zone: str) -> str:
         """Where notice stands, "" for a rule that acts without."""
         terms = self.rule.spec.notice
@@ -62,7 +68,8 @@ class RuleLine:
             "rule": spec.id, "kind": spec.kind, "clause": spec.clause, "policy": spec.policy,
             "means": describe(self.rule), "scope": spec.measure.scope.value, "of": self.key,
             "metric": self.rule.metric, "value": self.value, "limit": self.limit,
-            "level": self.level.name.lower(), "headroom": self.headroom, "note": self.note,
+            "level": self.level.name.lower(), "percent": self.percent,
+            "warning_percent": warning_percent(self.rule), "headroom": self.headroom, "note": self.note,
             "also": list(self.also), "mode": self.mode.mode.word, "mode_set": self.mode.subject,
             "mode_in_force": mode_facts(self.mode),
             "notice": None if terms is None or gate is None else gate_facts(gate, terms, self.at, zone),

@@ -36,6 +36,7 @@ from enforcer.errors import BadInput
 from enforcer.spans import seconds_of
 from enforcer.toml_models import Table, Wrong, meant, one_of, told
 
+EXAMPLE = '{"do": "mode.set", "mode": "monitor"}'
 LONGEST_REQUEST = 16_384        # bytes; the longest order that means anything has some hundred
 _PLAIN = re.compile(r"[!-~]{1,80}\Z")
 
@@ -200,9 +201,9 @@ def decoded(text: bytes | str) -> dict[str, Any]:
     try:
         found = json.loads(text, parse_constant=_no_number, object_pairs_hook=_once)
     except (ValueError, RecursionError) as problem:
-        raise BadInput("", f"the request is no JSON: {problem}") from None
+        raise BadInput("", f"the request is no JSON: {problem}; write {EXAMPLE}") from None
     if not isinstance(found, dict):
-        raise BadInput("", 'the request must be a JSON object, such as {"do": "mode.set", "mode": "monitor"}')
+        raise BadInput("", f"the request must be a JSON object, such as {EXAMPLE}")
     return found
 
 

@@ -1,7 +1,8 @@
 """The site that a configuration describes: its policy, its number plan, its ledger.
 
-In: the path of a configuration. Out: the parts a command needs, each made when first asked for, so
-that a broken policy pack keeps nobody from pulling the site ceiling down.
+In: the path of a configuration. Out: the parts a command needs, each made (and what makes it, imported) when
+first asked for, so that neither a broken policy pack nor a large one keeps anybody from pulling the site
+ceiling down.
 Refuses to know: commands and switches.
 """
 
@@ -10,19 +11,22 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from enforcer import history, packs, settings
+from enforcer import settings
 from enforcer.control.commands import Known
+from enforcer.control.knock import knock
 from enforcer.domain.mode import Modes
 from enforcer.domain.numbers import NumberPlan
 from enforcer.domain.policy import Policy
-from enforcer.history import Revisions
 from enforcer.ledger.port import Ledger
 from enforcer.ledger.sqlite import SqliteLedger
 from enforcer.ledger.store import holder
-from enforcer.wire.answer import SIP_CODES
+
+if TYPE_CHECKING:
+    from enforcer.history import Revisions
 
 
 class Site:
@@ -34,6 +38,9 @@ class Site:
     @cached_property
     def policy(self) -> Policy:
         """The policy of all packs. Raises BadInput."""
+        from enforcer import packs
+        from enforcer.wire.answer import SIP_CODES
+
         return packs.load(self.settings.pack_paths, SIP_CODES)
 
     @cached_property
@@ -51,11 +58,13 @@ class Site:
 
     @contextmanager
     def ledger(self, policy: Policy | None = None) -> Iterator[Ledger]:
-        """The ledger, closed afterwards; with a policy its counters are ready. Raises LedgerError."""
+        """The ledger, closed afterwards; with a policy its counters are ready. An enforcer that runs on it is
+        told of what is written at once. Raises LedgerError."""
         ledger = SqliteLedger(
             self.settings.ledger_path, self.plan.classify, time.time,
             canonical=self.plan.canonical, channels=self.settings.channels,
         )
+        ledger.on_written.append(partial(knock, self.settings.ledger_path))
         try:
             if policy is not None:
                 ledger.use(policy)
@@ -66,6 +75,8 @@ class Site:
     def unchanged(self) -> None:
         """Compare the packs with what is on record; a ledger that is not there yet has nothing to say. Raises
         BadInput for a pack that changed under its old label, LedgerError."""
+        from enforcer import history
+
         if self.settings.ledger_path.exists():
             with self.ledger() as ledger:
                 history.news(ledger, self.policy, time.time(), self.settings.pack_paths)
@@ -74,6 +85,8 @@ class Site:
         """The policy of every moment. Where no enforcer runs on the ledger, what the configuration names now
         comes into force by this. Without `compare` the packs are not looked at where one runs. Raises
         BadInput for a pack that is wrong, or changed under its old label, LedgerError."""
+        from enforcer import history
+
         found = history.revisions(ledger)
         loaded = bool(holder(self.settings.ledger_path) and found.current)
         if loaded and not compare:

@@ -6,7 +6,7 @@ Refuses to know: how notices are sent; a running enforcer delivers them, and act
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from enforcer.control.words import iso, local
 from enforcer.domain.account import Account, Standing
@@ -14,8 +14,10 @@ from enforcer.domain.journal import JournalEntry
 from enforcer.domain.notice import Notice, Stage, created, step
 from enforcer.errors import BadInput
 from enforcer.ledger.port import Ledger
-from enforcer.notices.text import Stationery
 from enforcer.spans import span_words
+
+if TYPE_CHECKING:
+    from enforcer.notices.text import Stationery
 
 
 def announce(

@@ -103,7 +103,7 @@ def _gaps(view: Mapping[str, Any]) -> Iterator[str]:
     if gaps:
         switches = ", ".join(sorted({str(gap.get("switch", "?")) for gap in gaps}))
         noun = "gap" if len(gaps) == 1 else "gaps"
-        yield f"{len(gaps)} open {noun} ({switches}): see `enforcer interruptions`"
+        yield f"{len(gaps)} open {noun} ({switches}): see `enforcer reconcile`"
 
 
 def _plot(view: Mapping[str, Any], look: Look) -> Iterator[Text]:

@@ -18,18 +18,22 @@ from enforcer.control.why_decision import decision_explained
 from enforcer.control.words import local, shown
 from enforcer.domain.behind import outcome
 from enforcer.domain.call import CallRecord, Medium, NumberClass
+from enforcer.domain.decision import Decision
 from enforcer.domain.measure import Window
 from enforcer.errors import BadInput
 from enforcer.toml_models import meant
+from enforcer.wire.channel import sip_call_id
 
 __all__ = ["Case", "Explanation", "explain"]
 
 NOBODY_ASKED = "Nobody asked about it: it went by on a lease, or while the enforcer was away."
+MOST_OF_A_CALL_ID = 20      # decisions told for one SIP Call-ID: callers choose it, and may choose it again
 LATELY = 200        # decisions and calls among which a misspelt id is looked for
 
 
 def explain(case: Case, subject: str) -> Explanation:
-    """Explain a decision, a call or an account, whichever `subject` is the name of. Raises BadInput."""
+    """Explain a decision, a call, what came with a SIP Call-ID, or an account, whichever `subject` names.
+    Raises BadInput."""
     decision = case.ledger.decision(subject)
     if decision is not None:
         return decision_explained(case, decision)
@@ -42,6 +46,11 @@ def explain(case: Case, subject: str) -> Explanation:
     try:
         account = known_account(case.ledger, subject)
     except BadInput as error:
+        # Last: callers choose their Call-ID, and could choose the name of an account.
+        sip = sip_call_id(subject)
+        traced = case.ledger.decisions(sip_call_id=sip, limit=MOST_OF_A_CALL_ID) if sip else []
+        if traced:
+            return _traced(case, sip, traced)
         problem = error.problem.replace("no such account", "no such decision, call or account")
         raise BadInput("", _suggested(case, subject, problem)) from None
     return account_explained(case, account)
@@ -56,6 +65,25 @@ def _suggested(case: Case, subject: str, problem: str) -> str:
     known += [call_id.partition("/")[2] for call_id in known if "/" in call_id]
     hint = meant(subject, dict.fromkeys(known))
     return problem.partition(" (neither")[0] + hint if hint else problem
+
+
+def _traced(case: Case, sip: str, decisions: list[Decision]) -> Explanation:
+    """What a trace of SIP leads to: the call, where it was one; else the decisions, the newest first."""
+    calls = dict.fromkeys(decision.call_id for decision in decisions)
+    records = [record for record in map(case.ledger.call, calls) if record is not None]
+    if len(calls) == len(records) == 1:
+        told = _call(case, records[0])
+        told.title += f" (SIP Call-ID {shown(sip)})"
+        return told
+    told = Explanation(f"SIP Call-ID {shown(sip)}")
+    told.facts = {"sip_call_id": sip, "decisions": []}
+    if len(calls) > 1:
+        told.lines.append("More than one call came with it, the newest first: callers choose their Call-ID.")
+    for decision in decisions:
+        part = decision_explained(case, decision)
+        told.lines += ["", f"{part.title}, call {decision.call_id}", *part.lines]
+        told.facts["decisions"].append(part.facts)
+    return told
 
 
 def _call(case: Case, record: CallRecord) -> Explanation:
@@ -73,7 +101,8 @@ def _call(case: Case, record: CallRecord) -> Explanation:
     if record.number_class is NumberClass.EMERGENCY:
         told.lines.append("An emergency call: no rule counts it, no rule is read for it, nothing stops it.")
     if record.number_class is NumberClass.CALLBACK:
-        told.lines.append("A call back after an emergency call: no rule counts it, nothing stops it.")
+        told.lines.append("A call back after an emergency call, or one that was transferred to an emergency "
+                          "number: no rule counts it, nothing stops it.")
     told.lines += _grouped(counted)
     for decision in decisions:
         part = decision_explained(case, decision)

@@ -6,6 +6,9 @@ overview of this moment, once a second, and in between what happens. Refuses to 
 Nobody waits for who looks. To one that does not read fast enough nothing is written until it has caught up:
 it misses happenings, whose numbers show how many, and gets the next overview whole. What is sent to us is not
 read. A view is made once a second for all, and only while somebody looks.
+
+Whoever comes knocks (see `knock`): the ledger is looked at. One that leaves again at once came for that
+alone, and no view is made for it.
 """
 
 from __future__ import annotations
@@ -15,47 +18,33 @@ import json
 import os
 import socket
 import stat
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
 from enforcer.control.feed import Feed, Happening
+from enforcer.control.knock import reachable
 
 SECONDS = 1.0           # between two overviews
 MOST = 16               # who may look at once; who looks for longest makes room
+GRACE = 0.02            # s in which one that only knocks has left again
 UNREAD = 256 * 1024     # bytes that wait for one; an overview is 10 to 20 KB
 LATELY = 20             # happenings told to one who comes
 MOST_TOLD = 100         # happenings a second; in a flood nobody can read them, and calls wait behind them
 
 
-def beside(ledger: Path) -> Path:
-    """Where the window of the enforcer that runs on this ledger is."""
-    return ledger.with_name(ledger.name + ".sock")
-
-
-@contextmanager
-def reachable(path: Path) -> Iterator[str]:
-    """A name of the socket that is short enough: the kernel takes 107 bytes, and ledgers may lie deep. Raises
-    OSError where its directory cannot be opened."""
-    if len(os.fsencode(path)) <= 100:
-        yield str(path)
-        return
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        yield f"/proc/self/fd/{directory}/{path.name}"
-    finally:
-        os.close(directory)
-
-
 class Window:
-    """See the module. `overview` makes a view; one enforcer runs on a ledger, so a socket that lies there was
-    left by one that is dead."""
+    """See the module. `overview` makes a view, `knocked` hears of everybody who comes; one enforcer runs on a
+    ledger, so a socket that lies there was left by one that is dead."""
 
-    def __init__(self, path: Path, overview: Callable[[], dict[str, Any]], feed: Feed) -> None:
+    def __init__(
+        self, path: Path, overview: Callable[[], dict[str, Any]], feed: Feed, knocked: Callable[[], None]
+    ) -> None:
         self._path = path
         self._overview = overview
         self._feed = feed
+        self._knocked = knocked
+        self._coming: dict[_Look, None] = {}        # who has just come, and may only have knocked
         self._looking: dict[_Look, None] = {}
         self._somebody = asyncio.Event()
         self._told = 0                  # happenings, in this second
@@ -69,7 +58,7 @@ class Window:
                 tasks.create_task(self._tell(), name="window: happenings")
         finally:
             server.close()
-            for one in tuple(self._looking):
+            for one in (*self._coming, *self._looking):
                 one.close()
             self._path.unlink(missing_ok=True)
 
@@ -93,7 +82,15 @@ class Window:
         return _Look(self)
 
     def came(self, one: _Look) -> None:
+        """Somebody is there."""
+        if len(self._coming) >= MOST:
+            next(iter(self._coming)).close()
+        self._coming[one] = None
+        self._knocked()
+
+    def stayed(self, one: _Look) -> None:
         """Somebody looks: at once this moment, and what was before."""
+        self._coming.pop(one, None)
         if len(self._looking) >= MOST:
             next(iter(self._looking)).close()
         self._looking[one] = None
@@ -103,6 +100,7 @@ class Window:
 
     def went(self, one: _Look) -> None:
         """One looks no more."""
+        self._coming.pop(one, None)
         self._looking.pop(one, None)
         if not self._looking:
             self._somebody.clear()
@@ -140,23 +138,33 @@ class _Look(asyncio.Protocol):
     def __init__(self, window: Window) -> None:
         self._window = window
         self._transport: asyncio.Transport | None = None
+        self._stays: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        self._stays = asyncio.get_running_loop().call_later(GRACE, self._window.stayed, self)
         self._window.came(self)
 
     def data_received(self, data: bytes) -> None:
         """Nobody has anything to say here: it would only be in our way."""
         self.close()
 
+    def eof_received(self) -> None:
+        self._gone()            # heard before the grace of a busy loop is over; closed by asyncio
+
     def connection_lost(self, exc: Exception | None) -> None:
-        self._window.went(self)
+        self._gone()
 
     def close(self) -> None:
         """Let go of it at once."""
-        self._window.went(self)
+        self._gone()
         if self._transport is not None:
             self._transport.abort()
+
+    def _gone(self) -> None:
+        if self._stays is not None:
+            self._stays.cancel()
+        self._window.went(self)
 
     def write(self, line: bytes) -> None:
         """A line, unless too much waits to be read already."""

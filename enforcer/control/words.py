@@ -15,8 +15,8 @@ from enforcer.errors import BadInput
 from enforcer.spans import seconds_of
 
 
-def span_of(text: str) -> float:
-    """Seconds in a span such as "90s", "2h" or "1d12h". Raises BadInput.
+def span_of(text: str, where: str = "--for") -> float:
+    """Seconds in a span such as "90s", "2h" or "1d12h". Raises BadInput that names `where`.
 
     >>> span_of("1h30m")
     5400.0
@@ -24,7 +24,7 @@ def span_of(text: str) -> float:
     try:
         return float(seconds_of(text))
     except ValueError as problem:
-        raise BadInput("--for", str(problem)) from None
+        raise BadInput(where, str(problem)) from None
 
 
 def local(at: float, timezone: str) -> str:

@@ -50,8 +50,13 @@ class NumberClass(StrEnum):
     HIGH_RISK = "high_risk"
     ORDINARY = "ordinary"
 
+    @property
+    def untouched(self) -> bool:
+        """Whether no rule counts or judges such a call."""
+        return self in UNTOUCHED
 
-UNTOUCHED = frozenset({NumberClass.EMERGENCY, NumberClass.CALLBACK})     # no rule counts or judges these
+
+UNTOUCHED = frozenset({NumberClass.EMERGENCY, NumberClass.CALLBACK})
 
 
 class Phase(IntEnum):
@@ -89,7 +94,8 @@ class CallAttempt:
 
     One per call, however many legs, forks, transfers or failover retries it has.
     `call_id` is unique over all switches of a site: "<switch>/<id of the first channel>".
-    `channel` is the name by which the switch lets us act on the caller's leg.
+    `channel` is the name by which the switch lets us act on the caller's leg. `sip_call_id` is the Call-ID of
+    the caller's INVITE, told with questions only; the caller chose it, so it tells nothing but where to look.
     """
 
     call_id: str
@@ -102,6 +108,7 @@ class CallAttempt:
     channel: str = ""
     route: str = ""         # carrier or trunk that the call came by or goes to, "" unknown
     medium: Medium = Medium.CALL
+    sip_call_id: str = ""   # "" where the switch does not say
 
 
 class CallEvent(NamedTuple):
@@ -121,7 +128,8 @@ class CallEvent(NamedTuple):
     refusal: Refusal = Refusal.NONE     # what the switch did in our name (its own brake, or our word)
     source: Source = Source.EVENT
     legs: str = ""                      # names of the legs dialled so far, see `CallRecord`
-    callback: bool = False              # the switch let it through as a call back after an emergency call
+    callback: bool = False              # the switch let it through as a call back after an emergency call,
+    since: float | None = None          # which it says was then (Unix seconds)
 
 
 class CallRecord(NamedTuple):

@@ -96,7 +96,7 @@ def decide(
         decision = Decision(
             decision_id, at, attempt.call_id, attempt.switch, attempt.account, attempt.number,
             attempt.direction, Verdict.ALLOW, Verdict.ALLOW, "", "", policy, 0, 0.0, False, cap,
-            (), (), (), "", degraded, attempt.medium,
+            (), (), (), "", degraded, attempt.medium, "", attempt.sip_call_id,
         )
     if paced and not decision.refused:
         for seat, finding in paced:
@@ -171,7 +171,7 @@ def _severest(
         attempt.direction, verdict, max(f.verdict for f in findings), leader.rule, leader.clause,
         policy, sip_code, hold, shed, cap if sip_code == 0 else None,
         tuple(f"{f.rule}.{f.level.name.lower()}" for f in findings if f.capped >= Verdict.TAG),
-        tuple(findings), usage, "", degraded, attempt.medium,
+        tuple(findings), usage, "", degraded, attempt.medium, "", attempt.sip_call_id,
     )
 
 
@@ -194,5 +194,5 @@ def _exempt(attempt: CallAttempt, decision_id: str, policy: str, degraded: str, 
     return Decision(
         decision_id, attempt.at, attempt.call_id, attempt.switch, attempt.account, attempt.number,
         attempt.direction, Verdict.ALLOW, Verdict.ALLOW, policy=policy, exempt=why, degraded=degraded,
-        medium=attempt.medium,
+        medium=attempt.medium, sip_call_id=attempt.sip_call_id,
     )

@@ -111,6 +111,7 @@ class Decision(NamedTuple):
     degraded: str = ""                  # what was wrong with us at the time, "" nothing
     medium: str = "call"
     gap: str = ""                       # what may be missing in its numbers, "" nothing
+    sip_call_id: str = ""               # Call-ID of the caller's INVITE, which its answer carries; "" unknown
 
     @property
     def refused(self) -> bool:

@@ -13,6 +13,7 @@ been answered.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import NamedTuple
 
 from enforcer.domain.call import CallAttempt, Direction
@@ -20,11 +21,17 @@ from enforcer.domain.journal import JournalEntry, Kind
 
 MOST_WINDOWS = 10_000   # remembered, also after their end; more in one hour is a catastrophe
 CLOCKS_APART = 86_400   # s by which a switch's clock, or ours, may be behind the one that told of the call
-MOST_CALLERS = 64       # remembered for one account; in one hour of one account, more is no PSAP
+# Who called is remembered so that nobody can make us forget who called before: not by calling an account from
+# many numbers (10,000 different ones in an hour are three a second, more than a call centre sees), nor by
+# calling many accounts: then whichever account has most makes room, and one that was called from ten numbers
+# (all, by windows) never does. Full it is some 16 MB.
+MOST_CALLERS = 10_000       # for one account; the newest are kept, for a PSAP calls after the emergency call
+MOST_CALLERS_IN_ALL = 100_000
 
 
 class Window(NamedTuple):
-    """From an emergency call on, until then (Unix seconds); `callers` are the numbers that called, E.164."""
+    """From an emergency call on, until then (Unix seconds); `callers` are the numbers that called, E.164, the
+    latest last."""
 
     at: float
     until: float
@@ -36,18 +43,22 @@ class Windows:
     goes wrong, by which a window of somebody else's would be over, or not have begun."""
 
     def __init__(self) -> None:
-        self._windows: dict[str, Window] = {}
+        self._windows: dict[str, Window] = {}       # in the order of their latest entries
+        self._callers = 0                           # of all
 
     def take(self, entry: JournalEntry) -> None:
-        """An emergency call began or ended. Of too many windows the one that ends first is forgotten."""
+        """An emergency call began or ended. Of too many windows the one that was opened, or lengthened, the
+        longest ago is forgotten. (By order, not by their ends: a look at all for each of a year's entries
+        would make a start last minutes.)"""
         until = float(entry.body["until"])
-        known = self._windows.get(entry.account)
+        known = self._windows.pop(entry.account, None)
         if known is not None and entry.at < known.until:
             kept = Window(min(known.at, entry.at), max(known.until, until), known.callers)
         else:
+            self._forget(known)
             kept = Window(entry.at, until, {})
-        if known is None and len(self._windows) >= MOST_WINDOWS:
-            del self._windows[min(self._windows, key=lambda name: self._windows[name].until)]
+        if len(self._windows) >= MOST_WINDOWS:
+            self._forget(self._windows.pop(next(iter(self._windows))))
         self._windows[entry.account] = kept
 
     def until(self, account: str, at: float) -> float:
@@ -55,11 +66,23 @@ class Windows:
         one = self._windows.get(account)
         return one.until if one is not None and one.at - CLOCKS_APART <= at < one.until else 0.0
 
+    def open(self, at: float) -> list[tuple[str, Window]]:
+        """Each account whose window is open at `at`, and the window."""
+        return [(account, one) for account, one in self._windows.items() if self.until(account, at)]
+
     def called_by(self, account: str, caller: str) -> None:
         """Somebody called an account whose window is open."""
         callers = self._windows[account].callers
-        if caller and len(callers) < MOST_CALLERS:
-            callers[caller] = None
+        if not caller:
+            return
+        self._callers += caller not in callers
+        callers.pop(caller, None)
+        callers[caller] = None
+        if len(callers) > MOST_CALLERS:
+            self._drop(callers, 1)
+        elif self._callers > MOST_CALLERS_IN_ALL:
+            most = max((one.callers for one in self._windows.values()), key=len)
+            self._drop(most, (len(most) + 1) // 2)      # half of them, so that this is not looked for often
 
     def holds(self, attempt: CallAttempt, account: str, number: str) -> bool:
         """Whether the attempt, to a `number` (E.164), is a call back: to the account, or by it to somebody
@@ -69,6 +92,15 @@ class Windows:
         if attempt.direction is Direction.OUTBOUND:
             return number in self._windows[account].callers
         return attempt.direction is Direction.INBOUND
+
+    def _drop(self, callers: dict[str, None], how_many: int) -> None:
+        for caller in list(islice(callers, how_many)):
+            del callers[caller]
+        self._callers -= how_many
+
+    def _forget(self, window: Window | None) -> None:
+        if window is not None:
+            self._callers -= len(window.callers)
 
 
 def entry_of(call_id: str, customer: str, account: str, at: float, until: float) -> JournalEntry:

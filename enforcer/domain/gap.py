@@ -20,10 +20,11 @@ from enforcer.domain.call import CallEvent, Phase, Source, milliseconds
 from enforcer.domain.journal import JournalEntry, Kind
 
 MOST_ACCOUNTS = 500         # named in one gap; what ended of further ones is kept under no name
-REMEMBERED = 10_000     # accounts whose words are remembered
 NO_NAME = ""
-# CDRs are written as calls end; a file that was read to its end so many seconds after a gap holds them all.
-WRITTEN_WITHIN = 5.0
+SEVERAL = "for several reasons"
+# Seconds. CDRs are written in the order in which calls end, but for those that end nearly at once: threads of
+# the switch overtake each other, and Asterisk's times are whole seconds.
+IN_ORDER = 5.0
 
 
 class Sight(NamedTuple):
@@ -85,7 +86,11 @@ def _count(number: int | None, of: str) -> str:
 
 class Gap(NamedTuple):
     """One switch unheard, in its own time (Unix seconds). `unseen` channels at most began meanwhile that are
-    over; None: nobody knows. `channels` is how many calls the switch can hold, 0 unknown."""
+    over; None: nobody knows. `channels` is how many calls the switch can hold, 0 unknown.
+
+    Where there are too many, neighbours are put together (see `open_gaps`): it was unheard `parts` times
+    then, `silent` seconds in all, `longest` at once; in between it was heard.
+    """
 
     switch: str
     since: float
@@ -94,16 +99,26 @@ class Gap(NamedTuple):
     unseen: int | None = None
     ended: Mapping[str, Ended] = {}
     channels: int = 0
+    parts: int = 1
+    silent: float = 0.0
+    longest: float = 0.0
 
     @property
     def id(self) -> str:
-        """Its name in the journal."""
-        return f"{self.switch}@{self.since:.3f}"
+        """Its name in the journal. One that was put together is named after its end as well: another that
+        begins with it is another gap, and is not filled by what fills this one."""
+        name = f"{self.switch}@{self.since:.3f}"
+        return name if self.parts == 1 else f"{name}..{self.until:.3f}"
 
     @property
     def seconds(self) -> float:
-        """How long it lasted."""
-        return max(0.0, self.until - self.since)
+        """For how long the switch was unheard."""
+        return max(0.0, self.until - self.since) if self.parts == 1 else self.silent
+
+    @property
+    def at_once(self) -> float:
+        """For how long without a break: nothing that began and ended in it can have lasted longer."""
+        return self.seconds if self.parts == 1 else self.longest
 
     @property
     def empty(self) -> bool:
@@ -118,11 +133,11 @@ class Gap(NamedTuple):
     def room(self, account: str) -> Room:
         """What may have to be added to an account's counters."""
         ended = self.ended.get(account, Ended()).plus(self.ended.get(NO_NAME, Ended()))
-        msec = milliseconds(self.seconds)
         if self.unseen is None:
-            held = self.channels * msec + ended.msec if self.channels else None
+            held = self.channels * milliseconds(self.seconds) + ended.msec if self.channels else None
             return Room(None, None, held)
-        return Room(self.unseen, self.unseen + ended.unanswered, self.unseen * msec + ended.msec)
+        msec = self.unseen * milliseconds(self.at_once) + ended.msec
+        return Room(self.unseen, self.unseen + ended.unanswered, msec)
 
     def concerns(self, account: str) -> bool:
         """Whether anything of this account may have happened in it."""
@@ -131,6 +146,22 @@ class Gap(NamedTuple):
     def covered(self, since: float, until: float) -> bool:
         """Whether CDRs written without a break from `since` to `until` (the switch's time) fill it."""
         return since <= self.since and until >= self.until
+
+    def with_next(self, later: Gap) -> Gap:
+        """This one and a later one of the same switch as one gap, which allows whatever both allow together
+        and at times a little more: the longer one bounds the calls of both."""
+        both = self, later
+        unseen = None if None in (self.unseen, later.unseen) else sum(gap.unseen or 0 for gap in both)
+        channels = max(gap.channels if gap.unseen is None else gap.unseen for gap in both)
+        if any(gap.unseen is None and not gap.channels for gap in both):
+            channels = 0
+        return Gap(
+            self.switch, min(self.since, later.since), max(self.until, later.until),
+            self.cause if self.cause == later.cause else SEVERAL, unseen,
+            all_ended(self.ended, later.ended),
+            channels if unseen is None else max(self.channels, later.channels), self.parts + later.parts,
+            self.seconds + later.seconds, max(self.at_once, later.at_once),
+        )
 
     def opened(self, at: float) -> JournalEntry:
         """The entry that puts it on record."""
@@ -149,6 +180,20 @@ class Gap(NamedTuple):
         return JournalEntry(Kind.GAP, at, self.id, body={"what": "closed", "by": by})
 
 
+def all_ended(one: Mapping[str, Ended], other: Mapping[str, Ended]) -> dict[str, Ended]:
+    """What ended unseen in both, by account; of one account too many under no name, which is anybody's."""
+    found = dict(one)
+    for account, more in other.items():
+        _add(found, account, more)
+    return found
+
+
+def _add(found: dict[str, Ended], account: str, more: Ended) -> None:
+    if account not in found and len(found) >= MOST_ACCOUNTS:
+        account = NO_NAME
+    found[account] = found.get(account, Ended()).plus(more)
+
+
 def ended_unseen(endings: Iterable[CallEvent], since: float, until: float) -> dict[str, Ended]:
     """What calls may have talked that were there at `since` and are gone at `until`, by account."""
     found: dict[str, Ended] = {}
@@ -156,73 +201,5 @@ def ended_unseen(endings: Iterable[CallEvent], since: float, until: float) -> di
         if event.phase is Phase.ENDED and event.source is Source.INFERRED:
             answered = event.answered_at
             most = milliseconds(max(0.0, until - (since if answered is None else answered)))
-            account = event.attempt.account
-            if account not in found and len(found) >= MOST_ACCOUNTS:
-                account = NO_NAME
-            found[account] = found.get(account, Ended()).plus(Ended(1, answered is None, most))
+            _add(found, event.attempt.account, Ended(1, answered is None, most))
     return found
-
-
-class Gaps:
-    """The gaps that are open, in the order in which they were opened."""
-
-    def __init__(self) -> None:
-        self._open: dict[str, Gap] = {}
-        self._words: dict[str, str] = {}        # by account, as long as no gap changes: every decision asks
-
-    def take(self, entry: JournalEntry) -> None:
-        """A step in the life of a gap. One that is opened again, since the same moment, has become longer."""
-        self._words.clear()
-        body, known = entry.body, self._open.get(entry.ref)
-        if body["what"] == "opened":
-            ended = {account: Ended(*numbers) for account, numbers in body["ended"].items()}
-            for account, one in known.ended.items() if known is not None else ():
-                ended[account] = ended.get(account, Ended()).plus(one)
-            self._open[entry.ref] = Gap(
-                body["switch"], body["since"], body["until"], body["cause"], body["unseen"], ended,
-                body["channels"],
-            )
-        elif known is not None and body["what"] == "counted":
-            self._open[entry.ref] = known._replace(unseen=body["unseen"])
-        elif body["what"] == "closed":
-            self._open.pop(entry.ref, None)
-
-    def open(self, switch: str = "") -> list[Gap]:
-        """Those that nothing has filled yet, of one switch or of all."""
-        return [gap for gap in self._open.values() if not switch or gap.switch == switch]
-
-    def of(self, account: str) -> list[Gap]:
-        """Those in which something of this account may have happened."""
-        return [gap for gap in self._open.values() if gap.concerns(account)]
-
-    def __bool__(self) -> bool:
-        return bool(self._open)
-
-    def words(self, account: str) -> str:
-        """For a decision: what may be missing in the numbers that it rests on; "" nothing.
-
-        One line, whatever number of gaps there are, and worked out once.
-        """
-        found = self._words.get(account)
-        if found is None:
-            found = self._said(account)
-            if len(self._words) >= REMEMBERED:
-                self._words.clear()
-            self._words[account] = found
-        return found
-
-    def _said(self, account: str) -> str:
-        some = self.of(account)
-        if not some:
-            return ""
-        switches = ", ".join(sorted({gap.switch for gap in some}))
-        seconds = sum(gap.seconds for gap in some)
-        return f"{seconds:.0f} s of {switches} unheard: {room(some, account).words} more"
-
-
-def room(gaps: Iterable[Gap], account: str) -> Room:
-    """What may have happened in all of them."""
-    total = Room()
-    for gap in gaps:
-        total = total.plus(gap.room(account))
-    return total

@@ -83,6 +83,8 @@ def _inside(record: CallRecord, source: Source, told: str) -> bool:
 _TEXTS = (("account", "customer"), ("number", "number_class"), ("caller",), ("route",), ("channel",),
           ("direction",))
 
+_texts: Callable[[CallRecord], tuple[str, ...]] = attrgetter(*(name for names in _TEXTS for name in names))
+
 
 def joined(record: CallRecord, other: CallRecord) -> CallRecord:
     """What two records of one call, kept by two hands, tell together; fact by fact as `merged`.
@@ -91,7 +93,7 @@ def joined(record: CallRecord, other: CallRecord) -> CallRecord:
     them, in whichever order, must come to the same record.
     """
     changes: dict[str, Any] = {}
-    for names in _TEXTS:
+    for names in _TEXTS if _texts(record) != _texts(other) else ():
         mine = tuple(getattr(record, name) for name in names)
         theirs = tuple(getattr(other, name) for name in names)
         if mine == theirs or not theirs[0]:
@@ -164,3 +166,14 @@ def _earlier(source: Source, at: float, known_by: Source | None, known_at: float
     if known_by is None or known_at is None:
         return True
     return source > known_by or (source == known_by and at < known_at)
+
+
+def alike(known: CallRecord, record: CallRecord) -> bool:
+    """Whether two versions of a call count in the same tallies and leave the same trail."""
+    return (
+        known.started_at == record.started_at and known.account == record.account
+        and known.number == record.number and known.number_class is record.number_class
+        and known.customer == record.customer and known.caller == record.caller
+        and known.refusal is record.refusal and known.direction is record.direction
+        and known.medium is record.medium and known.route == record.route
+    )

@@ -76,6 +76,10 @@ class Loads:
             load = self._loads[switch] = Load(self._channels.get(switch, 0))
         return load
 
+    def busy(self, account: str) -> bool:
+        """Whether the account has calls in progress anywhere."""
+        return any(account in load.by_account for load in self._loads.values())
+
     def clear(self) -> None:
         """No call is in progress anywhere."""
         self._loads.clear()

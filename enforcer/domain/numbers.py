@@ -82,6 +82,17 @@ def pattern(text: str) -> re.Pattern[str]:
         raise ValueError(f"{text!r} is no number pattern: a set runs backwards") from None
 
 
+def sample(text: str) -> str:
+    """A number that the pattern matches.
+
+    >>> sample("9-[19]1X"), sample("_1ZN."), sample("116!")
+    ('9110', '1120', '116')
+    """
+    text = _SEPARATORS.sub("", text.removeprefix("_")) + ("0" if text.endswith(".") else "")
+    text = re.sub(r"\[(.)[^]]*\]", r"\1", text).replace("!", "")
+    return text.translate(str.maketrans("XZN", "012"))
+
+
 class NumberPlan:
     """The classes of numbers as dialled in one country.
 
@@ -100,7 +111,8 @@ class NumberPlan:
             raise ValueError(f"no such country: {country!r} (an ISO 3166 code such as US)")
         self.country = country
         self._country_code = phonenumbers.country_code_for_region(country)
-        self._emergency = [pattern(text) for text in emergency]
+        listed = tuple(emergency)
+        self._emergency = [pattern(text) for text in listed]
         if not self._emergency and not _emergency_known(country):
             raise ValueError(f"no emergency number of {country} is known: list them under 'emergency'")
         self._patterns = [
@@ -110,15 +122,23 @@ class NumberPlan:
         self._patterns += [(pattern(text), NumberClass.DIRECTORY_ASSISTANCE) for text in directory]
         self._remembered: dict[str, NumberClass] = {}
         self._canonical: dict[str, str] = {}
+        # A telephone number among them is one however it is dialled.
+        self._listed = {self.canonical(text) for text in listed if self.telephone(text) is not None}
 
     def is_emergency(self, number: str) -> bool:
         """Whether this number reaches emergency services here, or is listed as doing so."""
         dialled = bare(number)
         if any(rule.fullmatch(dialled) for rule in self._emergency):
             return True
-        if not 2 <= len(dialled) <= LONGEST_EMERGENCY or not dialled.isdecimal():
-            return False
-        return shortnumberinfo.is_emergency_number(dialled, self.country)
+        if self._listed and self.canonical(number) in self._listed:
+            return True
+        # "+911", "+1911": some phones and gateways put that before whatever is dialled. No telephone number
+        # is so short (ITU-T E.164 has none of less than seven digits).
+        plain = (dialled.removeprefix("+"), dialled.removeprefix(f"+{self._country_code}"))
+        return any(
+            2 <= len(one) <= LONGEST_EMERGENCY and one.isdecimal()
+            and shortnumberinfo.is_emergency_number(one, self.country) for one in plain
+        )
 
     def classify(self, number: str) -> NumberClass:
         """The class of a number as dialled; ORDINARY where nothing better is known."""

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from enforcer.domain.call import CallRecord
 from enforcer.domain.emergency import Windows
-from enforcer.domain.gap import Gaps
 from enforcer.domain.journal import JournalEntry, Kind
 from enforcer.domain.notice import About, Audience, Gate, Notice, after
+from enforcer.domain.open_gaps import Gaps
 
 
 class OptOut(NamedTuple):
@@ -156,6 +157,7 @@ class Notices:
     def __init__(self) -> None:
         self._by_id: dict[str, Notice] = {}
         self._gates: dict[tuple[str, str, str], Gate] = {}
+        self._gates_of: dict[str, list[tuple[str, str, str]]] = {}      # their places, by customer
         self._pending: dict[str, Notice] = {}
         self._announcing: dict[str, Notice] = {}
 
@@ -180,7 +182,17 @@ class Notices:
         gate = self._gates.get(place)
         if gate is None:
             gate = self._gates[place] = Gate()
+            self._gates_of.setdefault(customer, []).append(place)
         return gate
+
+    def let_go(self, account: str) -> None:
+        """Nobody holds a gate of this account, which is its own customer: those without a notice are made
+        again when somebody does."""
+        for place in self._gates_of.pop(account, ()):
+            if self._gates[place].latest() is None:
+                del self._gates[place]
+            else:
+                self._gates_of.setdefault(account, []).append(place)
 
     def get(self, notice_id: str) -> Notice | None:
         """The notice of that id."""
@@ -249,13 +261,19 @@ class Registers:
         self.emergencies = Windows()
         self.commands = Commands()
         self.on_entry: list[Callable[[JournalEntry], None]] = []    # told of each, once it is known
+        # Told of each record that no rule touches, as it is counted out, and of the time (Unix seconds).
+        self.on_untouched: list[Callable[[CallRecord, float], None]] = []
+        self.untold, self.problem = 0, ""       # times that one of them failed, and why the last did
 
     def fold(self, entries: Iterable[JournalEntry]) -> None:
         """Learn what these entries say."""
         for entry in entries:
             self._learn(entry)
             for tell in self.on_entry:
-                tell(entry)
+                try:
+                    tell(entry)
+                except Exception as problem:        # who only listens keeps nobody from learning
+                    self.untold, self.problem = self.untold + 1, f"{entry.kind} {entry.ref}: {problem!r}"
 
     def _learn(self, entry: JournalEntry) -> None:
         match entry.kind:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 from typing import NamedTuple
 
 from enforcer.domain.call import CallRecord, Refusal, Source, milliseconds
@@ -134,6 +135,9 @@ class Detailed(Tally):
         self.trail = other.trail
 
 
+NO_STEP = 1 << 62       # later than any
+
+
 @dataclass(slots=True, eq=False)
 class Rolling(Detailed):
     """A tally of what started in the last `seconds`, kept in steps: what a step counted is taken back in one
@@ -141,32 +145,38 @@ class Rolling(Detailed):
 
     seconds: int = 0
     step: float = 1.0
-    edge: int = -(1 << 62)
+    edge: int = -NO_STEP
+    first: int = NO_STEP        # no step before this one counted anything
     steps: dict[int, Detailed] | None = None
     calls: dict[int, list[str]] | None = None       # of the trail, by step
 
     def move(self, at: float, measure: Measure) -> None:
         """The window is the one at `at` (Unix seconds), or a later one where it has been moved already."""
         edge = measure.edge(at)
-        if edge <= self.edge:
-            return
+        if edge > self.edge:
+            self.roll(edge)
+
+    def roll(self, edge: int) -> None:
+        """The window begins after this step, which is later than before."""
         self.edge = edge
-        for index in [index for index in self.steps or () if index <= edge]:
-            assert self.steps is not None
-            self.add(self.steps.pop(index), -1)
-        if self.trail is None or not self.calls:
+        if edge < self.first:
             return
-        for index in [index for index in self.calls if index <= edge]:
-            for call_id in self.calls.pop(index):
-                started = self.trail.started(call_id)
-                if started is not None and int(started // self.step) == index:
-                    self.trail.remove(call_id)
+        steps, calls = self.steps or {}, self.calls or {}
+        for index in [index for index in steps if index <= edge]:
+            self.add(steps.pop(index), -1)
+        if self.trail is not None:
+            for index in [index for index in calls if index <= edge]:
+                for call_id in calls.pop(index):
+                    started = self.trail.started(call_id)
+                    if started is not None and int(started // self.step) == index:
+                        self.trail.remove(call_id)
+        self.first = min(chain(steps, calls), default=NO_STEP)
 
     def become(self, other: Tally) -> None:
         """Count what another tally of the same measure counts."""
         assert isinstance(other, Rolling)
         Detailed.become(self, other)
-        self.edge, self.steps, self.calls = other.edge, other.steps, other.calls
+        self.edge, self.first, self.steps, self.calls = other.edge, other.first, other.steps, other.calls
 
 
 def tally_for(measure: Measure) -> Tally:
@@ -180,11 +190,20 @@ def tally_for(measure: Measure) -> Tally:
     return Tally()
 
 
-def contribute(tally: Tally, record: CallRecord, measure: Measure, sign: int) -> None:
-    """Add (`sign` 1) or take back (`sign` -1) what one record that `measure` counts adds."""
+def succeed(tally: Tally, known: CallRecord, record: CallRecord, measure: Measure) -> None:
+    """What `record` adds in the place of what `known` added, both `alike`: its trail stays as it is."""
+    contribute(tally, known, measure, -1, trailed=False)
+    contribute(tally, record, measure, 1, trailed=False)
+
+
+def contribute(
+    tally: Tally, record: CallRecord, measure: Measure, sign: int, trailed: bool = True
+) -> None:
+    """Add (`sign` 1) or take back (`sign` -1) what one record that `measure` counts adds; to its trail only
+    where `trailed`."""
     if tally.__class__ is not Tally:
         assert isinstance(tally, Detailed)
-        if not _detail(tally, record, measure, sign):
+        if not _detail(tally, record, measure, sign, trailed):
             return
     if record.refused:
         if measure.window is not Window.LIVE:
@@ -218,19 +237,20 @@ def contribute(tally: Tally, record: CallRecord, measure: Measure, sign: int) ->
             tally.completed += sign
 
 
-def _detail(tally: Detailed, record: CallRecord, measure: Measure, sign: int) -> bool:
+def _detail(tally: Detailed, record: CallRecord, measure: Measure, sign: int, trailed: bool) -> bool:
     """What only some tallies count. False where the window has moved past this call."""
     if isinstance(tally, Rolling):
         index = int(record.started_at // tally.step)
         if index <= tally.edge:
             return False
+        tally.first = min(tally.first, index)
         if tally.steps is None:
             tally.steps = {}
         step = tally.steps.get(index)
         if step is None:
             step = tally.steps[index] = Detailed()
         contribute(step, record, measure, sign)
-        if tally.trail is not None and sign > 0 and not record.refused:
+        if trailed and tally.trail is not None and sign > 0 and not record.refused:
             if tally.calls is None:
                 tally.calls = {}
             tally.calls.setdefault(index, []).append(record.call_id)
@@ -243,7 +263,7 @@ def _detail(tally: Detailed, record: CallRecord, measure: Measure, sign: int) ->
     lost = record.ended_by is Source.INFERRED and record.answered_at is not None
     if lost and Detail.UNSEEN in measure.details:
         tally.unseen += sign
-    if tally.trail is not None:
+    if trailed and tally.trail is not None:
         if sign > 0:
             tally.trail.add(record)
         else:

@@ -18,6 +18,7 @@ from enforcer.domain.policy import Policy
 from enforcer.domain.usage import Detailed, Tally, recount, tally_for
 from enforcer.ledger.book import columns
 from enforcer.ledger.books import Books
+from enforcer.ledger.lately import lately, left_out
 from enforcer.ledger.tables import CALL, LIVE, OF_MESSAGES, RECORD_COLUMNS, SENT, record_of_row
 
 ROWS_AT_ONCE = 1000     # rows fetched at a time where many are streamed: memory stays flat
@@ -192,17 +193,23 @@ def load(connection: sa.Connection, books: Books, policy: Policy, now: float) ->
     latest = connection.execute(sa.select(sa.func.max(CALL.c.started_at))).scalar_one()
     accounts = list(books.accounts.values())
     books.begin(policy, accounts, float("-inf") if latest is None else latest)
+    only: frozenset[str] | None = None
     if latest is not None and books.counting:
         own = {(a.anchor_day, a.timezone) for a in accounts} | {(1, "UTC")}
         calendars = {c for some in policy.calendars.values() for c in some} or {OWN}
         spans = {calendar.of(*one).at(now) for calendar in calendars for one in own}
-        _load_sums(connection, books, spans, latest)
-        _load_singles(connection, books, spans, now)
+        only = lately(connection, books.accounts.keys())
+        _load_sums(connection, books, spans, latest, only)
+        _load_singles(connection, books, spans, now, only)
+    books.strangers.gone = books.strangers.gone or only is not None
     for row in connection.execute(sa.select(*RECORD_COLUMNS).where(CALL.c.outcome.in_(LIVE))):
         books.adopt(record_of_row(row))
 
 
-def _load_sums(connection: sa.Connection, books: Books, spans: Collection[Span], latest: float) -> None:
+def _load_sums(
+    connection: sa.Connection, books: Books, spans: Collection[Span], latest: float,
+    only: frozenset[str] | None,
+) -> None:
     """Sums of calls that are over and began in one of these spans, or later."""
     policy = books.policy
     summed = [
@@ -218,7 +225,9 @@ def _load_sums(connection: sa.Connection, books: Books, spans: Collection[Span],
     for group in grouped(connection, summed, CALL.c.started_at >= first, over, edges=edges):
         start = starts[group.piece]
         kind = (group.medium, group.direction, group.number_class)
-        for scope, groups in placed_by[kind] if group.account else ():
+        if not group.account or left_out(group, only):
+            continue
+        for scope, groups in placed_by[kind]:
             book = books.book(scope, group.account if scope is Scope.ACCOUNT else group.customer)
             for which, placed in groups:
                 if which < 0:
@@ -231,7 +240,9 @@ def _load_sums(connection: sa.Connection, books: Books, spans: Collection[Span],
                             add(book.tallies[place], group, measure)
 
 
-def _load_singles(connection: sa.Connection, books: Books, spans: Collection[Span], now: float) -> None:
+def _load_singles(
+    connection: sa.Connection, books: Books, spans: Collection[Span], now: float, only: frozenset[str] | None,
+) -> None:
     """What no sum tells of calls that are over: looked at one by one, as far back as any window goes."""
     singles = [m for some in books.policy.measures.values() for m in some if not m.summed]
     if not singles:
@@ -240,4 +251,5 @@ def _load_singles(connection: sa.Connection, books: Books, spans: Collection[Spa
     if any(m.window is Window.CYCLE for m in singles):
         starts += [span.start for span in spans]
     for record in records(connection, min(starts), float("inf"), CALL.c.outcome.not_in(LIVE)):
-        books.adopt_single(record)
+        if not left_out(record, only):
+            books.adopt_single(record)

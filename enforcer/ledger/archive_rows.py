@@ -55,7 +55,7 @@ def call(connection: sa.Connection, call_id: str) -> CallRecord | None:
 
 def decisions(
     connection: sa.Connection, account_id: str = "", call_id: str = "", decision_id: str = "",
-    span: Span | None = None, limit: int | None = None,
+    span: Span | None = None, limit: int | None = None, sip_call_id: str = "",
 ) -> Iterator[Decision]:
     """Decisions, the newest first; with a stretch of time, the oldest first."""
     newest = (DECISION.c.at.desc(), DECISION.c.decision_id.desc())
@@ -63,7 +63,7 @@ def decisions(
     query = query.order_by(*(newest if span is None else (DECISION.c.at, DECISION.c.decision_id)))
     for column, wanted in (
         (DECISION.c.account, account_id), (DECISION.c.call_id, call_id),
-        (DECISION.c.decision_id, decision_id),
+        (DECISION.c.decision_id, decision_id), (DECISION.c.sip_call_id, sip_call_id),
     ):
         if wanted:
             query = query.where(column == wanted)

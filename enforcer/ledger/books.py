@@ -7,29 +7,28 @@ Refuses to know: disks and databases; adapters keep the records and give the num
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from enforcer.domain.account import Account
 from enforcer.domain.call import CallEvent, CallRecord, Direction, Medium, NumberClass, Phase, Refusal
 from enforcer.domain.cycle import Span
-from enforcer.domain.joining import joined, merged
+from enforcer.domain.joining import alike, joined, merged
 from enforcer.domain.load import Loads
 from enforcer.domain.measure import Measure, Scope, Window
 from enforcer.domain.policy import Policy
 from enforcer.domain.registers import Registers
 from enforcer.domain.rules import Rule
-from enforcer.domain.usage import Tally, contribute, tally_for
+from enforcer.domain.usage import Tally, contribute, succeed, tally_for
 from enforcer.ledger.at_hand import AtHand
 from enforcer.ledger.book import Book, Columns, columns
 from enforcer.ledger.desks import Desks
 from enforcer.ledger.roll import Roll
+from enforcer.ledger.shelf import Shelf
+from enforcer.ledger.strangers import Strangers
 
 # A switch's clock may close a billing cycle this long (seconds) before ours does. Clocks kept by NTP
 # agree to milliseconds; a CDR in the wrong time zone, or from 2099, must not close anything.
 CLOCKS_DIFFER = 300.0
-TIDY_AT_ONCE = 500          # books whose rolling windows are moved on at a time, some 2 ms
-ALWAYS = Span(float("-inf"), float("inf"), "now")
 NOTHING = Tally()           # what a rule reads that counts no calls
 
 
@@ -38,7 +37,8 @@ class Books:
 
     `classify` gives the class of a number, `canonical` the number as E.164; `recall` finds an old call's
     record in the store, or None; `clock` gives Unix seconds; `derive` gives a tally from the store's records.
-    `channels` is how many calls each switch can hold.
+    `channels` is how many calls each switch can hold; `stored` tells whether the store may hold calls of an
+    account or customer.
     """
 
     def __init__(
@@ -49,26 +49,29 @@ class Books:
         derive: Callable[[Scope, str, Measure, Span], Tally],
         canonical: Callable[[str], str] = str,
         channels: Mapping[str, int] | None = None,
+        stored: Callable[[Scope, str], bool] = lambda _scope, _key: False,
     ) -> None:
         self._classify = classify
         self._recall = recall
-        self._derive = derive
         self._clock = clock
         self.registers = Registers()
         self.loads = Loads(channels)
         self._roll = Roll()
         self.account, self.cycle = self._roll.account, self._roll.cycle
         self._calls = AtHand(self.loads)
+        self.strangers = Strangers()
+        shelf = self._shelf = Shelf(
+            self._roll, clock, derive, stored, self.strangers, self.loads.busy, self._let_go,
+        )
+        self._open = shelf.books
+        self.book, self.counted, self.span = shelf.book, shelf.counted, shelf.span
+        self.tallies, self.tidy, self.refresh = shelf.tallies, shelf.tidy, shelf.refresh
+        self.stale, self.returned, self.counted_accounts = shelf.stale, shelf.returned, shelf.counted_accounts
         self.live, self.known = self._calls.live, self._calls.known
         self._desks = Desks(self, canonical, clock)
         self.seats = self._desks.seats
         self.policy = Policy()
         self.columns = self._singles = columns(self.policy)
-        self._rolling: deque[tuple[Book, Scope]] = deque()
-        self._books: dict[Scope, dict[str, Book]] = {scope: {} for scope in Scope}
-        # Books that begin with more than nothing; what they count is wrong until `refresh`.
-        self.stale: set[tuple[Scope, str]] = set()
-        self._rolls = dict.fromkeys(Scope, False)
 
     def begin(self, policy: Policy, accounts: Iterable[Account], forgotten_until: float) -> None:
         """Start anew for a policy and a register; `install` and `adopt` follow.
@@ -80,14 +83,9 @@ class Books:
         self._roll.begin(accounts)
         self.columns = columns(policy)
         self._singles = columns(policy, lambda measure: not measure.summed)
-        self._books = {scope: {} for scope in Scope}
-        self._rolling.clear()
-        self._rolls = {
-            scope: any(m.window is Window.ROLLING for m in some) for scope, some in policy.measures.items()
-        }
+        self._shelf.begin(policy)
         self._desks.unseat()
         self._calls.clear(forgotten_until)
-        self.stale.clear()
 
     def install(self, scope: Scope, key: str, place: int, tally: Tally) -> None:
         """Put in a tally of the current cycle that an adapter derived from its records."""
@@ -114,63 +112,13 @@ class Books:
         changed = [account for account in accounts if self.accounts.get(account.id) != account]
         if not changed:
             return changed
-        opened = [(scope, key, self.cycle(scope, key)) for scope in Scope for key in self._books[scope]]
-        self._roll.enter(changed)
-        for scope, key, cycle in opened:
-            if self.cycle(scope, key) != cycle:
-                del self._books[scope][key]
-                book = self.book(scope, key)
-                book.ahead = [True] * len(book.spans)       # nothing is known of what lies ahead of it
-                self.stale.add((scope, key))
+        self._shelf.enter(changed)
         self._desks.unseat()
         return changed
 
-    def refresh(self) -> None:
-        """Derive stale books from the store, in place. The store must hold what is counted here, no
-        less and no more."""
-        while self.stale:
-            scope, key = next(iter(self.stale))
-            book = self.book(scope, key)
-            for measure, tally in zip(self.policy.measures[scope], book.tallies, strict=True):
-                tally.become(self._derive(scope, key, measure, self.span(scope, book, measure)))
-            self.stale.discard((scope, key))
-
-    def book(self, scope: Scope, key: str) -> Book:
-        """The book of an account or customer, opened in the cycle of today where there was none."""
-        book = self._books[scope].get(key)
-        if book is None:
-            now, own = self._clock(), self.cycle(scope, key)
-            spans = [c.of(own.anchor, own.timezone).at(now) for c in self.policy.calendars[scope]]
-            book = Book(spans, self.policy.measures[scope])
-            self._books[scope][key] = book
-            if self._rolls[scope]:
-                book.move(now, self.policy.measures[scope])
-                self._rolling.append((book, scope))
-        return book
-
-    def span(self, scope: Scope, book: Book, measure: Measure) -> Span:
-        """The stretch of time that a book's tally of this measure is about."""
-        if measure.window is Window.CYCLE:
-            return book.spans[self.policy.calendars[scope].index(measure.calendar)]
-        return measure.rolling_span(self._clock()) if measure.window is Window.ROLLING else ALWAYS
-
-    def tallies(self) -> Iterator[tuple[Scope, str, Measure, Span, Tally]]:
-        """Every tally of every open book, rolling windows moved on to now."""
-        now = self._clock()
-        for scope, books in self._books.items():
-            for key, book in books.items():
-                book.move(now, self.policy.measures[scope])
-                for measure, tally in zip(self.policy.measures[scope], book.tallies, strict=True):
-                    yield scope, key, measure, self.span(scope, book, measure), tally
-
-    def tidy(self, books: int = TIDY_AT_ONCE) -> None:
-        """Let go of what rolling windows have passed, a few books at a time: of accounts that call no more
-        nobody else would."""
-        now = self._clock()
-        for _ in range(min(books, len(self._rolling))):
-            book, scope = self._rolling[0]
-            self._rolling.rotate(-1)
-            book.move(now, self.policy.measures[scope])
+    def _let_go(self, stranger: str) -> None:
+        self._desks.unseat_one(stranger)
+        self.registers.notices.let_go(stranger)
 
     @property
     def counting(self) -> bool:
@@ -213,7 +161,7 @@ class Books:
     def exempt(self, call_id: str) -> CallRecord | None:
         """The call is one that no rule may count; the changed record, None where nothing changed."""
         known = self.known(call_id)
-        if known is None or known.number_class in (NumberClass.EMERGENCY, NumberClass.CALLBACK):
+        if known is None or known.number_class.untouched:
             return None
         return self._change(known, known._replace(number_class=NumberClass.CALLBACK))
 
@@ -236,7 +184,7 @@ class Books:
                 attempt.route, attempt.channel, attempt.at, event.source, refusal=event.refusal,
                 medium=attempt.medium,
             )
-            if event.phase is Phase.STARTED:
+            if event.phase is Phase.STARTED and not event.callback:
                 return known        # the hot path: a beginning tells no more than that
         record = merged(known, event)
         if record.account and not record.customer:
@@ -249,17 +197,26 @@ class Books:
 
     def _change(self, known: CallRecord | None, record: CallRecord) -> CallRecord:
         """Count `record` in the place of `known`, and keep it in reach. Returns what is counted."""
-        if known is not None:
+        if known is None:
+            self._add(record, 1)
+        elif alike(known, record):
+            self._add(record, 1, before=known)
+        else:
             self._add(known, -1)
-        self._add(record, 1)
+            self._add(record, 1)
         self._calls.keep(record)
+        if record.number_class.untouched:
+            for tell in self.registers.on_untouched:
+                tell(record, self._clock())
         return record
 
     def _add(
         self, record: CallRecord, sign: int, closing: bool = True,
         by: Mapping[tuple[Medium, Direction, NumberClass], Columns] | None = None,
+        before: CallRecord | None = None,
     ) -> None:
-        """Add a record to every tally that counts it, or take it back."""
+        """Add a record to every tally that counts it, or take it back; where given, in the place of what it
+        was `before`."""
         account = record.account
         if not account:
             return
@@ -267,7 +224,7 @@ class Books:
         by = self.columns if by is None else by
         for scope, groups in by[record.medium, record.direction, record.number_class]:
             key = account if scope is Scope.ACCOUNT else record.customer
-            book = self._books[scope].get(key) or self.book(scope, key)
+            book = self._open[scope].get(key) or self.book(scope, key)
             tallies = book.tallies
             for which, placed in groups:
                 if which >= 0:
@@ -280,7 +237,11 @@ class Books:
                     if not span.start <= started_at < span.end:
                         continue
                 for place, measure in placed:
-                    if not measure.routes or route in measure.routes:
+                    if measure.routes and route not in measure.routes:
+                        continue
+                    if before is not None:
+                        succeed(tallies[place], before, record, measure)
+                    else:
                         contribute(tallies[place], record, measure, sign)
 
     def _close_cycle(self, book: Book, scope: Scope, key: str, which: int, at: float) -> None:

@@ -19,6 +19,7 @@ from enforcer.domain.rules import Rule
 from enforcer.domain.rules.pace import Pacer
 from enforcer.domain.rules.seat import File, Seat
 from enforcer.domain.usage import Rolling, Tally
+from enforcer.ledger.strangers import Strangers
 
 # Desks kept: about 1.3 KB each, most of it what pacers remember. An account whose desk made room and
 # whose pacers were idle is seated anew at its next question, which costs some 10 us.
@@ -32,6 +33,7 @@ class Source(Protocol):
     policy: Policy
     registers: Registers
     loads: Loads
+    strangers: Strangers
 
     def account(self, account_id: str) -> Account:
         """The registered account, or one made up."""
@@ -66,6 +68,7 @@ class Desks:
 
     def seats(self, account_id: str, at: float) -> Sequence[Seat]:
         """The rules about an account with their tallies in the cycle that holds `at`."""
+        self._source.strangers.heard(account_id)
         desk = self._desks.get(account_id)
         if desk is None or at >= desk.until:
             desk = self._seat(account_id, at, desk)
@@ -77,6 +80,14 @@ class Desks:
         """Every account is seated anew at its next question."""
         for desk in self._desks.values():
             desk.until = float("-inf")
+
+    def unseat_one(self, account_id: str) -> None:
+        """The books of an account are gone: it is seated anew at its next question."""
+        desk = self._desks.get(account_id)
+        if desk is not None and self._used_lately(desk):
+            desk.until = float("-inf")
+        elif desk is not None:
+            del self._desks[account_id]
 
     def _seat(self, account_id: str, at: float, old: Desk | None) -> Desk:
         source = self._source
@@ -110,10 +121,13 @@ class Desks:
             if len(self._desks) <= MOST_DESKS:
                 break
             longest_here, oldest = self._desks.popitem(last=False)
-            # Not where a call went on just now, or will: a pacer must not forget it.
-            lately = self._clock() - LATELY
-            if any(seat.pacer is not None and seat.pacer.used(lately) for seat in oldest.seats):
+            if self._used_lately(oldest):
                 self._desks[longest_here] = oldest
+
+    def _used_lately(self, desk: Desk) -> bool:
+        """Whether a call went on just now, or will: a pacer must not forget it."""
+        lately = self._clock() - LATELY
+        return any(seat.pacer is not None and seat.pacer.used(lately) for seat in desk.seats)
 
 
 def _rolling(seats: Sequence[Seat]) -> tuple[tuple[Rolling, Measure], ...]:

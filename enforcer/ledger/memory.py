@@ -7,27 +7,26 @@ Refuses to know: files, threads and other processes. It forgets everything when 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import count
 
 from enforcer.domain.account import Account, Customer
 from enforcer.domain.call import CallEvent, CallRecord, NumberClass, Refusal
-from enforcer.domain.chain import BEGINNING, Fault, Head, Link, follow, seal
+from enforcer.domain.chain import Fault
 from enforcer.domain.charge import Claim, Entry, missing
 from enforcer.domain.cycle import Span
 from enforcer.domain.decision import Decision
-from enforcer.domain.journal import JournalEntry, Kind
 from enforcer.domain.measure import Measure, Scope, Window
 from enforcer.domain.mode import ModeSetting
 from enforcer.domain.policy import Policy
 from enforcer.domain.usage import Tally, recount
 from enforcer.ledger.books import Books
 from enforcer.ledger.charge_rows import charge_entry
-from enforcer.ledger.journal_rows import decision_parts
+from enforcer.ledger.memory_record import MemoryRecord
 from enforcer.ledger.mirrors import MIRRORED, Tables, contradictions
-from enforcer.ledger.port import Absorbed, Backlog, Mismatch, Place, Proof
+from enforcer.ledger.port import Absorbed, Backlog, Mismatch, Place
 from enforcer.ledger.register_rows import account_entry, customer_entry, mode_entry
 from enforcer.ledger.sight_rows import MemorySights
-from enforcer.ledger.tables import row_of_decision
 from enforcer.ledger.verifying import same
 
 # Decisions are for people who ask about the last hour; a ledger that lasts keeps them on its disk.
@@ -50,11 +49,18 @@ class MemoryLedger:
         self._modes: list[ModeSetting] = []
         self._charges: list[Entry] = []
         self._customers: dict[str, Customer] = {}
-        self._chain: list[JournalEntry | Decision] = []
-        self._seals: list[str] = []
-        self._books = Books(classify, self._records.get, clock, self.derive, canonical, channels)
+        self._books = Books(
+            classify, self._records.get, clock, self.derive, canonical, channels,
+            lambda _, key: any(key in (record.account, record.customer) for record in self._records.values()),
+        )
         self.account, self.seats = self._books.account, self._books.seats
+        self.counted_accounts = self._books.counted_accounts
+        self.taken_over = count().__next__      # nobody else writes: there is nothing that we have not
         self.live, self.tidy, self.registers = self._books.live, self._books.tidy, self._books.registers
+        record = MemoryRecord(self.registers)
+        self.note, self.put, self.written = record.note, record.put, record.written
+        self.journal, self._seal = record.journal, record.seal
+        self.head, self.tell, self.chain, self.prove = record.head, record.tell, record.chain, record.prove
         kept = MemorySights()
         self.sights, self.keep_sight = kept.sights, kept.keep_sight
         self.places, self._put_place = kept.places, kept.put_place
@@ -110,6 +116,7 @@ class MemoryLedger:
 
     def modes(self) -> list[ModeSetting]:
         """Every mode setting ever made, the oldest first."""
+        self._books.strangers.name(setting.account for setting in self._modes)
         return list(self._modes)
 
     def put_mode(self, setting: ModeSetting) -> None:
@@ -137,12 +144,15 @@ class MemoryLedger:
             found = matches[0] if len(matches) == 1 else None
         return found
 
-    def decisions(self, account_id: str = "", call_id: str = "", limit: int = 50) -> list[Decision]:
-        """Decisions, the newest first."""
+    def decisions(
+        self, account_id: str = "", call_id: str = "", limit: int = 50, sip_call_id: str = ""
+    ) -> list[Decision]:
+        """Decisions, the newest first: on one account, one call, one SIP Call-ID, where given."""
         chosen = [
             decision for decision in reversed(self._decisions)
             if (not account_id or decision.account == account_id)
             and (not call_id or decision.call_id == call_id)
+            and (not sip_call_id or decision.sip_call_id == sip_call_id)
         ]
         return sorted(chosen, key=lambda decision: -decision.at)[:limit]
 
@@ -204,62 +214,10 @@ class MemoryLedger:
             self._seal(charge_entry(entry))
         return added
 
-    def note(self, entry: JournalEntry) -> None:
-        """Put on record."""
-        self.put([entry])
-
-    def written(self) -> None:
-        """Nothing to wait for."""
-
-    def put(self, entries: Sequence[JournalEntry]) -> list[JournalEntry]:
-        """Put on record; the entries as written."""
-        written = []
-        for entry in entries:
-            link = self._seal(entry)
-            written.append(entry._replace(link=link, seal=self._seals[-1]))
-        self.registers.fold(written)
-        return written
-
-    def journal(
-        self, kinds: Collection[Kind] = (), customer: str = "", account: str = "", ref: str = ""
-    ) -> Iterator[JournalEntry]:
-        """Entries in their order: of these kinds, of one customer, account or thing, where given."""
-        for link, (entry, sealed) in enumerate(zip(self._chain, self._seals, strict=True), 1):
-            if isinstance(entry, Decision) or (kinds and entry.kind not in kinds):
-                continue
-            wanted = ((customer, entry.customer), (account, entry.account), (ref, entry.ref))
-            if all(not want or want == has for want, has in wanted):
-                yield entry._replace(link=link, seal=sealed)
-
-    def head(self) -> Head:
-        """The end of the chain."""
-        return Head(len(self._seals), self._seals[-1]) if self._seals else Head()
-
-    tell = head         # nothing is pruned here
-
-    def chain(self) -> Iterator[Link]:
-        """All links in their order."""
-        for number, (entry, sealed) in enumerate(zip(self._chain, self._seals, strict=True), 1):
-            kind, ref = ("decision", entry.decision_id) if isinstance(entry, Decision) else (
-                entry.kind.value, entry.ref,
-            )
-            yield Link(number, sealed, _parts(entry), kind, entry.at, ref)
-
-    def prove(self, noted: Head | None = None) -> Proof:
-        """Follow the chain from its beginning to its end."""
-        sound, fault = follow(self.chain, self.head(), noted)
-        return Proof(sound, self.head(), fault)
-
     def contradictions(self) -> list[Fault]:
         """Where accounts, customers, modes or charges say otherwise than the journal does."""
         tables = Tables(self.accounts(), self.customers(), self._modes, self._charges)
         return contradictions(self.journal(MIRRORED), tables)
-
-    def _seal(self, entry: JournalEntry | Decision) -> int:
-        """Put a link onto the chain; its number."""
-        self._seals.append(seal(self._seals[-1] if self._seals else BEGINNING, *_parts(entry)))
-        self._chain.append(entry)
-        return len(self._chain)
 
     def absorb(self, events: Sequence[CallEvent], place: Place | None = None) -> Absorbed:
         """Take in many events at once."""
@@ -298,8 +256,3 @@ class MemoryLedger:
         """Nothing to write."""
 
     close = flush
-
-
-def _parts(entry: JournalEntry | Decision) -> tuple[object, ...]:
-    """What a link's seal stands for: the same as on a disk."""
-    return decision_parts(row_of_decision(entry)) if isinstance(entry, Decision) else entry.parts

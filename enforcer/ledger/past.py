@@ -42,10 +42,14 @@ class Past:
         with self._settled() as connection:
             return archive_rows.call(connection, call_id)
 
-    def decisions(self, account_id: str = "", call_id: str = "", limit: int = 50) -> list[Decision]:
-        """Decisions, the newest first."""
+    def decisions(
+        self, account_id: str = "", call_id: str = "", limit: int = 50, sip_call_id: str = ""
+    ) -> list[Decision]:
+        """Decisions, the newest first: on one account, one call, one SIP Call-ID, where given."""
         with self._settled() as connection:
-            return list(archive_rows.decisions(connection, account_id, call_id, limit=limit))
+            return list(archive_rows.decisions(
+                connection, account_id, call_id, limit=limit, sip_call_id=sip_call_id
+            ))
 
     def decisions_in(self, span: Span, account_id: str = "") -> Iterator[Decision]:
         """All decisions in a stretch of time, the oldest first."""

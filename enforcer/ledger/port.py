@@ -43,6 +43,9 @@ class Counting(Protocol):
     def seats(self, account_id: str, at: float) -> Sequence[Seat]:
         """The rules about an account, each with its tally in the cycle that holds `at`."""
 
+    def counted_accounts(self) -> list[str]:
+        """Accounts for which anything is counted now, or for whose customer: of each of these the first."""
+
     def keep(self, decision: Decision) -> None:
         """Remember a decision; written later."""
 
@@ -99,7 +102,8 @@ class Absorbed(NamedTuple):
 class Place(NamedTuple):
     """How far a switch's CDR file was read: up to byte `position` of the file that `device` and `inode` name,
     and whose `line` bytes before that have this `digest`. Everything that was written since `since` is read
-    (Unix seconds of the switch); `read_at` is when the end of the file was last seen."""
+    (Unix seconds of the switch); `read_at` is when the end of the file was last seen, with
+    nothing unread before it; `ended_at` is the latest end of a call among the rows that were read."""
 
     switch: str
     device: int
@@ -109,6 +113,7 @@ class Place(NamedTuple):
     digest: str
     since: float
     read_at: float
+    ended_at: float = 0.0
 
 
 class Archive(Protocol):
@@ -122,8 +127,10 @@ class Archive(Protocol):
     def call(self, call_id: str) -> CallRecord | None:
         """One record; the id may come without its "<switch>/" where that is unambiguous."""
 
-    def decisions(self, account_id: str = "", call_id: str = "", limit: int = 50) -> list[Decision]:
-        """Decisions, the newest first."""
+    def decisions(
+        self, account_id: str = "", call_id: str = "", limit: int = 50, sip_call_id: str = ""
+    ) -> list[Decision]:
+        """Decisions, the newest first: on one account, one call, one SIP Call-ID, where given."""
 
     def decisions_in(self, span: Span, account_id: str = "") -> Iterator[Decision]:
         """All decisions in a stretch of time, the oldest first."""
@@ -260,6 +267,10 @@ class Ledger(Counting, Register, Archive, Charges, Journal, Protocol):
         """Whether another process wrote since we last looked, and take over what it wrote:
         accounts, modes and calls. Cheap enough to ask many times a second. Of many calls it takes
         a bounded number at once and says True until all are taken."""
+
+    def taken_over(self) -> int:
+        """A number that rises whenever all that others had written was taken over; where it rose twice, what
+        they had written when it was asked for first."""
 
     def flush(self) -> None:
         """Write everything kept so far; returns when it is durable. Raises LedgerError."""

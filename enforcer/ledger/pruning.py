@@ -11,6 +11,7 @@ few at a time, and the file has room again for as many. Whatever ends this in be
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -37,6 +38,7 @@ from enforcer.ledger.store import Store
 from enforcer.ledger.tables import CALL, CALLS_PRUNED, DECISION, LIVED, MARK, PRUNED, TOLD
 
 BITE = 500                      # rows that go in one transaction: others wait for it a few tens of ms
+CUSTOMERS_A_BITE = 100          # whose calls go in one
 
 
 class Outcome(NamedTuple):
@@ -100,15 +102,13 @@ class Pruner:
         with self._store.reading() as connection:
             _, before = self._decisions_until(connection, terms)
             change, started = self._calls_until(connection, terms, needed)
-        decisions = self._prune_decisions(terms, needed)
-        calls = 0
+        decisions, calls = self._prune_decisions(terms, needed), 0
         if started is not None:
             with self._store.reading() as connection:
                 found = self._old_calls(connection, change, started, needed)
             if found:
                 self._checkpoint([], {}, 0, None, sum(found.values()), started)
-            for customer in found:
-                calls += self._prune_calls(customer, change, started, needed)
+            calls = self._prune_calls(deque(found), change, started, needed)
         return Outcome(decisions, before, calls, started)
 
     def oldest_call(self, needed: Needed) -> float:
@@ -250,23 +250,31 @@ class Pruner:
 
     # Calls ---------------------------------------------------------------------------------------
 
-    def _prune_calls(self, customer: str, change: int, started: float, needed: Needed) -> int:
+    def _prune_calls(self, customers: deque[str], change: int, started: float, needed: Needed) -> int:
+        """Many customers have few calls each: a bite is of several, or each would wait for the disk."""
         gone = 0
-        some = sa.select(CALL.c.call_id).where(*old_calls(customer, change, started, needed)).limit(BITE)
-        while True:
-            begun = time.monotonic()
-            with self._store.reading() as connection:
-                if connection.execute(some.limit(1)).first() is None:
-                    return gone
+        while customers:
+            begun, room = time.monotonic(), BITE
             with self._store.guarded(), self._store.writing() as connection:
-                count = connection.execute(sa.delete(CALL).where(CALL.c.call_id.in_(some))).rowcount
-                row = insert(CALLS_PRUNED).values(customer=customer, before=started, at=self._clock())
-                connection.execute(row.on_conflict_do_update(
-                    index_elements=[CALLS_PRUNED.c.customer],
-                    set_={
-                        "before": sa.func.max(CALLS_PRUNED.c.before, row.excluded.before),
-                        "at": row.excluded.at,
-                    },
-                ))
-            gone += count
+                for _ in range(min(CUSTOMERS_A_BITE, len(customers))):
+                    which = old_calls(customers[0], change, started, needed)
+                    some = sa.select(CALL.c.call_id).where(*which).limit(room)
+                    count = connection.execute(sa.delete(CALL).where(CALL.c.call_id.in_(some))).rowcount
+                    if count:
+                        self._tell_pruned(connection, customers[0], started)
+                    gone += count
+                    room -= count
+                    if not room:
+                        break       # it may have more
+                    customers.popleft()
             self._pause(time.monotonic() - begun)
+        return gone
+
+    def _tell_pruned(self, connection: sa.Connection, customer: str, before: float) -> None:
+        row = insert(CALLS_PRUNED).values(customer=customer, before=before, at=self._clock())
+        connection.execute(row.on_conflict_do_update(
+            index_elements=[CALLS_PRUNED.c.customer],
+            set_={
+                "before": sa.func.max(CALLS_PRUNED.c.before, row.excluded.before), "at": row.excluded.at,
+            },
+        ))

@@ -35,6 +35,10 @@ class Roll:
         """The registered account, or one made up for a caller nobody registered."""
         return self.accounts.get(account_id) or unregistered(account_id)
 
+    def knows(self, key: str) -> bool:
+        """Whether an account or a customer of this name is registered."""
+        return key in self.accounts or key in self._first_account
+
     def cycle(self, scope: Scope, key: str) -> BillingCycle:
         """The calendar of an account, or of a customer: that of its first account by name."""
         if scope is Scope.ACCOUNT:
@@ -42,6 +46,11 @@ class Roll:
         else:
             account = self._first_account.get(key) or unregistered(key)
         return BillingCycle(account.anchor_day, account.timezone)
+
+    def first(self, customer: str) -> str:
+        """The id of the customer's first account by name; who is not registered is its own."""
+        account = self._first_account.get(customer)
+        return customer if account is None else account.id
 
     def _rank_customers(self) -> None:
         self._first_account = {}

@@ -1,8 +1,8 @@
 """The ledger on a disk: SQLite, one file, many processes.
 
 In: events and what people enter. Out: every answer the port promises; the hot path from memory, the
-rest from rows (`past`, `record`). What another process writes (the command line, beside the daemon) is taken
-over.
+rest from rows (`past`, `record`, `register`). What another process writes (the command line, beside the
+daemon) is taken over.
 Refuses to know: how rows are written (`writer`, `*_rows`), and how the database adds up (`adding`).
 """
 
@@ -11,16 +11,16 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import sqlalchemy as sa
 
-from enforcer.domain.account import Account, Customer
+from enforcer.domain.account import Account
 from enforcer.domain.call import CallEvent, CallRecord, NumberClass, Refusal
 from enforcer.domain.cycle import Span
 from enforcer.domain.decision import Decision
 from enforcer.domain.measure import Measure, Scope
-from enforcer.domain.mode import ModeSetting
 from enforcer.domain.policy import Policy
 from enforcer.domain.registers import Registers
 from enforcer.domain.usage import Tally
@@ -32,14 +32,15 @@ from enforcer.ledger.call_rows import find, write
 from enforcer.ledger.foreign import Foreign
 from enforcer.ledger.past import Past
 from enforcer.ledger.port import Absorbed, Mismatch, Place
+from enforcer.ledger.recalled import Recalled
 from enforcer.ledger.record import Record
+from enforcer.ledger.register import Register
 from enforcer.ledger.sight_rows import Sights, put_place
-from enforcer.ledger.store import Store, statement
-from enforcer.ledger.tables import record_of_row
+from enforcer.ledger.store import Store
 from enforcer.ledger.verifying import differences
 from enforcer.ledger.writer import Writer
 
-_RECALL = statement("recall")
+RETURNED_AT_ONCE = 50       # books that are counted again from the disk in one look: some 20 ms
 
 
 class SqliteLedger:
@@ -63,13 +64,22 @@ class SqliteLedger:
         self._store = Store(path, patience)
         self._lot = secrets.randbits(48)
         self._writer = Writer(self._store, self._lot, clock)
-        self._books = Books(classify, self._recall, clock, self._derive, canonical, channels)
+        recalled = Recalled(self._store, self._writer, partial(setattr, self, "_trouble"))
+        self._books = Books(
+            classify, recalled.call, clock, self._derive, canonical, channels, recalled.stored
+        )
         self._foreign = Foreign(self._store, self._books, self._lot)
+        self.taken_over = self._foreign.taken_over
         self._trouble, self._lost = "", 0
         self._still: sa.Connection | None = None
+        self._due = False           # whether books of callers that came back are looked at
         self._in_use = False        # until then nobody asks for counters, and nobody keeps them
         self.account, self.seats = self._books.account, self._books.seats
-        self.live, self.tidy, self.backlog = self._books.live, self._books.tidy, self._writer.backlog
+        self.counted_accounts = self._books.counted_accounts
+        self.live, self.backlog = self._books.live, self._writer.backlog
+        register = Register(self._store, self._writing, self._lot, clock, self._books.strangers.name)
+        self.customers, self.put_customers = register.customers, register.put_customers
+        self.modes, self.put_mode = register.modes, register.put_mode
         sights = Sights(self._store)
         self.sights, self.keep_sight, self.places = sights.sights, sights.keep_sight, sights.places
         past = Past(self._settled, clock)
@@ -83,8 +93,8 @@ class SqliteLedger:
         )
         self.charges, self.charge = record.charges, record.charge
         self.note, self.put, self.journal = record.note, record.put, record.journal
-        self.written = record.written
-        self.head, self.tell = record.head, record.tell
+        self.written, self.head, self.tell = record.written, record.head, record.tell
+        self.on_written = self._store.on_written
         self.chain, self.prove = record.chain, record.prove
         self.contradictions = record.contradictions
         with self._store.reading() as connection:
@@ -118,22 +128,15 @@ class SqliteLedger:
         """Remember a decision; written later."""
         self._writer.keep(decision)
 
+    def tidy(self) -> None:
+        """Let go of what rolling windows have passed; callers that came back are counted at the next look."""
+        self._books.tidy()
+        self._due = True
+
     def _changed(self, record: CallRecord | None) -> CallRecord | None:
         if record is not None:
             self._writer.put(record)
         return record
-
-    def _recall(self, call_id: str) -> CallRecord | None:
-        """An old call, from what is on its way to the disk or from the disk itself."""
-        found = self._writer.find(call_id)
-        if found is not None:
-            return found
-        try:
-            rows = self._store.look(_RECALL, {"call_id": call_id})
-        except LedgerError as problem:
-            self._trouble = str(problem)    # counted as a new call; a restart puts it right
-            return None
-        return record_of_row(rows[0]) if rows else None
 
     # Register ------------------------------------------------------------------------------------
 
@@ -151,26 +154,6 @@ class SqliteLedger:
         if some:
             with self._caught_up():
                 pass
-
-    def customers(self) -> list[Customer]:
-        """What is known of customers besides their accounts, by id."""
-        with self._store.reading() as connection:
-            return register_rows.customers(connection)
-
-    def put_customers(self, customers: Iterable[Customer]) -> None:
-        """Enter or change customers, all or none. Raises LedgerError."""
-        with self._writing() as connection:
-            register_rows.put_customers(connection, list(customers), self._lot, self._clock())
-
-    def modes(self) -> list[ModeSetting]:
-        """Every mode setting ever made, the oldest first."""
-        with self._store.reading() as connection:
-            return register_rows.modes(connection)
-
-    def put_mode(self, setting: ModeSetting) -> None:
-        """Record a mode setting. Raises LedgerError."""
-        with self._writing() as connection:
-            register_rows.put_mode(connection, setting, self._lot)
 
     # Archive -------------------------------------------------------------------------------------
 
@@ -229,8 +212,9 @@ class SqliteLedger:
         try:
             self._correct()
             news = self._foreign.look()
-            if news.accounts or self._books.stale:
-                with self._caught_up():
+            due, self._due = self._due and bool(self._books.returned), False
+            if news.accounts or self._books.stale or due:
+                with self._caught_up(RETURNED_AT_ONCE):
                     pass
             if self._writer.overflow != self._lost and not self._writer.waiting:
                 lost = self._writer.overflow
@@ -283,15 +267,16 @@ class SqliteLedger:
             yield connection
 
     @contextmanager
-    def _caught_up(self) -> Iterator[sa.Connection]:
-        """One state of the file, with all of which the books agree. Raises LedgerError."""
+    def _caught_up(self, most: int | None = None) -> Iterator[sa.Connection]:
+        """One state of the file, with all of which the books agree, but those that returned beyond so many
+        at `most`. Raises LedgerError."""
         self.flush()
         with self._store.reading() as connection:
             self._foreign.take_calls(connection)
             self._foreign.take_accounts(connection)
             self._still = connection
             try:
-                self._books.refresh()
+                self._books.refresh(most)
             finally:
                 self._still = None
             yield connection

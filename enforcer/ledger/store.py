@@ -10,9 +10,10 @@ import fcntl
 import os
 import re
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from errno import EACCES, EISDIR
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -22,14 +23,15 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from enforcer.errors import LedgerError
 from enforcer.ledger.tables import MARK
+from enforcer.ledger.turns import turns_of
 
-# Everything that makes a page is read by few and written by one: 64 MB of cache (in KiB, negative)
-# hold the index that a restart reads for a million calls.
-CACHE_KIB = -64_000
+# Pages kept in memory, in KiB. One connection writes, always the same, into seven indices at once: 64 MB hold
+# the pages of them that a busy day comes back to. What reads, a few connections, goes through an index once.
+WRITING_KIB, READING_KIB = 64_000, 8_000
+MOST_READING = 5            # connections that stay open for reading; the one that was used last is used first
 PRAGMAS = (
     "PRAGMA journal_mode = WAL",        # readers never wait for the writer
     "PRAGMA synchronous = FULL",        # a commit is on the disk, not only in its cache
-    f"PRAGMA cache_size = {CACHE_KIB}",
     "PRAGMA temp_store = MEMORY",
     # The log beside the file is as long as it ever had to be; of that, so many bytes are kept.
     "PRAGMA journal_size_limit = 67108864",
@@ -46,24 +48,29 @@ class Store:
     def __init__(self, path: Path, patience: float) -> None:
         self.path = path
         self._patience = patience
+        self.on_written: list[Callable[[], object]] = []        # told after each commit of ours
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             _make(path)
+            self._turns = turns_of(path)
         except OSError as problem:
             raise LedgerError(f"{path}: {problem.strerror}") from problem
-        self.engine = sa.create_engine("sqlite+pysqlite://", creator=self.connect, poolclass=sa.QueuePool)
-        sa.event.listen(self.engine, "begin", _begin)
+        self._reading = _engine(self.connect, "BEGIN", pool_size=MOST_READING, pool_use_lifo=True)
+        self._writing = _engine(
+            partial(self.connect, WRITING_KIB), "BEGIN IMMEDIATE", pool_size=1, max_overflow=0
+        )
         with self.guarded():
             self._migrate()
             self._eye = self.connect()     # sees commits of all others by one cheap question
 
-    def connect(self) -> sqlite3.Connection:
-        """A plain connection, for what is asked so often that it must cost next to nothing."""
+    def connect(self, cache: int = READING_KIB) -> sqlite3.Connection:
+        """A plain connection, for what is asked so often that it must cost next to nothing; `cache` is how
+        many KiB of pages it keeps."""
         connection = sqlite3.connect(
             self.path, timeout=self._patience, isolation_level=None, check_same_thread=False,
         )
         try:
-            for pragma in PRAGMAS:
+            for pragma in (*PRAGMAS, f"PRAGMA cache_size = -{cache}"):
                 connection.execute(pragma)
         except BaseException:
             connection.close()
@@ -73,7 +80,8 @@ class Store:
     def close(self) -> None:
         """Let go of the file."""
         self._eye.close()
-        self.engine.dispose()
+        self._reading.dispose()
+        self._writing.dispose()
 
     @contextmanager
     def guarded(self) -> Iterator[None]:
@@ -86,14 +94,22 @@ class Store:
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """A connection that sees one state of the file throughout. Raises LedgerError."""
-        with self.guarded(), self.engine.connect() as connection:
+        with self.guarded(), self._reading.connect() as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
-        """A connection that alone may write; commits at the end. Raises what the database raises."""
-        with self.engine.connect().execution_options(writing=True) as connection, connection.begin():
-            yield connection
+        """A connection that alone may write; commits at the end. Waits for other threads of this process, and
+        for another process as long as there is patience. Raises what the database raises."""
+        with ExitStack() as turn:
+            try:
+                turn.enter_context(self._turns.mine())
+            except TimeoutError:
+                raise sqlite3.OperationalError("the disk hangs: we have been writing for seconds") from None
+            with self._writing.connect() as connection, connection.begin():
+                yield connection
+        for tell in self.on_written:
+            tell()
 
     def version(self) -> int:
         """A number that changes when anybody else has committed anything. Costs about 2 us."""
@@ -115,8 +131,17 @@ class Store:
                 "what came since"
             )
 
+    def _schema(self) -> int:
+        """The schema that the file has, 0 where it has none."""
+        with self._reading.connect() as connection:
+            if not sa.inspect(connection).has_table("mark"):
+                return 0
+            return connection.execute(sa.select(MARK.c.value).where(MARK.c.name == "schema")).scalar() or 0
+
     def _migrate(self) -> None:
         steps = migrations()
+        if self._schema() == len(steps):        # as nearly always: who only opens it needs no turn to write
+            return
         with self.writing() as connection:
             version = 0
             if sa.inspect(connection).has_table("mark"):
@@ -153,9 +178,11 @@ def _make(path: Path) -> None:
             raise PermissionError(EACCES, os.strerror(EACCES)) from None
 
 
-def _begin(connection: sa.Connection) -> None:
-    writing = connection.get_execution_options().get("writing", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+def _engine(connect: Callable[[], sqlite3.Connection], begin: str, **pool: Any) -> sa.Engine:
+    """Connections whose transactions begin like this."""
+    engine = sa.create_engine("sqlite+pysqlite://", creator=connect, poolclass=sa.QueuePool, **pool)
+    sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+    return engine
 
 
 def migrations() -> list[list[str]]:

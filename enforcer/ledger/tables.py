@@ -51,7 +51,7 @@ CALL_BEFORE = _table(
 )
 DECISION = _table(
     "decision", decision_id=sa.Text, at=sa.Double, call_id=sa.Text, account=sa.Text, body=sa.Text,
-    link=sa.BigInteger, seal=sa.Text,
+    link=sa.BigInteger, seal=sa.Text, sip_call_id=sa.Text,
 )
 JOURNAL = _table(
     "journal", link=sa.BigInteger, kind=sa.Text, at=sa.Double, ref=sa.Text, customer=sa.Text,
@@ -75,7 +75,7 @@ LIVED = _table(
 SIGHT = _table("sight", switch=sa.Text, heard_at=sa.Double, serial=sa.BigInteger, boot=sa.Text)
 CDR_PLACE = _table(
     "cdr_place", switch=sa.Text, device=sa.BigInteger, inode=sa.BigInteger, position=sa.BigInteger,
-    line=sa.BigInteger, digest=sa.Text, since=sa.Double, read_at=sa.Double,
+    line=sa.BigInteger, digest=sa.Text, since=sa.Double, read_at=sa.Double, ended_at=sa.Double,
 )
 
 RECORD_FIELDS = CallRecord._fields
@@ -192,7 +192,8 @@ def row_of_decision(decision: Decision) -> dict[str, Any]:
         body["findings"] = [finding._asdict() for finding in decision.findings]
     return {
         "decision_id": decision.decision_id, "at": decision.at, "call_id": decision.call_id,
-        "account": decision.account, "body": json.dumps(body, ensure_ascii=False, separators=(",", ":")),
+        "account": decision.account, "sip_call_id": decision.sip_call_id,
+        "body": json.dumps(body, ensure_ascii=False, separators=(",", ":")),
     }
 
 

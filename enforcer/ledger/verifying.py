@@ -36,7 +36,8 @@ def differences(connection: sa.Connection, books: Books, now: float) -> list[Mis
             measures = books.policy.measures[scope]
             if not measures:
                 continue
-            book = books.book(scope, key)
+            if (book := books.counted(scope, key)) is None:
+                continue
             spans = [books.span(scope, book, measure) for measure in measures]
             tallies = again.setdefault((scope, key), [_empty(measure, now) for measure in measures])
             for measure, span, tally in zip(measures, spans, tallies, strict=True):

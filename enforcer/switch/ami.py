@@ -42,12 +42,14 @@ from enforcer.wire.answer import answer_line
 from enforcer.wire.asterisk import CallBook, Question
 from enforcer.wire.asterisk_messages import is_message
 from enforcer.wire.asterisk_status import STATUS_HEADERS, resync
-from enforcer.wire.channel import Identity, event_time
+from enforcer.wire.channel import Identity, event_time, plain
 from enforcer.wire.legs import Legs, SwitchNews
 
 __all__ = ["AmiLink", "Deadlines", "Judge", "LinkState", "Peer"]
 
 log = structlog.get_logger("ami")
+
+CHANNEL_EVENTS = frozenset({"Newchannel", "Newstate", "Hangup"})
 
 
 class AmiLink(KeptLink[Session]):
@@ -215,6 +217,8 @@ class AmiLink(KeptLink[Session]):
     def _happened(self, session: Session, message: Message) -> None:
         """One event. Called from the socket; everything here is synchronous and short."""
         now = self._clock() + self._offset
+        if message.name in CHANNEL_EVENTS:
+            plain(message)
         if self._tuned:
             late = self._lateness.felt(now - event_time(message, now), now)
             if late:

@@ -15,7 +15,6 @@ import hashlib
 import ssl
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import partial
 
 from enforcer.errors import LinkError, WireError
 from enforcer.switch.session import UNREAD, Connection, opened
@@ -24,6 +23,12 @@ from enforcer.wire.asterisk import WANTED_EVENTS
 
 # Entries of a list that we ask for, and the event that closes it.
 LISTED = frozenset({"Status", "StatusComplete", "DBGetTreeResponse", "DBGetTreeComplete"})
+# What a question of the dialplan begins with. So many seconds after one others may come, to be read at once;
+# other events are held until one comes, or for a moment: many at a time cost less (see `gathering`). Where a
+# switch asks less often, the first question may wait that moment.
+QUESTION = b"UserEvent"
+ASKING = 60.0
+AT_ONCE = 65_536            # bytes; where more came in one read, more is waiting
 MOST_ENTRIES = 200_000      # of one list: every channel of the largest switch we are built for, twice
 
 Headers = Iterable[tuple[str, str]]
@@ -68,6 +73,9 @@ class Session(Connection, asyncio.Protocol):
         self._on_event = on_event
         self._waiting: dict[str, _Waiting] = {}
         self._serial = 0
+        self._held = bytearray()
+        self._asked_at = float("-inf")
+        self._cut = False               # what was read last ends within a message
         self._writable = asyncio.Event()
         self._writable.set()
 
@@ -126,6 +134,7 @@ class Session(Connection, asyncio.Protocol):
         self._waiting[action_id] = waiting
         try:
             self._open().write(data)
+            self._gathering.prompt()
             async with asyncio.timeout(within):
                 return await waiting.future
         except TimeoutError:
@@ -143,7 +152,43 @@ class Session(Connection, asyncio.Protocol):
         self._writable.set()
 
     def data_received(self, data: bytes) -> None:
+        held = self._held
+        if held or self._asking:
+            searched = max(0, len(held) - len(QUESTION))
+            held += data
+            urgent = self._prompt or self._cut or held.find(QUESTION, searched) >= 0
+            if self._asking and not urgent and len(held) < AT_ONCE:
+                self._gathering.hold(self._read_held)
+                return
+            data = bytes(held)
+            held.clear()
+        self._read(data)
+        if len(data) < AT_ONCE and not self._prompt and not self._asking:
+            self._gathering.read(self._transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._read_held()
+        super().connection_lost(exc)
+
+    @property
+    def _asking(self) -> bool:
+        """Whether the dialplan asked lately."""
+        return self._clock() - self._asked_at < ASKING
+
+    @property
+    def _prompt(self) -> bool:
+        """Whether somebody waits for what comes next."""
+        return bool(self._waiting) or not self._greeted.done()
+
+    def _read_held(self) -> None:
+        if self._held and not self.lost.done():
+            data = bytes(self._held)
+            self._held.clear()
+            self._read(data)
+
+    def _read(self, data: bytes) -> None:
         self.heard_at = self._clock()
+        self._cut = not data.endswith(b"\r\n\r\n")
         try:
             messages = self.decoder.feed(data)
         except WireError as problem:
@@ -157,7 +202,9 @@ class Session(Connection, asyncio.Protocol):
             elif message.name in LISTED:
                 self._entry(message)
             else:
-                self._hand_over(partial(self._on_event, self, message), message)
+                if message.name == "UserEvent":
+                    self._asked_at = self.heard_at
+                self._hand_over(self._on_event, message)
                 if self.lost.done():
                     return
 

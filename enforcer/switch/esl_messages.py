@@ -45,6 +45,7 @@ log = structlog.get_logger("esl")
 
 CLOSED_FOR = 900                # s, renewed when half of it is over
 AT_ONCE = 50                    # late messages whose nets are looked for together
+MOST_LATE = 2_000               # that wait for it; any more are left to their nets, which send them on
 
 
 class MessageJudge(Protocol):
@@ -77,8 +78,9 @@ class MessageDesk:
         self._deadline = deadline
         # Whether people stopped it, and until when it is written.
         self._closed: dict[str, tuple[bool, int]] = {}
-        self._late: asyncio.Queue[_Held] = asyncio.Queue()
+        self._late: asyncio.Queue[_Held] = asyncio.Queue(MOST_LATE)
         self._behind = 0            # how many of those are not done yet
+        self.left = 0               # messages that were left to their nets, for want of room
 
     def happened(self, session: Session, message: Message, now: float) -> list[Action]:
         """An event about a message. Raises WireError where it is not one of ours."""
@@ -105,6 +107,9 @@ class MessageDesk:
             command = None
         # While others are looked for, commands may wait for longer than one that comes now can.
         if fact.net and (self._behind or now - fact.attempt.at > NET_HOLDS):
+            if self._late.full():
+                self._leave(fact)
+                return
             self._behind += 1
             self._late.put_nowait(_Held(fact, command))
             return
@@ -138,8 +143,17 @@ class MessageDesk:
             if held.command is not None:
                 session.post(held.command)
         else:
-            attempt = held.fact.attempt
-            self._judge.wrote(CallEvent(Phase.ENDED, attempt, attempt.at, refusal=Refusal.WENT))
+            self._went(held.fact)
+
+    def _went(self, fact: MessageFact) -> None:
+        self._judge.wrote(CallEvent(Phase.ENDED, fact.attempt, fact.attempt.at, refusal=Refusal.WENT))
+
+    def _leave(self, fact: MessageFact) -> None:
+        """Its net has sent it on, or will: as if nobody had been there to be asked."""
+        if not self.left:
+            log.error("too many late messages: some are sent on unasked", switch=self._switch)
+        self.left += 1
+        self._went(fact)
 
     # --- accounts none of whose messages may pass
 

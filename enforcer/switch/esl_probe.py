@@ -21,17 +21,19 @@ from enforcer.switch.esl_pulse import Pulse
 from enforcer.switch.esl_session import Peer, Session, open_session
 from enforcer.wire import esl_commands as say
 from enforcer.wire import freeswitch_actions as orders
-from enforcer.wire.freeswitch_dialplan import Way, context_of, way_of
+from enforcer.wire.freeswitch_dialplan import Way, context_of, leads, met, way_of, wrong_in
+from enforcer.wire.http_door import claimed
 
 DEFAULT_PASSWORD = "ClueCon"                    # noqa: S105 - FreeSWITCH's, known to everybody
 CLOCK_SECONDS = 1.0                             # leases bear more; who compares two logs does not
 # The context that dialplan/freeswitch brings; FusionPBX answers for all names without an @.
 HOOK = "enforcer"
+MOST_PLACES = 50        # contexts and numbers that are looked at, for one emergency number
 HOOKS = (HOOK, "enforcer@local")
 CONFIGURATION = ("configuration", "configuration", "name", "event_socket.conf")
 
 _PARAMETER = re.compile(r"""<param\s+name="([a-z-]+)"\s+value="([^"]*)"\s*/?>""", re.ASCII)
-_HTTP = re.compile(r"http://(?=[A-Za-z0-9.:/_-]{1,200}\Z)[^:/]+(?::([0-9]{1,5}))?(?:/.*)?", re.ASCII)
+_HTTP = re.compile(r"http://(?=[A-Za-z0-9.:/_-]{1,200}\Z)[^:/]+(?::([0-9]{1,5}))?(?:/(.*))?", re.ASCII)
 _LIST = re.compile(r"[A-Za-z0-9_.:/-]{1,64}", re.ASCII)
 
 
@@ -166,6 +168,13 @@ async def _asking(
     if mine and port != mine:
         return Finding(subject, Grade.WARNING, f"it asks over HTTP at port {port}, its door is at {mine}",
                        "enf_ask in its vars.xml, door_http_port in ours")
+    name, token = claimed(address[2] or "")
+    if name and name != switch.name:
+        return Finding(subject, Grade.FAILED, "it asks over HTTP by another name: it is sent away",
+                       f"enf_ask in its vars.xml: the first word after the port is {switch.name}")
+    if (switch.door_token_env or switch.door_token_file) and not token:
+        return Finding(subject, Grade.FAILED, "it asks over HTTP without its token: it is sent away",
+                       f"enf_ask in its vars.xml: http://HOST:{port}/{switch.name}/TOKEN")
     return Finding(subject, Grade.OK, f"it asks over HTTP, at port {port}: mod_curl is loaded")
 
 
@@ -203,9 +212,31 @@ async def _emergency(
         return Finding(subject, Grade.FAILED, f"{hooked} from [{name}] pass the hook", first)
     if perhaps := those(Way.PERHAPS):
         return Finding(subject, Grade.WARNING, f"{perhaps} from [{name}] pass the hook in some calls", first)
+    for number in emergency:
+        if words := await _wrong(session, name, context, number, within):
+            return Finding(subject, Grade.FAILED, f"{number} from [{name}] {words}",
+                           "let an emergency call be bridged, and nothing else: see dialplan/README.md")
     if nowhere := those(Way.NOWHERE):
         return Finding(subject, Grade.WARNING, f"{nowhere} from [{name}] lead nowhere for certain", first)
     return Finding(subject, Grade.OK, f"{', '.join(emergency)} from [{name}] never come to us")
+
+
+async def _wrong(
+    session: Session, name: str, context: ElementTree.Element, number: str, within: float
+) -> str:
+    """What a call to this number meets that none should, also where it is transferred to; "" nothing."""
+    to_do, seen = [(name, number)], set[tuple[str, str]]()
+    while to_do and len(seen) < MOST_PLACES:
+        at = to_do.pop()
+        if at in seen:
+            continue
+        seen.add(at)
+        shown = context if at[0] == name else await _shown(session, at[0], within)
+        for action, groups in met(shown, at[1]) if shown is not None else ():
+            if words := wrong_in(action):
+                return words
+            to_do += leads(action, groups)
+    return ""
 
 
 async def _messages(subject: str, session: Session, within: float) -> Finding:

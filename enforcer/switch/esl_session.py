@@ -21,9 +21,9 @@ import contextlib
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import partial
 
 from enforcer.errors import LinkError, WireError
+from enforcer.switch.gathering import WIDE
 from enforcer.switch.session import Connection, opened
 from enforcer.wire import esl_commands as say
 from enforcer.wire.esl import API, AUTH, DISCONNECT, EVENT, REJECTED, REPLY, Decoder, Message
@@ -77,6 +77,8 @@ class Session(Connection, asyncio.BufferedProtocol):
         self._on_event = on_event
         self._piece = memoryview(bytearray(PIECE))
         self._reads = 0
+        # The sender of a text message waits for an answer to its event.
+        self._gathering.seconds = 0.0 if more else WIDE
         self._row: deque[_Place] = deque()
         self._settled = asyncio.Event()     # everything is written and answered
         self._settled.set()
@@ -112,6 +114,7 @@ class Session(Connection, asyncio.BufferedProtocol):
     async def hear(self, future: asyncio.Future[Message], within: float, problem: str) -> Message:
         """Wait for something that is to come on this connection, as long as anything comes."""
         self._waiting.add(future)
+        self._gathering.prompt()
         try:
             for _ in range(MOST_DEADLINES):
                 reads = self._reads
@@ -130,6 +133,7 @@ class Session(Connection, asyncio.BufferedProtocol):
     async def settled(self, *, within: float) -> None:
         """Wait until everything is answered; for those who post many commands. Raises LinkError where nothing
         has been heard for `within` seconds, or the connection is lost."""
+        self._gathering.prompt()
         for _ in range(MOST_DEADLINES):
             reads = self._reads
             with contextlib.suppress(TimeoutError):
@@ -171,13 +175,17 @@ class Session(Connection, asyncio.BufferedProtocol):
                     return
         except WireError as problem:
             self.close(f"not an event socket: {problem}")
+            return
+        # A piece that is full is not all there is.
+        if nbytes < PIECE and not self._row and not self._waiting and self._greeted.done():
+            self._gathering.read(self._transport)
 
     # --- what comes back
 
     def _heard(self, message: Message) -> None:
         kind = message.kind
         if kind == EVENT:
-            self._hand_over(partial(self._on_event, self, message), message)
+            self._hand_over(self._on_event, message)
         elif kind in (REPLY, API):
             self._answered(message)
         elif kind == AUTH:

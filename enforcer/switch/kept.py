@@ -49,6 +49,7 @@ class KeptLink(ABC, Generic[S]):
         self.hurry = Soon(self._hurried)        # something has to be written before the next round
         # Told of each answer, how long (seconds) after the bytes of its question it was written.
         self.took: Callable[[float], object] = lambda seconds: None
+        self.gathers: float | None = None       # seconds, where not as its protocol does it (see `gathering`)
         self._clock = clock
         self._sleep = sleep
         self._jitter = jitter
@@ -187,6 +188,8 @@ class KeptLink(ABC, Generic[S]):
     async def _once(self) -> None:
         """One connection, from its login to its end. Raises LinkError with the reason."""
         session = await self._connect()
+        if self.gathers is not None:
+            session.gather(self.gathers)
         self._session, self._problem = session, ""
         self._connects += 1
         log.info("link up", switch=self._switch, peer=self._name)

@@ -20,6 +20,7 @@ from enforcer.switch.ami_session import Peer, Session, open_session
 from enforcer.switch.tls import context_of
 from enforcer.wire.ami import Decoder, Message
 from enforcer.wire.ami_actions import FAMILY
+from enforcer.wire.asterisk_dialplan import Place, leads, wrong_in
 from enforcer.wire.channel import moment
 
 REFUSED = "was refused"                         # how a session words an error response
@@ -27,6 +28,7 @@ MESSAGES = "enforcer-messages"                  # and messages.conf
 HOOK = "enforcer"                               # the context that dialplan/asterisk/enforcer.conf brings
 NEEDED = ("CoreStatus", "DBDel", "DBGet", "DBPut", "Hangup", "Setvar", "Status", "ShowDialPlan")
 NEEDED_FOR_MESSAGES = ("DBGetTree", "DialplanExtensionAdd", "DialplanExtensionRemove")
+MOST_PLACES = 50                                # extensions that are asked for, for one emergency number
 STALE_SECONDS = 6.0                             # the dialplan's own ENF_STALE, unless it was changed
 CLOCK_SECONDS = 1.0                             # leases bear more; who compares two logs does not
 LISTED = frozenset({"DBGetResponse", "DBGetComplete", "ListDialplan", "ShowDialPlanComplete"})
@@ -164,20 +166,37 @@ async def _emergency(
     subject: str, session: Session, entries: Entries, context: str, emergency: Sequence[str], within: float
 ) -> Finding:
     """Whether emergency numbers, dialled here, are served by a context that never comes to us."""
-    hooked, unserved = [], []
+    hooked, unserved, others = [], [], list[str]()
     for number in emergency:
-        steps = await _served(session, entries, context, number, within)
+        steps = await _met(session, entries, Place(context, number), within)
         if not steps:
             unserved.append(number)
         elif any(HOOK in step for step in steps):
             hooked.append(number)
+        else:
+            others += [f"{number} from [{context}] {words}" for step in steps if (words := wrong_in(step))]
     if hooked:
         return Finding(subject, Grade.FAILED, f"{', '.join(hooked)} from [{context}] pass the hook",
                        "serve emergency numbers in a context of their own, included first")
+    if others:
+        return Finding(subject, Grade.FAILED, others[0], "let an emergency call be dialled, and nothing else")
     if unserved:
         return Finding(subject, Grade.WARNING, f"{', '.join(unserved)} from [{context}] lead nowhere",
                        "serve the country's emergency numbers in a context of their own, included first")
     return Finding(subject, Grade.OK, f"{', '.join(emergency)} from [{context}] never come to us")
+
+
+async def _met(session: Session, entries: Entries, start: Place, within: float) -> list[str]:
+    """What a number meets, dialled in a context: also where its steps lead on, whatever that depends on."""
+    met, to_do, seen = list[str](), [start], set[Place]()
+    while to_do and len(seen) < MOST_PLACES:
+        at = to_do.pop()
+        if at not in seen:
+            seen.add(at)
+            steps = await _served(session, entries, at.context, at.exten, within)
+            met += steps
+            to_do += [there for step in steps if HOOK not in step for there in leads(step, at)]
+    return met
 
 
 async def _served(

@@ -15,6 +15,7 @@ import structlog
 
 from enforcer.errors import LinkError, WireError
 from enforcer.switch import tls
+from enforcer.switch.gathering import Gathering
 from enforcer.switch.link import worth_a_line
 
 log = structlog.get_logger("link")
@@ -37,11 +38,17 @@ class Connection(asyncio.BaseProtocol):
         self._clock = clock
         self._greeted: asyncio.Future[None] = loop.create_future()
         self._transport: asyncio.Transport | None = None
+        self._gathering = Gathering()
+
+    def gather(self, seconds: float) -> None:
+        """So long, in seconds, may an event wait for others to be read with it; 0 not at all."""
+        self._gathering.seconds = seconds
 
     def close(self, problem: str = "closed by us") -> None:
         """End the connection; whatever waits fails with this problem."""
         if not self.lost.done():
             self.lost.set_result(LinkError(f"{self._name}: {problem}"))
+        self._gathering.prompt()
         if self._transport is not None:
             self._transport.abort()
         self._fail_all()
@@ -52,6 +59,7 @@ class Connection(asyncio.BaseProtocol):
         yet is lost.) One that takes longer than `within` seconds is not waited for."""
         if self._transport is not None and not self.lost.done():
             self._say_goodbye()
+            self._gathering.prompt()
             await asyncio.wait((self.lost,), timeout=within)
             self.close()
 
@@ -97,10 +105,10 @@ class Connection(asyncio.BaseProtocol):
             raise LinkError(f"{self._name}: {UNREAD}")
         return transport
 
-    def _hand_over(self, event: Callable[[], object], message: object) -> None:
+    def _hand_over(self, on_event: Callable[[Any, Any], object], message: object) -> None:
         """Let somebody handle an event; what that raises is counted and logged, and ends nothing."""
         try:
-            event()
+            on_event(self, message)
         except Exception:
             self.faults += 1
             if worth_a_line(self.faults):

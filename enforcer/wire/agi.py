@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 from enforcer.domain.call import CallAttempt
 from enforcer.errors import WireError
-from enforcer.wire.channel import account_name, direction_of
+from enforcer.wire.channel import account_name, direction_of, sip_call_id
 
 # A request of Asterisk 22 with our four arguments is 700 to 900 bytes. A caller can stretch the caller id's
 # name and number and the dialled number, each of which PJSIP cuts below 100 bytes.
@@ -146,8 +146,8 @@ def _fields(block: bytes) -> dict[str, str]:
 def attempt_of(request: AgiRequest, switch: str, at: float) -> CallAttempt:
     """The attempt that a request of our dialplan asks about; `at` is Unix seconds.
 
-    Arguments are account, direction, number, linked id and, where one is set, the route, in this order
-    (`dialplan/asterisk/enforcer.conf`).
+    Arguments are account, direction, number, linked id and, where there are any, the route and the SIP
+    Call-ID, in this order (`dialplan/asterisk/enforcer.conf`).
     Raises WireError where one is missing or the direction is none.
     """
     direction = direction_of(request["arg_2"])
@@ -164,6 +164,7 @@ def attempt_of(request: AgiRequest, switch: str, at: float) -> CallAttempt:
         at=at,
         channel=request["channel"],
         route=account_name(request.get("arg_5")),
+        sip_call_id=sip_call_id(request.get("arg_6")) if request["channel"].startswith("PJSIP/") else "",
     )
 
 

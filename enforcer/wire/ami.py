@@ -10,9 +10,11 @@ the edge of two reads is never torn, and the events that nobody reads cost one l
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator
 
 from enforcer.errors import WireError
+from enforcer.wire.channel_block import PLACES
 
 # The largest event in our recordings is 3.3 KB (an AttendedTransfer with all its channel variables),
 # the largest response 5.9 KB; the parts that a caller can stretch are capped by PJSIP at a few hundred
@@ -36,14 +38,19 @@ class Message:
     before any text that a dialplan or a caller contributed.
     """
 
-    __slots__ = ("name", "raw")
+    __slots__ = ("at", "block", "name", "raw")
 
     def __init__(self, name: str, raw: bytes) -> None:
+        self.at: float | None = None        # its own time, once somebody has read it
+        self.block: re.Match[bytes] | None = None       # see `channel_block`, once somebody has asked for it
         self.name = name            # of the event; "" for a response
         self.raw = raw              # without the empty line at its end
 
     def get(self, header: str) -> str | None:
         """The value of the header; "" where it is empty, None where it is missing."""
+        if self.block is not None and header in PLACES:
+            told: bytes | None = self.block[PLACES[header]]
+            return None if told is None else told.decode("utf-8", "replace")
         key = _KEYS.get(header) or _key(header)
         raw = self.raw
         at = raw.find(key)

@@ -45,10 +45,12 @@ from enforcer.wire.channel import (
     account_name,
     direction_of,
     endpoint_of,
+    epoch_in,
     event_time,
     number_in,
     refusal_of,
     route_asked,
+    sip_call_id_asked,
     started_by_serial,
     whole,
 )
@@ -56,6 +58,7 @@ from enforcer.wire.legs import MOST_LEGS_OF_A_CALL, Call, Legs, SwitchNews
 
 WANTED_EVENTS = frozenset({"Newchannel", "Newstate", "Hangup", "UserEvent", "FullyBooted", "Shutdown"})
 ASK_EVENT = "EnfAsk"
+BACK_EVENT = "EnfBack"      # let through as a call back after an emergency call: nobody is asked
 UP = "6"                   # ChannelState of an answered channel
 PLUMBING = ("Local/", "Message/")
 
@@ -83,21 +86,35 @@ class CallBook(Legs):
             whole(message)
             return self._created(message, received_at)
         if name == "Newstate":
+            uniqueid = message.get("Uniqueid")
+            if uniqueid in self._leg_of and uniqueid not in self._calls:
+                return []           # half of them: of a leg that was dialled, whose state nobody asks for
             whole(message)
             return self._state(message, received_at)
         if name == "Hangup":
             whole(message, ENDING_ONCE)
             return self._hung_up(message, received_at)
         if name == "UserEvent":
-            if message.get("UserEvent") != ASK_EVENT:
-                return []
-            whole(message, QUESTION_ONCE)
-            return self._asked(message, received_at)
+            return self._user_event(message, received_at)
         if name == "FullyBooted":
             return [SwitchNews.BOOTED]
         if name == "Shutdown":
             return [SwitchNews.SHUTDOWN]
         return []
+
+    def _user_event(self, message: Message, received_at: float) -> list[Fact]:
+        asked = message.get("UserEvent") == ASK_EVENT
+        if not asked and message.get("UserEvent") != BACK_EVENT:
+            return []
+        whole(message, QUESTION_ONCE if asked else (*QUESTION_ONCE, "Since"))
+        facts = self._asked(message, received_at)
+        if asked:
+            return facts
+        since = epoch_in(message.get("Since"))
+        return [
+            CallEvent(Phase.STARTED, one.attempt, one.attempt.at, callback=True, since=since)
+            if isinstance(one, Question) else one for one in facts
+        ]
 
     def asked(self, question: CallAttempt) -> list[CallEvent]:
         """The FastAGI door was asked about a call. One that began where no call of ours begins, or that the
@@ -231,6 +248,8 @@ class CallBook(Legs):
             attempt = call.attempt = replace(attempt, direction=told)
         if (attempt.channel, attempt.direction) != (channel, told) or (number and attempt.number != number):
             attempt = replace(attempt, channel=channel, number=number or attempt.number, direction=told)
+        if sip := sip_call_id_asked(message, channel):
+            attempt = replace(attempt, sip_call_id=sip)
         facts: list[Fact] = [Question(attempt, channel)]
         if up_since is not None:
             call.answered_at = up_since

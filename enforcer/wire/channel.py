@@ -13,6 +13,7 @@ from typing import Literal
 from enforcer.domain.call import CallAttempt, Direction, Refusal
 from enforcer.errors import WireError
 from enforcer.wire.ami import Message
+from enforcer.wire.channel_block import taken_apart
 
 SHED_CAUSE = 42             # what the dialplan hangs up with where a call was shed: 503
 
@@ -20,6 +21,8 @@ AccountFrom = Literal["accountcode", "endpoint", "caller"]
 
 _ACCOUNT = re.compile(r"[A-Za-z0-9_.@+-]{1,80}", re.ASCII)
 _ENDPOINT = re.compile(r"[^/]+/(.+)-[0-9a-f]{8,}(?:;[12])?", re.ASCII)
+LONGEST_SIP_CALL_ID = 200
+_NOT_OF_CALL_IDS = re.compile(r"[^A-Za-z0-9@._+!%*~/:=\[\]-]")
 _SERIAL = re.compile(r"(?:.*-)?(\d{9,11})\.\d+", re.ASCII)
 
 
@@ -29,16 +32,30 @@ _SERIAL = re.compile(r"(?:.*-)?(\d{9,11})\.\d+", re.ASCII)
 CHANNEL_ONCE = ("Channel", "AccountCode", "Context", "Exten", "Priority", "Uniqueid", "Linkedid")
 ENDING_ONCE = (*CHANNEL_ONCE, "Cause", "Cause-txt")
 QUESTION_ONCE = (*CHANNEL_ONCE, "UserEvent", "Account", "Direction", "Number")
-_LINES = {name: f"\r\n{name}: ".encode() for name in (*ENDING_ONCE, *QUESTION_ONCE)}
+def plain(message: Message) -> bool:
+    """Whether the event is about one channel, and nothing but what Asterisk writes. Its headers are at hand
+    then, each of them once."""
+    if message.block is None:
+        message.block = taken_apart(message.raw)
+    return message.block is not None
+
+
+_LINES: dict[tuple[str, ...], tuple[bytes, ...]] = {}       # the tuples are those of our code: a few
 
 
 def whole(message: Message, once: tuple[str, ...] = CHANNEL_ONCE) -> None:
     """Raises WireError where the event has not exactly one of each header: a caller wrote into it."""
-    raw = message.raw
-    for name in once:
-        times = raw.count(_LINES.get(name) or f"\r\n{name}: ".encode())
-        if times != 1:
-            raise WireError(f"{message.name} with {name} {times} times")
+    if once is CHANNEL_ONCE and plain(message):
+        return
+    if once is ENDING_ONCE and plain(message) and message.get("Cause") is not None:
+        return
+    count = message.raw.count
+    lines = _LINES.get(once)
+    if lines is None:
+        lines = _LINES[once] = tuple(f"\r\n{name}: ".encode() for name in once)
+    for line in lines:
+        if (times := count(line)) != 1:
+            raise WireError(f"{message.name} with {line[2:-2].decode()} {times} times")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +135,31 @@ def route_asked(message: Message) -> str:
     return account_name(message.get("Route"))
 
 
+def sip_call_id(text: str | None) -> str:
+    """A SIP Call-ID as it is kept and looked for: without what a dialplan or a log line could trip over,
+    though RFC 3261 (25.1, `word`) allows it; at most 200 characters. The caller chose it.
+
+    >>> sip_call_id("3c26-x'(1)@192.0.2.7")
+    '3c26-x1@192.0.2.7'
+    """
+    return _NOT_OF_CALL_IDS.sub("", text or "")[:LONGEST_SIP_CALL_ID]
+
+
+def sip_call_id_asked(message: Message, channel: str) -> str:
+    """The Call-ID that a question names; "" of what is no SIP, and where it is there more than once."""
+    if message.raw.count(b"\r\nSipCallID: ") != 1 or not channel.startswith("PJSIP/"):
+        return ""
+    return sip_call_id(message.get("SipCallID"))
+
+
 def event_time(message: Message, received_at: float) -> float:
     """When the switch says it happened (`timestampevents = yes`), else when we received it."""
-    at = moment(message.get("Timestamp"))
-    return received_at if at is None else at
+    if message.at is None:              # else it was asked before
+        at = moment(message.get("Timestamp"))
+        if at is None:
+            return received_at
+        message.at = at
+    return message.at
 
 
 def moment(text: str | None) -> float | None:
@@ -162,6 +200,11 @@ def refusal_of(verdict: str | None, cause: int | None) -> Refusal:
 def number_in(text: str | None) -> int | None:
     """The whole number that a header holds, None where it holds none."""
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+def epoch_in(text: str | None) -> float | None:
+    """The Unix seconds that a header holds, None where it holds none."""
+    return float(text) if text and text.isascii() and text.isdigit() and len(text) <= 11 else None
 
 
 def known(text: str | None) -> str:

@@ -120,10 +120,9 @@ def _key(header: str) -> bytes:
 
 def find(raw: bytes, key: bytes) -> bytes | None:
     """The value, as it stands, of the first line that begins with `key`: line break, name, colon, blank."""
-    at = raw.find(key)
     if raw.startswith(key[1:]):
         at = -1                     # the first line has no line break in front of it
-    elif at < 0:
+    elif (at := raw.find(key)) < 0:
         return None
     start = at + len(key)
     end = raw.find(b"\n", start)
@@ -164,7 +163,7 @@ class Decoder:
     """
 
     def __init__(self, wanted: Collection[str] | None = None, *, largest_reply: int = LARGEST_REPLY) -> None:
-        self._names = None if wanted is None else frozenset(name.encode() for name in wanted)
+        self._names = None if wanted is None else {name.encode(): name for name in wanted}
         self._largest = {**_LARGEST, API: largest_reply}
         self._rest = bytearray()
         self._searched = 0                  # no end of a frame's head begins in front of this
@@ -239,8 +238,14 @@ class Decoder:
         if self._names is not None and rest.startswith(_NAMED, at, at + length):
             start = at + len(_NAMED)
             end = rest.find(b"\n", start, at + length)
-            if bytes(rest[start : end if end >= 0 else at + length]) not in self._names:
+            name = self._names.get(bytes(rest[start : end if end >= 0 else at + length]))
+            if name is None:
                 self.events_dropped += 1
+                return
+            # The usual event, which has no text: copied once, without its empty line.
+            if rest.endswith(b"\n\n", at, at + length) and rest.find(_BODIED, at, at + length) < 0:
+                with memoryview(rest) as view:
+                    messages.append(Message(EVENT, name, bytes(view[at : at + length - 2])))
                 return
         message = event(bytes(rest[at : at + length]))
         if self._names is not None and message.name.encode() not in self._names:

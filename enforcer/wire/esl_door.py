@@ -40,7 +40,7 @@ from enum import Enum
 from enforcer.domain.call import CallAttempt
 from enforcer.errors import WireError
 from enforcer.wire import esl_commands as commands
-from enforcer.wire.channel import account_name, direction_of
+from enforcer.wire.channel import account_name, direction_of, sip_call_id
 from enforcer.wire.esl import DISCONNECT, EVENT, LARGEST_HEAD, LOG, REPLY, Decoder, Message
 from enforcer.wire.freeswitch_channel import ACCOUNT, CALL, DIRECTION, NUMBER, ROUTE, caller_of, channel_of
 
@@ -190,4 +190,5 @@ def attempt_of(channel: Message, switch: str, at: float) -> CallAttempt:
         at=at,
         channel=uuid,
         route=account_name(channel.variable(ROUTE)),
+        sip_call_id=sip_call_id(channel.variable("sip_call_id")),
     )

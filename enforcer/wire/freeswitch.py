@@ -33,6 +33,7 @@ from enforcer.wire.esl import Message
 from enforcer.wire.freeswitch_channel import (
     PLUMBING,
     attempt,
+    called_back,
     cause_of,
     channel_of,
     dialled_by,
@@ -143,7 +144,7 @@ class CallBook(Legs):
             account = party_dialled(self.identity, message)
             if account and account != call.trunk_account:
                 call.attempt = replace(begun, account=account)
-        return facts
+        return facts + called_back(call, message)
 
     @staticmethod
     def _up(call: Call, at: float) -> list[Fact]:
@@ -171,6 +172,8 @@ class CallBook(Legs):
 
     def _answered(self, message: Message, received_at: float) -> list[Fact]:
         uuid = channel_of(message)
+        if uuid in self._leg_of and uuid not in self._calls:
+            return []               # half of them: of a leg that was dialled, which answers for nobody
         at = micros(message, "Caller-Channel-Answered-Time") or received_at
         call = self._calls.get(uuid)
         if call is not None:
@@ -178,7 +181,8 @@ class CallBook(Legs):
                 return []
             call.answered_at = at
             self._named(call, message)
-            return [CallEvent(Phase.ANSWERED, call.attempt, at, answered_at=at)]
+            news = called_back(call, message)
+            return [*news, CallEvent(Phase.ANSWERED, call.attempt, at, answered_at=at)]
         if uuid in self._originated and self._originated[uuid] is None:
             self._originated[uuid] = at
         return []
@@ -191,7 +195,8 @@ class CallBook(Legs):
         if call is not None:
             self._leg_of.pop(call.alias, None)
             self._named(call, message)
-            return [self._ending(message, call, at)]
+            news = called_back(call, message)
+            return [*news, self._ending(message, call, at)]
         if self._leg_of.pop(uuid, None) is not None:
             return []
         placed = uuid in self._originated
@@ -208,6 +213,7 @@ class CallBook(Legs):
         call = self._call(message, uuid, direction, min(began or at, at))
         self._named(call, message)
         facts = self._up(call, up_since) if placed and up_since else []
+        facts += called_back(call, message)
         return [*facts, self._ending(message, call, at)]
 
     @staticmethod

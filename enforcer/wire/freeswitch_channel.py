@@ -10,17 +10,20 @@ what the dialplan set), never from a SIP header, except with `account_from = "ca
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
-from enforcer.domain.call import CallAttempt, Direction, Refusal
+from enforcer.domain.call import CallAttempt, CallEvent, Direction, Phase, Refusal
 from enforcer.errors import WireError
-from enforcer.wire.channel import Identity, account_name, direction_of, number_in
+from enforcer.wire.channel import Identity, account_name, direction_of, epoch_in, number_in
 from enforcer.wire.esl import Message
 from enforcer.wire.freeswitch_causes import q850
+from enforcer.wire.legs import Call
 
 # Set by the dialplan, see `dialplan/README.md`. The first three are also columns of our CDR template.
 CALL, DIRECTION, NUMBER = "enforcer_call", "enforcer_direction", "enforcer_number"
 ACCOUNT, ROUTE = "enforcer_account", "enforcer_route"
 VERDICT = "ENF_VERDICT"
+HELPED = "enf_helped"       # "<Unix seconds of the emergency call>:<account>", on a call back and its legs
 
 PLUMBING = "loopback/"
 # `respond 503` hangs up with 41 (tried on 1.11), `hangup SWITCH_CONGESTION` with 42.
@@ -93,6 +96,17 @@ def attempt(
         channel=uuid,
         route=account_name(message.variable("sip_gateway")) if inbound else "",
     )
+
+
+def called_back(call: Call, message: Message) -> list[CallEvent]:
+    """What the dialplan says of a call that it let through, asking nobody, as a call back after an emergency
+    call: when that was, and whose. Nothing of any other call."""
+    since, _, account = (message.variable(HELPED) or "").partition(":")
+    at = epoch_in(since)
+    if at is None:
+        return []
+    call.attempt = replace(call.attempt, account=call.attempt.account or account_name(account))
+    return [CallEvent(Phase.STARTED, call.attempt, call.attempt.at, callback=True, since=at)]
 
 
 def caller_of(message: Message, profile: str = "Caller") -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import Enum
 from xml.etree import ElementTree
 
@@ -25,6 +25,12 @@ PLAIN = frozenset({"field", "expression", "break"})
 """The attributes of a condition that can be judged on paper; others are times of day."""
 
 # Of the applications that go to another context: whether it is one of the hook's, under whatever suffix.
+_THERE = re.compile(r"(\S+) XML (\S+)")
+_LOOPBACK = re.compile(r"loopback/([^/,|\]}]+)/([^/,|\]}]+)")
+_PROGRAMS = frozenset(
+    {"socket", "lua", "javascript", "python", "python3", "perl", "curl", "httapi", "system"}
+)
+_WAITS = frozenset({"sleep", "park", "read", "play_and_get_digits", "limit", "limit_execute"})
 _HOOK = re.compile(r"\bXML enforcer(?:@[A-Za-z0-9_.-]+)?\s*\Z", re.ASCII)
 
 
@@ -67,6 +73,20 @@ def way_of(context: ElementTree.Element, number: str) -> Way:
     return Way.PERHAPS if perhaps else Way.NOWHERE
 
 
+def met(context: ElementTree.Element, number: str) -> Iterator[tuple[str, list[str]]]:
+    """The actions, `application(data)`, that a number meets in this context, or may; each with what "$1" and
+    so on are in it."""
+    for extension in context.iter("extension"):
+        certain, actions = run_of(extension, number)
+        if actions is None:
+            continue
+        groups = captured(extension, number)
+        for action in actions:
+            yield f"{action.get('application', '')}({action.get('data', '')})", groups
+        if certain and extension.get("continue") != "true":
+            return
+
+
 def run_of(extension: ElementTree.Element, number: str) -> tuple[bool, list[ElementTree.Element] | None]:
     """Whether it is certain, and the actions that would run; None where it does not take the number."""
     certain, taken, actions = True, False, list[ElementTree.Element]()
@@ -83,6 +103,53 @@ def run_of(extension: ElementTree.Element, number: str) -> tuple[bool, list[Elem
         if breaks == "always" or (breaks == "on-false" and not holds) or (breaks == "on-true" and holds):
             break
     return certain, actions if taken or actions else None
+
+
+def captured(extension: ElementTree.Element, number: str) -> list[str]:
+    """What "$1", "$2" and so on stand for in the actions that a number meets; as far as the number tells."""
+    for condition in extension.findall("condition"):
+        if condition.get("field") in NUMBER_FIELDS and _holds(condition, number):
+            found = re.search(condition.get("expression", "").replace(r"\z", r"\Z"), number, re.ASCII)
+            if found is not None and found.groups():
+                return [one or "" for one in found.groups()]
+    return []
+
+
+def leads(action: str, groups: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """The contexts and numbers that an action, `application(data)`, may lead to, other dialplans left out.
+
+    >>> list(leads("transfer($1 XML out)", ["911"]))
+    [('out', '911')]
+    """
+    application, _, data = action.removesuffix(")").partition("(")
+    for place, group in enumerate(groups, 1):
+        data = data.replace(f"${place}", group)
+    if application in ("transfer", "execute_extension"):
+        found = _THERE.fullmatch(data.removeprefix("-bleg ").removeprefix("-both ").strip())
+        if found is not None:
+            yield found[2], found[1]
+    elif application == "bridge":
+        yield from ((context, number) for number, context in _LOOPBACK.findall(data))
+
+
+def wrong_in(action: str) -> str:
+    """What an action does that no emergency call should meet, in words that follow the number's; ""
+    nothing."""
+    application, _, data = action.partition("(")
+    if "enforcer" in action:
+        return f"comes to the enforcer's hook: {action[:80]}"
+    if application in _PROGRAMS or "${curl(" in data or "${system(" in data:
+        return f"waits for another program: {action[:80]}"
+    if application in _WAITS:
+        return f"is kept waiting: {action[:80]}"
+    if application == "sched_hangup" or "=sched_hangup" in data or "execute_on_answer=sched_" in data:
+        return f"is cut short: {action[:80]}"
+    return ""
+
+
+def dials(action: str) -> bool:
+    """Whether an action calls anybody."""
+    return action.startswith(("bridge(", "transfer(", "conference(", "fifo("))
 
 
 def _holds(condition: ElementTree.Element, number: str) -> bool | None:

@@ -59,7 +59,7 @@ _TAG = re.compile(r"[A-Za-z0-9_.+-]{1,100}", re.ASCII)
 _TEXT = re.compile(r"[\x20-\x7e]{1,300}", re.ASCII)
 _DELETED = re.compile(r"\+OK Deleted: (\d{1,9})\s*", re.ASCII)
 _STOPPED = frozenset({"block"})
-_WENT = frozenset({"leased", "alone"})
+_WENT = frozenset({"leased", "alone", "emergency"})
 # Headers of ours, which travel for their own ends only.
 _OURS = (b"sip_h_x-enforcer",)
 
@@ -77,11 +77,13 @@ class MessageFact(NamedTuple):
 
 
 def read_message(message: Message, switch: str, received_at: float) -> MessageFact | None:
-    """What the event says; None where the message is not one for us to count: an emergency, nobody's,
+    """What the event says; None where the message is not one for us: nobody's, a test of an emergency number,
     misaddressed, or a copy that the site itself sends. Raises WireError where it is not what our chat plan
     writes."""
     verdict = message.get("enforcer_verdict")
     known = verdict == "asked" or verdict in _STOPPED or verdict in _WENT
+    if verdict == "emergency" and not message.get("enforcer_serial"):
+        return None             # a test, or of nobody
     if not known or message.get("replying") == "true" or message.get("skip_global_process") == "true":
         return None
     serial, number, sender = message["enforcer_serial"], message["to_user"], message["from_user"]

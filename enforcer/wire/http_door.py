@@ -3,19 +3,20 @@
 In: bytes from the switch, cut anywhere. Out: the `CallAttempt` asked about; the bytes of the answer.
 Refuses to know: sockets, deadlines, and what is decided.
 
-    > POST / HTTP/1.1
+    > POST /fs1/8a1f09c2d4e6b7a3 HTTP/1.1
     > Host: 127.0.0.1:8090
-    > Content-Length: 68
+    > Content-Length: 83
     >
-    > outbound;acme;12025550142;9c1f4cfe-...;9c1f4cfe-...;carrier;12025550101
+    > outbound;acme;12025550142;9c1f4cfe-...;9c1f4cfe-...;carrier;12025550101;a84b4c76e66710
       HTTP/1.1 200 OK
       Content-Length: 19
 
       allow:0:0:0::d1-2f
 
 The question is one line: direction, account, number, the channel's id, the id of the channel that the call
-began with ("" the same), route, caller. Whatever else comes is no question: the connection is closed, and the
-dialplan goes on as where nobody answers.
+began with ("" the same), route, caller, SIP Call-ID (older dialplans leave it out). The path says who asks:
+the switch's name, and its token where it has one; a switch that is alone at its door need not say anything.
+Whatever else comes is no question: the connection is closed, and the dialplan goes on as if nobody answered.
 """
 
 from __future__ import annotations
@@ -25,18 +26,18 @@ import re
 from enforcer.domain.call import CallAttempt
 from enforcer.errors import WireError
 from enforcer.wire.answer import parse_answer
-from enforcer.wire.channel import account_name, direction_of
+from enforcer.wire.channel import account_name, direction_of, sip_call_id
 
 # mod_curl writes five lines, some 150 bytes.
 LARGEST_HEAD = 4096
 LARGEST_BODY = 1024
 
-_REQUEST = re.compile(rb"POST /[!-~]{0,200} HTTP/1\.[01]\r\n")
+_REQUEST = re.compile(rb"POST /([!-~]{0,200}) HTTP/1\.[01]\r\n")
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d{1,4}) *\r\n", re.IGNORECASE)
 _QUESTION = re.compile(
     r"(?P<direction>[a-z]{1,16});(?P<account>[^;]{0,80});(?P<number>[0-9A-Za-z+*#._-]{1,64});"
     r"(?P<channel>[!-:<-~]{1,128});(?P<call>[!-:<-~]{0,128});(?P<route>[^;]{0,80});"
-    r"(?P<caller>[0-9A-Za-z+*#._-]{0,64})",
+    r"(?P<caller>[0-9A-Za-z+*#._-]{0,64})(?:;(?P<sip>[!-:<-~]{0,200}))?",
     re.ASCII,
 )
 
@@ -47,6 +48,7 @@ class QuestionReader:
     def __init__(self) -> None:
         self._rest = bytearray()
         self._body: tuple[int, int] | None = None       # where it begins and ends
+        self.path = ""
 
     def feed(self, data: bytes) -> str | None:
         """The question, once, when all of it is there. Raises WireError where it cannot become one."""
@@ -60,8 +62,10 @@ class QuestionReader:
                 return None
             head = bytes(rest[: end + 2])
             lengths = _LENGTH.findall(head)
-            if not _REQUEST.match(head) or len(lengths) != 1 or int(lengths[0]) > LARGEST_BODY:
-                raise WireError(f"not a question over HTTP: {head[:60]!r}")
+            request = _REQUEST.match(head)
+            if request is None or len(lengths) != 1 or int(lengths[0]) > LARGEST_BODY:
+                raise WireError("not a question over HTTP")     # a token may be in what it is
+            self.path = request[1].decode("ascii")
             self._body = end + 4, end + 4 + int(lengths[0])
         start, end = self._body
         if len(rest) < end:
@@ -69,6 +73,16 @@ class QuestionReader:
         if len(rest) > end:
             raise WireError("more than one question over HTTP")
         return rest[start:end].decode("utf-8", "replace")
+
+
+def claimed(path: str) -> tuple[str, str]:
+    """Who asks, by the path: its name and its token, "" where it says neither.
+
+    >>> claimed("fs1/8a1f09c2d4e6b7a3")
+    ('fs1', '8a1f09c2d4e6b7a3')
+    """
+    name, _, token = path.removesuffix("/").partition("/")
+    return name, token
 
 
 def attempt_of(question: str, switch: str, at: float) -> CallAttempt:
@@ -92,6 +106,7 @@ def attempt_of(question: str, switch: str, at: float) -> CallAttempt:
         at=at,
         channel=match["channel"],
         route=account_name(match["route"]),
+        sip_call_id=sip_call_id(match["sip"]),
     )
 
 

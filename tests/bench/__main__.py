@@ -8,7 +8,10 @@ from pathlib import Path
 
 from tests.bench.report import Figure, show
 
-ALL = ("decide", "decode", "decode_esl", "esl_link", "ledger", "switch", "safety", "freeswitch", "toggle")
+ALL = (
+    "decide", "decode", "decode_esl", "esl_link", "ledger", "percall", "switch", "safety", "freeswitch",
+    "toggle",
+)
 
 
 def main(names: list[str]) -> int:

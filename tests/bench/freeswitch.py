@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.enforcer import Enforcer
+from lab.freeswitch import NAMED, installed
 from lab.process import free_port
 from lab.provision import Provisioned, provision
 from lab.sipp import Call, Callee, Outcome, place
 from tests.bench.clean_rate import ROUNDS, at_half, cpu_of, delays_of, highest, rates_of, say, work_of
-from tests.bench.own_freeswitch import PROGRAM, OwnFreeswitch, program
+from tests.bench.own_freeswitch import OwnFreeswitch
 from tests.bench.report import Figure, median
 from tests.bench.switch import ASKED, LEASED, NUMBER
 
@@ -142,7 +143,7 @@ async def measure() -> list[Figure]:
 
 def run() -> list[Figure]:
     """All figures of this page; none without a FreeSWITCH."""
-    if not program():
-        say(f"no FreeSWITCH: not in PATH, and {PROGRAM} names none")
+    if not installed():
+        say(f"no FreeSWITCH: not in PATH, and {NAMED} names none")
         return []
     return asyncio.run(measure())

@@ -27,10 +27,11 @@ from contextlib import AsyncExitStack, closing
 from pathlib import Path
 
 from lab.enforcer import Enforcer, Switch
+from lab.freeswitch import NAMED, installed
 from lab.process import free_port
 from lab.provision import provision
 from lab.sipp import Call, Callee, Outcome, place
-from tests.bench.own_freeswitch import PROGRAM, OwnFreeswitch, program
+from tests.bench.own_freeswitch import OwnFreeswitch
 from tests.bench.report import percentile
 from tests.support.phone import Phone
 
@@ -218,8 +219,8 @@ async def main(names: list[str]) -> int:
     """Run the parts named, or all."""
     from tests.bench.freeswitch_parts import PARTS  # they are made of what is above
 
-    if not program():
-        print(f"no FreeSWITCH: not in PATH, and {PROGRAM} names none")
+    if not installed():
+        print(f"no FreeSWITCH: not in PATH, and {NAMED} names none")
         return 2
     parts: dict[str, Callable[[], Awaitable[None]]] = PARTS
     for name in names or list(parts):

@@ -9,23 +9,13 @@ directory's user, as in the lab's Asterisk.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import os
-import secrets
 import shutil
 import socket
-import tempfile
-from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from lab.process import Child, LabFailed, free_port
-from lab.provision import ROOT
+from lab.freeswitch import DIALPLAN, NAMED, AnyFreeswitch, installed
+from lab.process import LabFailed, free_port
 
-DIALPLAN = ROOT / "dialplan" / "freeswitch"
 HOOKS = ("enforcer.xml", "emergency.xml")
-PROGRAM = "ENFORCER_FREESWITCH"
 MODULES = (
     "mod_event_socket", "mod_commands", "mod_dptools", "mod_hash", "mod_dialplan_xml", "mod_cdr_csv",
     "mod_loopback", "mod_conference", "mod_curl", "mod_sofia",
@@ -79,12 +69,7 @@ DOCUMENT = """\
 USER = '<user id="{0}"><variables><variable name="accountcode" value="{0}"/></variables></user>'
 
 
-def program() -> str:
-    """Where the FreeSWITCH is; "" where there is none."""
-    return os.environ.get(PROGRAM) or shutil.which("freeswitch") or ""
-
-
-class OwnFreeswitch:
+class OwnFreeswitch(AnyFreeswitch):
     """One switch. `async with OwnFreeswitch() as switch:`.
 
     hook  False: the dialplan bridges at once and asks nobody (the yardstick)
@@ -93,14 +78,14 @@ class OwnFreeswitch:
     extensions  further ones, behind the emergency numbers; @ASK@ in them is the hook's two lines
     """
 
+    patience = 1.0
+
     def __init__(
         self, *, hook: bool = True, door: int = 8084, ask: str = "door", extensions: str = ""
     ) -> None:
-        self.directory = Path(tempfile.mkdtemp(prefix="lab-freeswitch-"))
-        self.sip_port, self.carrier_port, trunk = (_free_port() for _ in range(3))
-        self.ami_port = free_port(socket.SOCK_STREAM)      # of the event socket, as `Enforcer` calls it
-        self.secret = secrets.token_hex(8)
-        self._child: Child | None = None
+        super().__init__()
+        self.sip_port, self.carrier_port, trunk = (free_port() for _ in range(3))
+        self.esl_port = self.ami_port = free_port(socket.SOCK_STREAM)      # the latter as `Enforcer` calls it
         for name in ("log", "conf", "run", "db"):
             (self.directory / name).mkdir()
         for file in HOOKS:
@@ -125,88 +110,15 @@ class OwnFreeswitch:
         )
         (self.directory / "conf" / "freeswitch.xml").write_text(named + document)
 
-    @property
-    def sip_address(self) -> str:
-        return f"127.0.0.1:{self.sip_port}"
-
-    @property
-    def cdr_path(self) -> Path:
-        """All its CDRs."""
-        return self.directory / "log" / "cdr-csv" / "Master.csv"
-
-    @property
-    def pid(self) -> int:
-        if self._child is None:
-            raise LabFailed("FreeSWITCH is not running")
-        return self._child.pid
-
-    async def __aenter__(self) -> Self:
-        try:
-            await self.start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            if self._child is not None:
-                await self._child.stop(patience=1)
-        finally:
-            self.close()
-
-    async def start(self, within: float = 60.0) -> None:
-        """Start and wait until it takes calls. Raises LabFailed with its last words."""
+    def command(self) -> list[str]:
+        """See `lab.own_switch`."""
         places = {"conf": "conf", "log": "log", "db": "db", "run": "run", "temp": "run", "storage": "run",
                   "cache": "run", "recordings": "run", "certs": "run", "scripts": "run", "htdocs": "run"}
         words = [word for name, where in places.items() for word in (f"-{name}", str(self.directory / where))]
-        self._child = Child(
-            [program(), "-nf", "-nc", "-np", "-nonat", "-nocal", *words],
-            log=self.directory / "console.log", cwd=self.directory,
-        )
-        try:
-            async with asyncio.timeout(within):
-                while not await self._ready():
-                    if not self._child.running:
-                        raise LabFailed(f"FreeSWITCH ended:\n{self._child.last_words()}")
-                    await asyncio.sleep(0.1)
-        except TimeoutError:
-            words = self._child.last_words().splitlines()
-            raise LabFailed("\n".join([f"FreeSWITCH took no calls within {within:g} s:", *words])) from None
-
-    async def api(self, command: str) -> str:
-        """What its console answers to one command; "" where it does not listen."""
-        try:
-            reader, writer = await asyncio.open_connection("127.0.0.1", self.ami_port)
-        except OSError:
-            return ""
-        with contextlib.closing(writer):
-            writer.write(f"auth {self.secret}\n\napi {command}\n\nexit\n\n".encode())
-            said = await reader.read(-1)
-        return said.partition(b"api/response")[2].decode(errors="replace")
-
-    async def _ready(self) -> bool:
-        if "is ready" not in await self.api("status"):
-            return False
-        return (await self.api("sofia status")).count("RUNNING") >= 2
-
-    def close(self) -> None:
-        """End the switch at once if it still runs, and delete its directory."""
-        if self._child is not None:
-            self._child.kill()
-            self._child = None
-        shutil.rmtree(self.directory, ignore_errors=True)
-
-
-def _free_port() -> int:
-    """Free over UDP and over TCP: FreeSWITCH takes both."""
-    while True:
-        port = free_port()
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
+        binary = installed()
+        if binary is None:
+            raise LabFailed(f"no FreeSWITCH: not in PATH, and {NAMED} names none")
+        return [str(binary), "-nf", "-nc", "-np", "-nonat", "-nocal", *words]
 
 
 def _params(pairs: str) -> str:

@@ -3,11 +3,16 @@ goes through at once, and what enforcement adds to the set-up of a call.
 
 Runs are interleaved (one of each variant, then again), each on a fresh switch, and only their ratios
 mean anything: SIPp, both far ends and the enforcer share this machine with Asterisk.
+
+ENFORCER_BENCH_SLICE=0,2 runs only these variants, once, and keeps their rates in switch.json, for machines
+that have to be asked for in slices; ENFORCER_BENCH_START is the rate to begin with, one that surely goes.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import socket
 import tempfile
 from contextlib import AsyncExitStack
@@ -23,6 +28,8 @@ from tests.bench.clean_rate import ROUNDS, at_half, cpu_of, delays_of, highest, 
 from tests.bench.report import Figure, median
 
 NUMBER = "12025550142"
+KEPT = Path("switch.json")
+START = float(os.environ.get("ENFORCER_BENCH_START", "200"))
 
 # "asked" has a rule that must see every call and never bites; "leased" one that is far away.
 ASKED = """
@@ -68,6 +75,9 @@ VARIANTS = (
 )
 
 
+GOALS = {"listener attached": 0.95, "leased": 0.95, "asked over AMI": 0.75, "asked over FastAGI": 0.75}
+
+
 class Rig:
     """One variant, running."""
 
@@ -77,6 +87,7 @@ class Rig:
         self._stack = AsyncExitStack()
         self.switch: Asterisk | None = None
         self.enforcer: Enforcer | None = None
+        self.placed = 0             # calls
         self.disturbed = False      # a rate was given up though others were at work at every try
 
     async def __aenter__(self) -> Rig:
@@ -105,6 +116,7 @@ class Rig:
         """So many calls at so many a second."""
         assert self.switch is not None
         batch = [Call("acme", NUMBER)] * count
+        self.placed += count
         return await place(self.parts["sipp"], self.switch.sip_address, batch, rate=rate, within=90)
 
     def cpu(self) -> tuple[float, float]:
@@ -129,7 +141,7 @@ async def measure() -> list[Figure]:
     """All variants, interleaved."""
     parts = dict(provision(["asterisk", "sipp"]))
     rates: dict[str, list[float]] = {variant.name: [] for variant in VARIANTS}
-    start, disturbed = 200.0, 0
+    start, disturbed = START, 0
     for number in range(ROUNDS):
         for variant in VARIANTS:
             async with Rig(parts, variant) as rig:
@@ -149,11 +161,40 @@ async def measure() -> list[Figure]:
             work[variant.name].append(spent)
     told = f"of {ROUNDS * len(VARIANTS)}; where not 0, the rates above are no proof of anything"
     honest = Figure("runs in which others decided", disturbed, "", note=told)
-    goals = {"listener attached": 0.95, "leased": 0.95, "asked over AMI": 0.75, "asked over FastAGI": 0.75}
     limits = {"leased": 0.5, "asked over AMI": 3.0, "asked over FastAGI": 3.0}
-    return [*rates_of(rates, goals, "Asterisk"), *delays_of(delays, limits), honest, *work_of(work)]
+    return [*rates_of(rates, GOALS, "Asterisk"), *delays_of(delays, limits), honest, *work_of(work)]
+
+
+def _known() -> dict[str, list[float]]:
+    found: dict[str, list[float]] = json.loads(KEPT.read_text()) if KEPT.exists() else {}
+    return found
+
+
+def _keep(rates: dict[str, list[float]]) -> None:
+    KEPT.write_text(json.dumps(rates) + "\n")
+
+
+async def measure_slice(numbers: list[int]) -> list[Figure]:
+    """These variants once, on top of what was kept before: the rates only."""
+    parts = dict(provision(["asterisk", "sipp"]))
+    kept = _known()
+    for variant in (VARIANTS[number] for number in numbers):
+        async with Rig(parts, variant) as rig:
+            found = await highest(rig, START)
+            work = [1000 * seconds / rig.placed for seconds in rig.cpu()]
+            others = ", disturbed" if rig.disturbed else ""
+            say(f"{variant.name}: {found:.0f} calls/s{others}; CPU a call, with the start: switch "
+                f"{work[0]:.2f} ms, enforcer {work[1]:.2f} ms")
+        kept.setdefault(variant.name, []).append(found)
+        _keep(kept)
+    if PLAIN.name not in kept:
+        return []
+    rounds = min(len(rates) for rates in kept.values())
+    whole = {name: rates[:rounds] for name, rates in kept.items()}
+    return rates_of(whole, {name: goal for name, goal in GOALS.items() if name in kept}, "Asterisk")
 
 
 def run() -> list[Figure]:
     """All figures of this page."""
-    return asyncio.run(measure())
+    places = os.environ.get("ENFORCER_BENCH_SLICE", "")
+    return asyncio.run(measure_slice([int(one) for one in places.split(",")]) if places else measure())

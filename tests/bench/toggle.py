@@ -162,6 +162,7 @@ async def measure() -> list[Figure]:
             f'url = "mqtt://enforcer@127.0.0.1:{broker.port}"\nsecret_env = "{SECRET}"\n'
         )
         os.environ[SECRET] = PASSWORDS["enforcer"]
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)     # what is installed is compiled once
         variant = Variant("toggled", policy=PASSED, more=table)
         rig = await stack.enter_async_context(Rig(parts, variant))
         assert rig.enforcer is not None
@@ -192,11 +193,14 @@ async def one_door(rig: Rig, name: str, door: Any, broker: Broker, rate: float) 
     late = [ms for _, ms in waited]
     say(f"{name}: {len(waited)} orders at {rate:.0f} calls/s, {outcome.placed} calls")
     whole = [ms for ms, _ in waited]
-    note = (f"{len(waited)} orders at {rate:.0f} calls/s, p50 {percentile(late, 0.5):.0f} ms; from when they "
-            f"were given p50 {percentile(whole, 0.5):.0f}, longest {max(whole):.0f} ms")
+    note = f"{len(waited)} orders at {rate:.0f} calls/s, p50 {percentile(late, 0.5):.0f} ms"
+    begun = f"p50 {percentile(whole, 0.5):.0f} ms" + (
+        ", a process of its own that has to start first" if name == "command line" else ""
+    )
     told = f"of {outcome.placed}, {outcome.codes[403]} of them refused as ordered"
     return [
-        at_most(f"by {name}, longest until in force", max(late), "ms", LIMIT, note),
+        at_most(f"by {name}, longest from its entry until in force", max(late), "ms", LIMIT, note),
+        Figure(f"by {name}, longest from giving the order until in force", max(whole), "ms", note=begun),
         at_most(f"by {name}, calls lost", lost(outcome, decided), "", 0, told),
     ]
 

@@ -11,8 +11,6 @@ where anything differed.
 from __future__ import annotations
 
 import argparse
-import gc
-import os
 import random
 import resource
 import sys
@@ -26,6 +24,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from enforcer.ledger.sqlite import SqliteLedger
 from tests.properties.test_noise_machine import NoiseMachine
 from tests.support.ledgers import classify
+from tests.support.memory import held, resident
 from tests.support.noise import ACCOUNTS, Noise
 
 CALLS_A_TURN = 400
@@ -56,12 +55,6 @@ def turn(noise: Noise, chance: random.Random) -> None:
         noise.restart()
 
 
-def resident() -> float:
-    """Resident memory, MB."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGESIZE") / 1e6
-
-
 def main() -> int:
     """Run for the time asked for."""
     parser = argparse.ArgumentParser(
@@ -87,10 +80,11 @@ def main() -> int:
                     print(line, flush=True)
             if gone >= told * asked.seconds / 16:
                 told += 1
-                gc.collect()
+                now = held()
                 print(
                     f"{gone:7.0f} s: {noise.checked} calls of one ledger, "
-                    f"{histories} histories of a new one, {wrong} differences, {resident():.1f} MB",
+                    f"{histories} histories of a new one, {wrong} differences, {now.resident:.1f} MB, "
+                    f"{now.pages:.1f} of them pages of ledgers",
                     flush=True,
                 )
         wrong += len(noise.ledger.verify())

@@ -131,7 +131,7 @@ async def campaign(
         await callee.start()
         enforcer = Enforcer(
             folder, switch, POLICY, accounts="".join(f"{name},{name}-co,pbx,,,,\n" for name in ACCOUNTS),
-            more=f'cdr_file = "{switch.cdr_path}"\n',
+            more=f'cdr_file = "{switch.cdr_path}"\ncdr_delay = 5\n',
         )
         stack.push_async_callback(enforcer.stop)
         await enforcer.start()
@@ -184,7 +184,7 @@ async def _reconciled(site: Site, switch: Asterisk, by_itself: bool) -> None:
         swept = Follower(settings, switch.cdr_path, site.ledger, print).sweep()
         assert swept.place is not None
         with site.ledger() as ledger:
-            ledger.put(filled_by(ledger, swept.place, time.time()))
+            ledger.put(filled_by(ledger, swept.place, time.time(), settings.cdr_delay))
         return
     async with asyncio.timeout(60):
         while True:

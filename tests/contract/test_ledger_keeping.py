@@ -53,6 +53,16 @@ def test_decisions_are_found_by_account_and_call_the_newest_first(ledger: Ledger
     assert ledger.decisions(call_id="pbx1/2") == [PLAIN]
 
 
+def test_decisions_are_found_by_the_sip_call_id_the_newest_first(ledger: Ledger) -> None:
+    first = DECISION._replace(sip_call_id="a84b@[2001:db8::7]")
+    again = first._replace(decision_id="d1-3", at=NOON + 2, call_id="pbx1/3")
+    for decision in (first, again, PLAIN):
+        ledger.keep(decision)
+    assert ledger.decisions(sip_call_id="a84b@[2001:db8::7]") == [again, first]
+    assert ledger.decisions(sip_call_id="a84b") == []
+    assert ledger.decision("d1-1") == first
+
+
 def test_accounts_come_back_by_name(ledger: Ledger) -> None:
     pbx = Account("b", "big", AccountType.PBX, 0, "flat", 31, "Europe/Paris")
     trunk = Account("a", "big", AccountType.TRUNK, 24, standing=Standing.SUSPENDED, standing_reason="unpaid")

@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any, cast
 
 from enforcer.checkup import Finding
-from enforcer.control.dialplan import fares_of, problems, refuse_unless_safe
+from enforcer.control.dialplan import paper_of, problems, refuse_unless_safe
 from enforcer.errors import BadInput, LinkError, WireError
 from enforcer.settings_switch import SwitchSettings
 from enforcer.supervisor import Supervisor
@@ -41,7 +41,7 @@ def _dialplan(name: str) -> Callable[[bytes], None]:
         data = data[:LARGEST]
         path = _file(data.replace(b"..", b".").replace(b"/", b"_") if name.endswith("conf") else data, name)
         try:
-            found = fares_of([path])
+            found = paper_of([path])
             for problem in problems(found, CONTEXTS, EMERGENCY):
                 assert len(problem) < 500
             if seldom(data):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import socket
@@ -83,23 +84,35 @@ def _look(data: bytes) -> None:
         theirs.close()
 
 
+@cache
+def _loop() -> asyncio.AbstractEventLoop:
+    return asyncio.new_event_loop()
+
+
 def _window(data: bytes) -> None:
-    """Who writes at the window is let go, and nobody is left."""
-    window = Window(_place("window.sock"), lambda: {"at": NOW}, Feed())
+    """Who writes at the window is let go, looking or just come, and nobody is left."""
+    _loop().run_until_complete(_visited(data))
+
+
+async def _visited(data: bytes) -> None:
+    window = Window(_place("window.sock"), lambda: {"at": NOW}, Feed(), lambda: None)
     wires = []
-    for _ in range(MOST + 2 if seldom(data) else 2):
+    for number in range(MOST + 2 if seldom(data) else 2):
         wire = Wire()
         one: Any = window._look()
         one.connection_made(wire)
+        if number % 2:
+            window.stayed(one)
+            assert b'{"overview"' in wire.said
         wires.append((wire, one))
-        assert len(window._looking) <= MOST
+        assert len(window._looking) + len(window._coming) <= 2 * MOST
     for wire, one in wires:
         if data and not wire.closing:
             one.data_received(data)
             assert wire.closing
         one.connection_lost(None)
-        assert b'{"overview"' in wire.said
     assert not window._looking
+    assert not window._coming
 
 
 @cache

@@ -216,7 +216,7 @@ BAD_USE = [
         ["mode", "set", "blok"],
         "MODE: no such mode: 'blok' (one of off, monitor, tag, throttle, block); did you mean 'block'?",
     ),
-    (["mode", "set"], "Missing argument 'MODE'."),
+    (["mode", "set"], "MODE is missing; see `enforcer mode set --help`"),
     (
         ["mode", "set", "tag", "--for", "soon"],
         "--for: 'soon' is no span of time: numbers with s, m, h, d or w, such as 2h",
@@ -243,8 +243,37 @@ BAD_USE = [
         ["cdr", "import", "nowhere.csv", "--switch", "pbx2"],
         "no such switch: 'pbx2' (the configuration has pbx1); did you mean 'pbx1'?",
     ),
-    (["cdr", "import", "x"], "Missing option '--switch' / '-s'."),
-    (["frobnicate"], "No such command 'frobnicate'."),
+    (["cdr", "import", "x"], "--switch is missing; see `enforcer cdr import --help`"),
+    (["frobnicate"], "no such command: 'frobnicate'; see `enforcer --help`"),
+    (["mod"], "no such command: 'mod'; did you mean 'mode'?"),
+    (["mode", "block"], "no such command: 'block'; did you mean `enforcer mode set block`?"),
+    (["mode", "never"], "no such command: 'never'; there is set and ceiling"),
+    (["mode", "set", "tag", "--acount", "acme"], "no such option: --acount; did you mean --account?"),
+    (["mode", "set", "tag", "-x"], "no such option: -x; see `enforcer mode set --help`"),
+    (["mode", "set", "tag", "acme"], "too many words: acme; see `enforcer mode set --help`"),
+    (
+        ["token", "create", "bob"],
+        "--role is missing: one of viewer, operator, gateway; see `enforcer token create --help`",
+    ),
+    (
+        ["token", "create", "bob", "--role", "boss"],
+        "--role: 'boss' is not one of viewer, operator, gateway",
+    ),
+    (["calls", "--limit", "many"], "--limit: must be a whole number"),
+    (["whatif", "--last", "3x"], "--last: '3x' is no span of time: numbers with s, m, h, d or w, such as 2h"),
+    (
+        ["calls", "--since", "yesterday"],
+        "--since: 'yesterday' is no date such as 2026-10-05, or 2026-10-05 14:30; or a span back from now, "
+        "such as 2h or 1d",
+    ),
+    (["charges", "--cycle", "abc"], "--cycle: 'abc' is no billing cycle: year and month, such as 2026-11"),
+    (["notice", "ack", "n-1", "--reason", "x"], "no such notice: 'n-1'; see `enforcer notice list`"),
+    (["strike", "withdraw", "s-1"], "--reason is missing; see `enforcer strike withdraw --help`"),
+    (
+        ["foresee", "nonsense"],
+        "the request is no JSON: Expecting value: line 1 column 1 (char 0); write "
+        '{"do": "mode.set", "mode": "monitor"}',
+    ),
 ]
 
 
@@ -252,6 +281,13 @@ BAD_USE = [
 def test_bad_use_is_one_line_and_exit_2(peopled: House, command: list[str], problem: str) -> None:
     assert peopled.refused(*command) == problem
     assert [setting["subject"] for setting in peopled.json("mode")] == ["default"]
+
+
+def test_an_option_without_its_value_is_told_so() -> None:
+    done = CliRunner().invoke(app, ["mode", "set", "tag", "--for"])
+    assert (done.exit_code, done.stderr) == (
+        2, "enforcer: --for: its value is missing\n",
+    )
 
 
 def test_cdrs_are_imported_once_and_usage_follows(peopled: House) -> None:

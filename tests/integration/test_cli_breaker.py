@@ -59,7 +59,7 @@ def test_tripped_it_says_why_and_a_person_re_arms_with_a_reason(
     )
     state = house.json("breaker")
     assert (state["state"], [one["why"] for one in state["history"]]) == ("armed", [WHY])
-    assert house.refused("breaker", "rearm", "--reason", "x") == "the breaker has not tripped"
+    assert house.refused("breaker", "rearm", "--reason", "x").startswith("the breaker has not tripped")
 
 
 def test_a_ceiling_set_by_a_person_re_arms_as_well(house: House) -> None:

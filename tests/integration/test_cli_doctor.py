@@ -68,6 +68,33 @@ def test_an_emergency_number_that_passes_the_hook_is_found(
     assert only(findings, Grade.FAILED) == ["112, 911 from [accounts-out] pass the hook"]
 
 
+@pytest.mark.parametrize(
+    ("app", "data", "words"),
+    [
+        ("Goto", "accounts-out,${EXTEN},1", "112 from [led-on] pass the hook"),
+        ("GotoIf", "$[1]?accounts-out,${EXTEN},1:s,1", "112 from [led-on] pass the hook"),
+        ("Wait", "1", "112 from [led-on] is kept waiting: Wait(1)"),
+        ("AGI", "agi://127.0.0.1:4573/ask", "112 from [led-on] waits for another program: AGI(agi://127.0.0.1:"),
+    ],
+)
+def test_where_an_emergency_call_is_led_on_to_is_looked_at_as_well(
+    asterisk: Asterisk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, app: str, data: str, words: str
+) -> None:
+    async def add() -> None:
+        async with asterisk.ami("enforcer") as ami:
+            told = await ami.action(
+                "DialplanExtensionAdd", Context="led-on", Extension="112", Priority="1", Application=app,
+                ApplicationData=data, Replace="yes",
+            )
+            assert told["Response"] == "Success", told
+
+    asyncio.run(add())
+    findings = list(look_at(
+        switch(asterisk, tmp_path, monkeypatch, 'outbound_contexts = ["led-on"]\n'), ("112",)
+    ))
+    assert any(one.startswith(words) for one in only(findings, Grade.FAILED)), findings
+
+
 def test_an_emergency_number_that_nothing_serves_is_pointed_out(
     asterisk: Asterisk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -81,6 +81,39 @@ def test_reconcile_reads_the_file_once_and_closes_the_gap(house: House) -> None:
     house.ok("verify")
 
 
+def test_gap_waits_for_a_row_that_ended_later_or_for_as_long_as_rows_are_held_back(house: House) -> None:
+    now = time.time()
+    house.file("Master.csv", row("acme", now - 700, 5) + row("acme", now - 100, 5))
+    opened(house, now - 120, now - 92)
+    assert "gap: switch pbx1" in house.ok("reconcile", "--switch", "pbx1")
+    with (house.directory / "Master.csv").open("a") as file:
+        file.write(row("acme", now - 80, 5))
+    assert house.json("reconcile", "--switch", "pbx1")["gaps"] == []
+
+
+def test_row_that_is_no_good_keeps_the_gap_open_until_a_mended_copy_is_imported(house: House) -> None:
+    now = time.time()
+    rows = row("acme", now - 700, 5), '"x"\n', row("acme", now - 500, 5)
+    house.file("Master.csv", "".join(rows))
+    opened(house, now - 600, now - 540)
+    told = house.found("reconcile", "--switch", "pbx1")
+    assert "a row that is no good may be a call that is missing" in told
+    assert house.found("cdr", "import", str(house.directory / "Master.csv"), "-s", "pbx1").endswith(
+        "gaps stay open: a row that is no good may be a call that is missing\n")
+    mended = house.file("mended.csv", rows[0] + rows[2])
+    assert "1 gaps closed" in house.ok("cdr", "import", mended, "-s", "pbx1")
+
+
+def test_long_call_in_a_file_says_nothing_of_rows_before_its_end(house: House) -> None:
+    """The file was begun when that call ended: what ended while it talked is in the file before."""
+    now = time.time()
+    house.file("Master.csv", row("acme", now - 700, 400) + row("acme", now - 200, 5))
+    opened(house, now - 600, now - 540)
+    assert house.json("reconcile", "--switch", "pbx1")["switches"][0]["gaps_closed"] == 0
+    file = str(house.directory / "Master.csv")
+    assert house.json("cdr", "import", file, "-s", "pbx1")["gaps_closed"] == 0
+
+
 def test_file_that_begins_after_the_gap_does_not_close_it(house: House) -> None:
     now = time.time()
     house.file("Master.csv", row("acme", now - 570, 5))

@@ -87,9 +87,10 @@ def live(switch: FakeFreeswitch) -> list[Channel]:
 
 
 async def test_what_is_asked_is_what_is_dialled(switch: FakeFreeswitch, scripted: Scripted) -> None:
-    call = await switch.call("acme", NUMBER)
+    call = await switch.call("acme", NUMBER, sip_call_id="a84b@[2001:db8::7]")
     [attempt] = scripted.asked
     assert (attempt.call_id, attempt.account, attempt.number) == (f"fs1/{call.uuid}", "acme", NUMBER)
+    assert attempt.sip_call_id == "a84b@[2001:db8::7]"
     assert (call.code, call.passes, [leg[""] for leg in call.legs]) == (200, 1, [NUMBER])
     assert call.variables["userfield"] == "live;allow:0:0:0::d1-2f"
     assert (call.variables["ENF_VERDICT"], call.variables["ENF_DECISION"]) == ("allow", "d1-2f")
@@ -103,6 +104,7 @@ async def test_blocked_call_is_refused_and_says_why(switch: FakeFreeswitch, scri
     assert (call.code, call.phrase, call.legs) == (403, "Blocked by policy", ())
     assert call.variables["ENF_VERDICT"] == "block"
     assert call.variables["userfield"] == "live;block:21:0:0:minutes:d1-2f"
+    assert call.headers == {"X-Enforcer-Decision": "d1-2f"}
 
 
 @pytest.mark.parametrize("code", sorted(CAUSE_OF_SIP_CODE))
@@ -118,7 +120,8 @@ async def test_every_code_a_policy_may_ask_for_is_what_the_caller_gets(
 async def test_shed_call_is_told_when_to_come_back(switch: FakeFreeswitch, scripted: Scripted) -> None:
     scripted.answer = ANSWERS["shed"]
     call = await switch.call("acme", NUMBER)
-    assert (call.code, call.headers, call.legs) == (503, {"Retry-After": "5"}, ())
+    assert (call.code, call.legs) == (503, ())
+    assert call.headers == {"Retry-After": "5", "X-Enforcer-Decision": "d1-2f"}
     assert (call.variables["ENF_VERDICT"], call.cause) == ("throttle", 41)
 
 
@@ -513,3 +516,28 @@ async def test_who_called_for_help_is_called_back_with_nobody_alive() -> None:
         switch.hash.pop("enf_sos.acme")         # as the scheduler does, an hour later
         assert await back() == 403
         assert len(switch.tasks) == 1, "one end for every window, however often somebody calls for help"
+
+
+async def test_who_calls_back_is_noted_though_the_account_has_a_lease(scripted: Scripted) -> None:
+    """By its account code or by what the site says; nobody is asked."""
+    scripted.answer = ANSWERS["block"]
+    for coded in (False, True):
+        inbound = IN.replace("|enforcer_account=acme", "") if coded else IN
+        async with (
+            EslDoor(scripted, "fs1", clock=lambda: 7.5, port=0) as door,
+            FakeFreeswitch([OUT, inbound], door=f"127.0.0.1:{door.port}", second=SECOND) as switch,
+        ):
+            left(switch, "hb")
+            left(switch, "lease.acme")
+            who = {"accountcode": "acme"} if coded else {}
+            assert (await switch.call("acme", "112")).code == 200
+            back = await switch.call("+13035550199", "12025550101", context="public", **who)
+            assert back.code == 200
+            assert switch.hash["enf_back.acme"] == "13035550199"
+            assert re.fullmatch(r"\d{10}:acme", back.variables["enf_helped"])
+            assert (await switch.call("acme", NUMBER)).code == 200      # the lease holds for all others
+            switch.api("hash", "delete/enf/lease.acme")
+            assert scripted.asked == []
+            assert (await switch.call("acme", "13035550199")).code == 200
+            assert (await switch.call("acme", NUMBER)).code == 403
+            scripted.asked.clear()

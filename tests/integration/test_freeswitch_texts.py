@@ -131,9 +131,9 @@ async def test_message_over_the_limit_is_dropped_its_sender_told_and_the_account
     assert closed.text == f"Not sent to {NUMBER}: this account may send no more messages"
     switch.write("limited", "911")
     assert await switch.text("911")
-    await until(lambda: len(records(house, "limited")) == 4)
+    await until(lambda: len(records(house, "limited")) == 5)
     refusals = sorted(one.refusal for one in records(house, "limited"))
-    assert refusals == ["", "", Refusal.BLOCKED, Refusal.BLOCKED]
+    assert refusals == ["", "", Refusal.BLOCKED, Refusal.BLOCKED, Refusal.WENT]
 
 
 async def test_tag_travels_with_the_message(house, switch) -> None:
@@ -210,3 +210,13 @@ async def test_next_enforcer_opens_what_a_killed_one_has_closed(switch, tmp_path
         await until(lambda: "enf_closed.acme" not in switch.hash)
         switch.write("acme", NUMBER)
         assert await switch.text(NUMBER)
+
+
+async def test_text_for_help_opens_the_window_on_the_switch_and_with_the_enforcer(house, switch) -> None:
+    switch.write("acme", "933")
+    switch.write("limited", "911", "fire")
+    assert (await switch.text("911")).text == "fire"
+    assert [key for key in switch.hash if "sos" in key] == ["enf_sos.limited"]
+    await until(lambda: [one.number for one in records(house, "limited")] == ["911"])
+    windows = house.ledger.registers.emergencies
+    assert [account for account, _ in windows.open(switch.clock())] == ["limited"]

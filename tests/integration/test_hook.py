@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from random import Random
 from typing import Any, TypeVar
 
 import pytest
@@ -26,11 +27,12 @@ from enforcer.switch.agi import AgiDoor, Outcome
 from enforcer.wire.answer import answer_line
 from lab.ami import Ami, Message
 from lab.asterisk import Asterisk
-from lab.process import free_port, run_apart
+from lab.process import free_port
 from lab.provision import Provisioned
 from lab.sipp import Call, Callee, place
 from lab.sipp import Outcome as Placed
 from tests.support.phone import Phone
+from tests.support.standing import standing
 
 Parts = Mapping[str, Provisioned]
 Line = Callable[[str], str]
@@ -53,7 +55,7 @@ exten => _X.,1,Gosub(enforcer,verdict,1(${CHANNEL(accountcode)},outbound,${EXTEN
  same => n,Hangup(17)
 
 [careless]
-exten => _X.,1,Gosub(enforcer,s,1(${CHANNEL(accountcode)},outbound,${EXTEN}))
+exten => _[0-9+].,1,Gosub(enforcer,s,1(${CHANNEL(accountcode)},outbound,${EXTEN}))
  same => n,Dial(PJSIP/${EXTEN}@carrier,60)
 
 [splits]
@@ -100,12 +102,7 @@ contact = sip:redirector@127.0.0.1:{REDIRECTOR}
 def asterisk(lab_parts: Parts) -> Iterator[Asterisk]:
     files = {"extensions_local.conf": DIALPLAN, "pjsip_local.conf": ENDPOINTS}
     names = [f"a{number}" for number in range(1, 20)]
-    switch = Asterisk(lab_parts["asterisk"], accounts=names, files=files)
-    try:
-        run_apart(switch.start())
-        yield switch
-    finally:
-        switch.close()
+    yield from standing(Asterisk(lab_parts["asterisk"], accounts=names, files=files))
 
 
 async def until(look: Callable[[], T | None]) -> T:
@@ -187,6 +184,7 @@ async def hook(asterisk: Asterisk, carrier: Callee, lab_parts: Parts) -> AsyncIt
     async with asterisk.ami() as ami:
         hook = Hook(asterisk, carrier, lab_parts, ami)
         await hook.settings(ENF_ASK="ami", ENF_FAIL="open", ENF_MAXWAIT="0.5", ENF_EMERGENCY="112&999")
+        await hook.settings(ENF_MUTE="0", ENF_UNANSWERED="")
         await hook.heartbeat()
         yield hook
 
@@ -561,6 +559,30 @@ async def test_old_heartbeat_means_nobody_is_asked_and_nobody_waits(hook: Hook, 
     assert not [event for event in hook.ami.events if event.get("Event") == "UserEvent"]
 
 
+@ways
+async def test_one_who_leaves_many_without_an_answer_is_not_asked_for_a_while(hook: Hook, way: str) -> None:
+    """Forty within two seconds: in one of them at least ten, also where two count as one."""
+    await hook.settings(ENF_MAXWAIT="0.1")
+    async with odd_door(hook, silent):
+        await hook.settings(ENF_ASK=way)
+        numbers = [f"70{next(serials)}" for _ in range(40)]
+        placed = await asyncio.wait_for(hook.call(*(Call("acme", number) for number in numbers)), 20)
+        assert placed.codes == {200: 40}
+        mute = (await hook.ami.action("Getvar", Variable="ENF_MUTE"))["Value"]
+        assert abs(int(mute) - time.time()) < 60
+
+        await hook.settings(ENF_MUTE=str(int(time.time()) + 600), ENF_MAXWAIT="30")
+        hook.ami.events.clear()
+        number = f"70{next(serials)}"
+        placed = await asyncio.wait_for(hook.call(Call("acme", number), Call("acme", "112")), 10)
+        assert placed.codes == {200: 2}
+        assert (await hook.cdr(number))[17] == "default;allow:0:0:0::"
+        assert not [event for event in hook.ami.events if event.get("Event") == "UserEvent"]
+    await hook.settings(ENF_MUTE=str(int(time.time()) - 1))
+    async with answered(way, hook, lambda _: decision(Verdict.BLOCK, sip_code=403)):
+        assert await hook.codes(Call("acme", f"70{next(serials)}")) == [403]
+
+
 async def test_emergency_call_passes_whatever_was_ordered(hook: Hook) -> None:
     """Word, brake and closed site at once, through a hook put where it should not be."""
     until = int(time.time()) + 600
@@ -576,6 +598,41 @@ async def test_emergency_call_passes_whatever_was_ordered(hook: Hook) -> None:
     finally:
         await hook.ami.action("DBDelTree", Family="enforcer", Key="word/careless")
         await hook.ami.action("DBDelTree", Family="enforcer", Key="brake/careless")
+
+
+async def test_emergency_calls_pass_whatever_stands_on_the_switch(hook: Hook) -> None:
+    """Ten states of it, drawn at random, by a hook that is where emergency calls pass. Nobody answers."""
+    random = Random(911)
+    until = int(time.time()) + 600
+    orders = {
+        "word/careless": [f"{until}:block:21:0:0::", f"{until}:throttle:0:29.000:1:x:", "x", f"{until}:", ""],
+        "brake/careless": [f"{until}:1:1", f"{until}:0:1", "0:0:0", "x", ""],
+        "lease/careless": [str(until), "1", "x", ""],
+        "closed/careless": ["1", ""],
+    }
+    try:
+        for _ in range(10):
+            await hook.heartbeat(age=random.choice([-600.0, 0.0, 3600.0]))
+            await hook.settings(
+                ENF_ASK=random.choice(["ami", "agi", "local", "off", "", "nonsense"]),
+                ENF_AGI="agi://127.0.0.1:1/ask", ENF_FAIL=random.choice(["open", "closed"]),
+                ENF_MAXWAIT=random.choice(["0.3", "30"]), ENF_STALE=random.choice(["6", "0", ""]),
+                ENF_EMERGENCY_WINDOW=random.choice(["", "0", "3600"]),
+            )
+            for key, values in orders.items():
+                if value := random.choice(values):
+                    await hook.order(key, value)
+                else:
+                    await hook.ami.action("DBDel", Family="enforcer", Key=key)
+            seen = len(hook.carrier.invites())
+            calls = [Call("careless", number) for number in ("112", "999", "+1911")]
+            placed = await asyncio.wait_for(hook.call(*calls), 10)
+            assert placed.codes == {200: 3}
+            assert sorted(one.number for one in hook.carrier.invites()[seen:]) == ["+1911", "112", "999"]
+    finally:
+        await hook.settings(ENF_EMERGENCY_WINDOW="", ENF_STALE="", ENF_MAXWAIT="0.5")
+        for key in orders:
+            await hook.ami.action("DBDelTree", Family="enforcer", Key=key)
 
 
 @ways
@@ -760,6 +817,31 @@ async def test_who_called_for_help_is_called_back_though_everything_else_is_refu
         await hook.settings(ENF_EMERGENCY_WINDOW="")
         for kind in ("word", "brake"):
             await hook.ami.action("DBDelTree", Family="enforcer", Key=f"{kind}/helped")
+
+
+async def test_who_calls_back_is_noted_though_the_account_has_a_lease(hook: Hook) -> None:
+    """Nobody is asked, and the enforcer is told of the emergency call, which it may not have seen."""
+    until = int(time.time()) + 600
+    await hook.settings(ENF_EMERGENCY_WINDOW="")
+    asked: list[Message] = []
+    async with answered_by_ami(hook, lambda _: "block:21:0:0::", asked), hook.switch.ami("enforcer") as link:
+        await hook.order("lease/helped", str(until))
+        assert await hook.codes(Call("helped", "112"), Call("psap", "12025550184")) == [200, 200]
+        told = await link.event("UserEvent", UserEvent="EnfBack")
+        assert (told["Account"], told["Direction"], told["Number"]) == ("helped", "inbound", "12025550184")
+        assert until - 700 < int(told["Since"]) <= until
+        # With a lease the account still asks nobody about its other calls.
+        assert await hook.codes(Call("helped", "14045550183")) == [200]
+        assert asked == []
+        await hook.ami.action("DBDelTree", Family="enforcer", Key="lease/helped")
+        assert await hook.codes(Call("helped", "13035550189"), Call("helped", "14045550182")) == [200, 403]
+        # A window that is long over costs a lease nothing.
+        await hook.order("lease/helped", str(until))
+        await hook.settings(ENF_EMERGENCY_WINDOW="0")
+        assert await hook.codes(Call("helped", "14045550181")) == [200]
+        assert [question["Number"] for question in asked] == ["14045550182"]
+    await hook.settings(ENF_EMERGENCY_WINDOW="")
+    await hook.ami.action("DBDelTree", Family="enforcer", Key="lease/helped")
 
 
 async def test_an_odd_account_name_never_stands_in_the_way_of_an_emergency_call(hook: Hook) -> None:

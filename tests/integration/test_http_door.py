@@ -6,6 +6,7 @@ What is said here was seen on a real FreeSWITCH 1.11.3 as well; that one is not 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 
 import pytest
@@ -25,10 +26,10 @@ ALLOW, BLOCK = {"verdict": Verdict.ALLOW}, {"verdict": Verdict.BLOCK, "sip_code"
 TAG = {"verdict": Verdict.TAG, "tags": ("asr.warning",)}
 
 
-def asked(question: str = QUESTION) -> bytes:
+def asked(question: str = QUESTION, path: str = "") -> bytes:
     """As mod_curl puts it."""
     return (
-        "POST / HTTP/1.1\r\nHost: 127.0.0.1:8090\r\nUser-Agent: freeswitch-curl/1.0\r\nAccept: */*\r\n"
+        f"POST /{path} HTTP/1.1\r\nHost: 127.0.0.1:8090\r\nUser-Agent: freeswitch-curl/1.0\r\nAccept: */*\r\n"
         f"Content-Type: text/plain\r\nContent-Length: {len(question)}\r\n\r\n{question}"
     ).encode()
 
@@ -142,6 +143,18 @@ async def test_what_is_asked_is_what_is_dialled(switch: FakeFreeswitch, scripted
     assert not switch.tasks, "it needs no guard"
 
 
+@pytest.mark.parametrize(
+    ("written", "told"), [("a84b@[2001:db8::7]", "a84b@[2001:db8::7]"), ("a 84b", ""), ("", "")]
+)
+async def test_the_sip_call_id_is_told_where_it_can_be(
+    switch: FakeFreeswitch, scripted: Scripted, written: str, told: str
+) -> None:
+    scripted.answer = BLOCK
+    call = await switch.call("acme", NUMBER, sip_call_id=written)
+    assert (call.code, call.headers) == (403, {"X-Enforcer-Decision": "d1-2f"})
+    assert [attempt.sip_call_id for attempt in scripted.asked] == [told]
+
+
 async def test_blocked_and_tagged_as_by_the_other_door(switch: FakeFreeswitch, scripted: Scripted) -> None:
     scripted.answer = BLOCK
     call = await switch.call("acme", NUMBER)
@@ -201,3 +214,74 @@ async def test_a_transferred_call_is_asked_about_again(switch: FakeFreeswitch, s
     assert {attempt.call_id for attempt in scripted.asked} == {f"fs1/{call.uuid}"}
     assert (call.passes, call.cause) == (2, 21), "a call that is up is hung up"
     assert call.variables["enforcer_number"] == NUMBER, "the CDR has what was dialled first"
+
+
+TOKENS = {"fs1": "one-0123456789abcdef", "fs2": "two-0123456789abcdef"}
+
+
+async def say(door: HttpDoor, path: str) -> bytes:
+    """What one question is answered."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+    writer.write(asked(path=path))
+    try:
+        return await reader.read()
+    except ConnectionError:
+        return b""
+    finally:
+        writer.close()
+
+
+@pytest.mark.parametrize("tokens", [{"fs1": "", "fs2": ""}, TOKENS])
+async def test_two_switches_are_told_apart_by_their_names_and_tokens(
+    scripted: Scripted, tokens: dict[str, str]
+) -> None:
+    faults: list[Exception] = []
+    one, two = (
+        HttpDoor(scripted, name, clock=lambda: 7.5, port=0, on_fault=faults.append) for name in ("fs1", "fs2")
+    )
+    async with one, two:
+        for door in (one, two):
+            door.token, door.known = tokens[door.switch], tokens
+            for name, token in tokens.items():
+                answer = await say(door, f"{name}/{token}".removesuffix("/"))
+                assert answer.endswith(ANSWER) is (name == door.switch)
+    assert [attempt.switch for attempt in scripted.asked] == ["fs1", "fs2"]
+    assert one.counts == two.counts == Counter({Outcome.ANSWERED: 1, Outcome.FOREIGN: 1})
+    assert [str(fault) for fault in faults] == [
+        "fs2 asks at the door of fs1: see enf_ask there", "fs1 asks at the door of fs2: see enf_ask there",
+    ]
+
+
+@pytest.mark.parametrize("path", ["", "fs1", "fs1/", f"fs1/{TOKENS['fs2']}", f"fs1/{TOKENS['fs1']}x",
+                                  f"fs2/{TOKENS['fs1']}", f"/{TOKENS['fs2']}", TOKENS["fs1"]])
+async def test_who_has_not_the_token_is_not_answered_and_the_token_is_told_to_nobody(
+    scripted: Scripted, path: str
+) -> None:
+    faults: list[Exception] = []
+    async with HttpDoor(scripted, "fs1", clock=lambda: 7.5, port=0, on_fault=faults.append) as door:
+        door.token = TOKENS["fs1"]
+        assert await say(door, path) == b""
+        assert scripted.asked == []
+        assert (await say(door, f"fs1/{TOKENS['fs1']}")).endswith(ANSWER)
+    assert len(faults) == 1
+    assert not any(token in str(faults[0]) for token in TOKENS.values())
+
+
+async def test_who_asks_at_anothers_door_for_ever_does_not_fill_the_log(scripted: Scripted) -> None:
+    faults: list[Exception] = []
+    async with HttpDoor(scripted, "fs1", clock=lambda: 7.5, port=0, on_fault=faults.append) as door:
+        for _ in range(40):
+            await say(door, "fs2")
+    assert (door.misled, len(faults)) == (40, 12)
+
+
+@pytest.mark.parametrize("path", ["/fs1", f"/fs1/{TOKENS['fs1']}"])
+async def test_dialplan_asks_where_its_name_and_token_are_in_the_address(
+    switch: FakeFreeswitch, path: str
+) -> None:
+    asked_at: list[str] = []
+    curl = switch.curl
+    switch.curl = lambda url, question: (asked_at.append(url), curl(url, question))[1]
+    switch.globals["enf_ask"] += path
+    await switch.call("acme", NUMBER)
+    assert asked_at == [f"http://127.0.0.1:8090{path}"]

@@ -1,19 +1,25 @@
-"""One id, wherever a decision is met: INVITE, CDR, log, `enforcer why`, MQTT, and `enforcer top`."""
+"""One id, wherever a decision is met: INVITE, CDR, log, `enforcer why`, MQTT, and `enforcer top`.
+
+Asterisk puts none into a refusal: there the SIP Call-ID, which every answer carries, leads to it."""
 
 from __future__ import annotations
 
 import asyncio
 import csv
 import json
+import socket
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
+import aiomqtt
 import pytest
 
 from enforcer.control.look import Look
 from lab.asterisk import Asterisk
 from lab.enforcer import Enforcer
+from lab.process import free_port
 from lab.provision import LabUnavailable, Provisioned, provision
 from lab.sipp import Call, Callee, place
 from tests.support.broker import PASSWORDS, Broker
@@ -28,8 +34,14 @@ id = "calls"
 kind = "attempts"
 clause = "1"
 critical = { at = 1, verdict = "tag" }
+[[rule]]
+id = "most"
+kind = "attempts"
+clause = "2"
+critical = { at = 2, verdict = "block" }
 """
 NUMBERS = ("12025550141", "12025550142")        # one that is fine, one that is tagged
+REFUSED = "12025550143"
 
 
 @pytest.fixture(scope="module")
@@ -49,17 +61,31 @@ def decision_told(ledger: Path) -> str:
                     return str(line["happened"]["facts"]["decision"])
 
 
+async def first(ear: aiomqtt.Client, number: int) -> list[dict[str, Any]]:
+    """So many messages, as they come."""
+    found: list[dict[str, Any]] = []
+    async for message in ear.messages:
+        found.append(json.loads(message.payload))
+        if len(found) == number:
+            break
+    return found
+
+
+@pytest.mark.parametrize("ask", ["ami", "agi"])
 @pytest.mark.asterisk
 async def test_one_id_is_found_wherever_a_decision_is_met(
-    parts: Mapping[str, Provisioned], tmp_path: Path, request: pytest.FixtureRequest
+    parts: Mapping[str, Provisioned], tmp_path: Path, request: pytest.FixtureRequest, ask: str
 ) -> None:
     (tmp_path / "broker").mkdir()
     broker = Broker(parts, tmp_path / "broker")
     await broker.start()
     request.addfinalizer(broker.kill)
+    door = free_port(socket.SOCK_STREAM)
+    variables = {"ENF_ASK": ask, "ENF_AGI": f"agi://127.0.0.1:{door}/ask"}
     more = f'[mqtt]\nurl = "mqtt://enforcer@127.0.0.1:{broker.port}"\nsecret_env = "{SECRET}"\n'
+    more += f"[door.agi]\nenabled = true\nport = {door}\n" if ask == "agi" else ""
     async with (
-        Asterisk(parts["asterisk"]) as switch,
+        Asterisk(parts["asterisk"], variables=variables) as switch,
         Callee(parts["sipp"], switch.carrier_port, messages=True) as callee,
         broker.client("watcher") as ear,
         Enforcer(
@@ -72,6 +98,8 @@ async def test_one_id_is_found_wherever_a_decision_is_met(
         for number in NUMBERS:
             placed = await place(parts["sipp"], switch.sip_address, [Call("acme", number)])
             assert placed.codes[200] == 1
+        refusal = await place(parts["sipp"], switch.sip_address, [Call("acme", REFUSED)], messages=True)
+        (answer,) = refusal.final(REFUSED)
         ids = []
         for number, verdict in zip(NUMBERS, ("allow", "tag"), strict=True):
             logged = await enforcer.line(
@@ -83,12 +111,25 @@ async def test_one_id_is_found_wherever_a_decision_is_met(
             assert (await enforcer.json("why", logged["decision"]))["decision"] == logged["decision"]
             ids.append(logged["decision"])
         assert len(set(ids)) == 2
+
+        # All that Asterisk tells a refused caller besides what the caller said itself: the cause.
+        assert answer.code == 403
+        assert {name for name, _ in answer.headers} == {
+            "Via", "From", "To", "Call-ID", "CSeq", "Server", "Reason", "Content-Length",
+        }
+        assert answer.header("Reason") == "Q.850;cause=21"
+        traced = answer.header("Call-ID")
+        blocked = await enforcer.line(lambda line: line.get("sip_call_id") == traced)
+        assert (blocked["verdict"], blocked["sip_code"]) == ("block", 403)
+        found = await enforcer.json("why", traced)
+        assert [one["decision"] for one in found["decisions"]] == [blocked["decision"]]
+        assert found["call"]["call"] == blocked["call"]
         async with asyncio.timeout(10):
-            async for message in ear.messages:
-                assert json.loads(message.payload)["decision"] == ids[1]
-                break
+            published = await first(ear, 2)
+        assert [one["decision"] for one in published] == [ids[1], blocked["decision"]]
+        assert published[1]["sip_call_id"] == traced
         told = await asyncio.to_thread(decision_told, tmp_path / "enforcer.db")
         assert told == ids[1]
         rows = list(csv.reader(switch.cdr_path.read_text().splitlines()))
         found = {field.rpartition(":")[2] for row in rows for field in row if field.startswith("live;")}
-        assert found == set(ids)
+        assert found == {*ids, blocked["decision"]}

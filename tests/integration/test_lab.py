@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from lab.asterisk import Asterisk
-from lab.process import LabFailed, freeze, run_apart, thaw
+from lab.process import LabFailed, freeze, thaw
 from lab.provision import Provisioned
 from lab.sipp import Call, Callee, place
+from tests.support.standing import standing
 
 
 def exists(pid: int) -> bool:
@@ -27,12 +28,7 @@ REFUSE_ALL = "[enforcer]\nexten => s,1,Hangup(21)\n"
 @pytest.fixture(scope="module")
 def plain(lab_parts: Mapping[str, Provisioned]) -> Iterator[Asterisk]:
     """A switch whose hook does nothing."""
-    switch = Asterisk(lab_parts["asterisk"], hook=False, accounts=["hooli"])
-    try:
-        run_apart(switch.start())
-        yield switch
-    finally:
-        switch.close()
+    yield from standing(Asterisk(lab_parts["asterisk"], hook=False, accounts=["hooli"]))
 
 
 @pytest.fixture

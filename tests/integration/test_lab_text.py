@@ -10,20 +10,15 @@ import pytest
 from lab import text
 from lab.asterisk import Asterisk
 from lab.enforcer import Enforcer
-from lab.process import run_apart
 from lab.provision import Provisioned
 from lab.stage import DEMO
 from lab.texter import Texter
+from tests.support.standing import standing
 
 
 @pytest.fixture(scope="module")
 def switch(lab_parts: Mapping[str, Provisioned]) -> Iterator[Asterisk]:
-    found = Asterisk(lab_parts["asterisk"])
-    try:
-        run_apart(found.start())
-        yield found
-    finally:
-        found.close()
+    yield from standing(Asterisk(lab_parts["asterisk"]))
 
 
 async def test_messages_of_the_demonstration_pass_are_refused_and_stopped(

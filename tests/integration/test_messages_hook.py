@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 
@@ -16,9 +17,10 @@ import pytest
 
 from lab.asterisk import Asterisk
 from lab.enforcer import Enforcer
-from lab.process import free_port, freeze, run_apart, thaw
+from lab.process import free_port, freeze, thaw
 from lab.provision import Provisioned
 from lab.texter import Texter
+from tests.support.standing import standing
 
 POLICY = """
 [pack]
@@ -85,36 +87,16 @@ DOOR = free_port(socket.SOCK_STREAM)
 
 @pytest.fixture(scope="module")
 def switch(lab_parts: Mapping[str, Provisioned]) -> Iterator[Asterisk]:
-    found = Asterisk(lab_parts["asterisk"], accounts=NAMES, files={"pjsip_local.conf": SHARED})
-    try:
-        run_apart(found.start())
-        yield found
-    finally:
-        found.close()
+    yield from standing(Asterisk(lab_parts["asterisk"], accounts=NAMES, files={"pjsip_local.conf": SHARED}))
 
 
 @pytest.fixture(scope="module")
 def enforcer(switch: Asterisk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Enforcer]:
     door = f"[door.messages]\nenabled = true\nport = {DOOR}\n"
-    found = Enforcer(
+    yield from standing(Enforcer(
         tmp_path_factory.mktemp("texts"), switch, POLICY, accounts=ACCOUNTS,
         more=f"messages = true\n\n{door}",
-    )
-    try:
-        run_apart(found.start())
-        yield found
-    finally:
-        run_apart(found.stop())
-
-
-@pytest.fixture
-async def running(enforcer: Enforcer) -> AsyncIterator[Enforcer]:
-    """The enforcer, and whatever a test did to it undone."""
-    yield enforcer
-    try:
-        thaw(enforcer.pid)
-    except Exception:   # it was stopped or killed
-        await enforcer.start()
+    ))
 
 
 class Ends:
@@ -208,7 +190,7 @@ async def test_next_enforcer_opens_what_the_last_one_closed(running, ends, switc
     for _ in range(3):
         await ends.send("reborn", "12025550152")
     await ends.code("reborn", "12025550152", 404)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while await messages(running, "reborn") != (2, 1):     # noqa: ASYNC110
             await asyncio.sleep(0.05)               # written a little later, and no CDR tells of a message
     running.kill()
@@ -309,7 +291,9 @@ async def test_frozen_enforcer_costs_each_message_the_deadline_and_messages_pass
     assert time.monotonic() - began < 5         # three times 0.3 s; one that hangs would stop them all
     thaw(running.pid)
     await running.line(lambda x: x.get("number") == "12025550159")
-    assert (await messages(running, "frozen"))[0] == 4
+    async with asyncio.timeout(30):
+        while (await messages(running, "frozen"))[0] != 4:      # noqa: ASYNC110 - written a little later
+            await asyncio.sleep(0.05)
 
 
 @pytest.mark.parametrize(("answer", "after", "passes"), [
@@ -363,6 +347,32 @@ async def test_dead_enforcer_is_not_asked_and_a_stopped_account_stays_stopped(ru
     assert await ends.send("free", "12025550161") == 202
     assert await ends.carrier.text("12025550161")
     assert not ends.carrier.to("12025550160")
+
+
+def called_for_help(enforcer: Enforcer) -> set[str]:
+    """The accounts of whose emergencies the ledger knows."""
+    with sqlite3.connect(enforcer.directory / "enforcer.db") as ledger:
+        return {row[0] for row in ledger.execute("SELECT account FROM journal WHERE kind = 'emergency'")}
+
+
+@pytest.mark.parametrize(("writer", "account"), [("free", "free"), ("shared", "shared")])
+async def test_text_for_help_opens_the_window_on_the_switch_and_with_the_enforcer(
+    running, ends, switch, writer, account
+) -> None:
+    """In an account's own context, and in the one that accounts share. 933 is a test."""
+    async with switch.ami("enforcer") as link:
+        async def since() -> str:
+            return (await link.action("Getvar", Variable=f"ENF_SOS_{account}"))["Value"]
+
+        assert await ends.send(writer, "933") == 202
+        assert await ends.carrier.text("933")
+        assert await since() == ""
+        assert await ends.send(writer, "911") == 202
+        await link.event("UserEvent", UserEvent="EnfMessage", Account=account, Number="911", Ask="no")
+        assert int(await since()) >= time.time() - 60
+    async with asyncio.timeout(10):
+        while account not in called_for_help(running):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
 
 
 @pytest.mark.parametrize(

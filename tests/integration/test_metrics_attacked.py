@@ -70,6 +70,27 @@ def test_who_says_nothing_makes_room_for_who_scrapes(server: MetricsServer, said
     assert alone(before)
 
 
+def test_visits_for_which_no_thread_could_be_started_take_no_room_from_later_ones(
+    server: MetricsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = threading.Thread.start
+    refused = []
+
+    def none_left(thread: threading.Thread) -> None:
+        if "process_request" not in thread.name:
+            return start(thread)
+        refused.append(thread)
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", none_left)
+    for _ in range(3 * MOST):
+        with socket.create_connection(("127.0.0.1", server.server_port), timeout=10) as one:
+            assert one.recv(100) == b""                 # hung up on
+    assert len(refused) == 3 * MOST                     # more than there is room for
+    monkeypatch.setattr(threading.Thread, "start", start)
+    assert "enforcer_faults_total 1.0" in scraped(server)
+
+
 @pytest.mark.parametrize("garbage", [
     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" * 20, b"\0" * 70_000, b"agi_network: yes\n\n",
     b"\r\n\r\n", b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\n\r\n",

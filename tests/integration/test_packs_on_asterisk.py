@@ -18,11 +18,11 @@ import pytest
 from enforcer.domain.cycle import BillingCycle
 from lab.asterisk import Asterisk
 from lab.enforcer import Enforcer
-from lab.process import run_apart
 from lab.provision import Provisioned
 from lab.sipp import Call, Callee, Outcome, place
 from tests.support.cdr_rows import row, rows
 from tests.support.receivers import HttpReceiver
+from tests.support.standing import standing
 
 POLICIES = Path(__file__).parents[2] / "policies"
 # Their cycles begin about two weeks from now, whatever the day: no test straddles two.
@@ -34,22 +34,12 @@ ACCOUNTS = "".join(f"{name},{name}-co,pbx,,flat,{ANCHOR},UTC\n" for name in NAME
 
 @pytest.fixture(scope="module")
 def switch(lab_parts: Mapping[str, Provisioned]) -> Iterator[Asterisk]:
-    found = Asterisk(lab_parts["asterisk"], accounts=NAMES)
-    try:
-        run_apart(found.start())
-        yield found
-    finally:
-        found.close()
+    yield from standing(Asterisk(lab_parts["asterisk"], accounts=NAMES))
 
 
 @pytest.fixture(scope="module")
 def far_end(switch: Asterisk, lab_parts: Mapping[str, Provisioned]) -> Iterator[Callee]:
-    callee = Callee(lab_parts["sipp"], switch.carrier_port, messages=True)
-    try:
-        run_apart(callee.start())
-        yield callee
-    finally:
-        callee.close()
+    yield from standing(Callee(lab_parts["sipp"], switch.carrier_port, messages=True))
 
 
 @pytest.fixture(scope="module")
@@ -58,12 +48,7 @@ def running(
 ) -> Iterator[Enforcer]:
     texts = [(POLICIES / name).read_text("utf-8") for name in ("ip2call.toml", "247voip.toml")]
     texts[1] = texts[1].replace('grace = "7d"', "grace = 1")
-    found = Enforcer(tmp_path_factory.mktemp("packs"), switch, texts, accounts=ACCOUNTS)
-    try:
-        run_apart(found.start())
-        yield found
-    finally:
-        run_apart(found.stop())
+    yield from standing(Enforcer(tmp_path_factory.mktemp("packs"), switch, texts, accounts=ACCOUNTS))
 
 
 @pytest.fixture

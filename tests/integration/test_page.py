@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
+import stat
 from collections.abc import AsyncIterator
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
 
-from enforcer.control.page import sessions
+from enforcer.control.page import htmx, sessions, stream
 from enforcer.control.page.entrance import COOKIE
 from enforcer.control.page.plot import nice, plot
 from enforcer.control.page.render import STATIC
@@ -22,8 +26,8 @@ from enforcer.domain.mode import Mode, ModeSetting
 from tests.support.http_house import Door, http_house
 
 HOSTILE = '"><script>alert(1)</script>&\'{{7*7}}'
-PAGES = ("/", "/page/live", "/page/nearest", "/accounts", "/account?name=acme", "/page/touched?name=acme",
-         "/whatif", "/why?subject=acme")
+PAGES = ("/", "/page/live", "/page/nearest", "/page/state", "/accounts", "/account?name=acme",
+         "/page/account?name=acme", "/page/touched?name=acme", "/whatif", "/why?subject=acme")
 
 
 class Visit:
@@ -211,6 +215,20 @@ async def test_button_tells_what_it_would_do_and_does_it_once(visit: Visit) -> N
     assert entry.body["door"] == "page"
 
 
+async def test_refused_call_is_explained_by_what_its_sip_trace_shows(visit: Visit) -> None:
+    trace = "3c26/a@[2001:db8::7]"
+    visit.door.call(1, sip_call_id=trace)
+    visit.door.house.ledger.flush()
+    await visit.log_in()
+    answer = await visit.get("/why", params={"subject": trace})
+    assert answer.status_code == 200
+    (decision,) = visit.door.house.ledger.decisions()
+    assert f"decision {decision.decision_id}" in answer.text
+    assert trace in answer.text
+    told = await visit.door.ask("GET", f"/v1/why/{quote(trace)}", "viewer")
+    assert told.json()["decisions"][0]["decision"] == decision.decision_id
+
+
 async def test_every_button_of_an_account_does_what_it_says(visit: Visit) -> None:
     await visit.log_in()
     ledger = visit.door.house.ledger
@@ -291,6 +309,7 @@ async def test_no_page_has_a_script_or_style_in_it_and_its_policy_forbids_them(v
         for tag, attributes in Parsed(answer.text).tags:
             assert tag not in ("style", "iframe", "object", "embed", "base"), path
             assert tag != "script" or (attributes.get("src") or "").startswith("/static/")
+            assert tag != "script" or (attributes.get("integrity") or "").startswith("sha384-")
             assert not [name for name in attributes if name.startswith("on") or name == "style"], (path, tag)
 
 
@@ -309,7 +328,8 @@ async def test_hostile_names_are_only_ever_text(visit: Visit) -> None:
     seen = 0
     for path, key in (
         ("/", ""), ("/page/live", ""), ("/page/nearest", ""), ("/accounts", ""), ("/accounts", "find"),
-        ("/account", "name"), ("/page/touched", "name"), ("/whatif", "account"), ("/why", "subject"),
+        ("/account", "name"), ("/page/account", "name"), ("/page/touched", "name"), ("/whatif", "account"),
+        ("/why", "subject"),
     ):
         answer = await visit.get(path, **({"params": {key: HOSTILE}} if key else {}))
         assert answer.status_code == 200, (path, answer.text[-300:])
@@ -345,6 +365,116 @@ async def test_unknown_account_call_or_file_is_said_so(visit: Visit) -> None:
     assert (await visit.get("/static/../render.py")).status_code == 404
     assert (await visit.get("/static/page.js")).headers["content-type"].startswith("text/javascript")
     assert (await visit.get("/account?name=" + "x" * 300)).status_code == 422
+
+
+async def test_htmx_is_the_one_that_its_project_published_and_evaluates_nothing(visit: Visit) -> None:
+    page = Parsed(await visit.page("/login"))
+    (script,) = [more for tag, more in page.tags if tag == "script" and "htmx" in str(more["src"])]
+    assert script["integrity"] == f"sha384-{htmx.SHA384}"
+    served = await visit.get(str(script["src"]))
+    assert served.headers["content-type"].startswith("text/javascript")
+    assert htmx.sha384(served.content) == htmx.SHA384
+    (config,) = [more["content"] for tag, more in page.tags if more.get("name") == "htmx-config"]
+    told = json.loads(str(config))
+    wrong = [key for key in ("allowEval", "includeIndicatorStyles", "allowScriptTags", "historyEnabled")
+             if told[key] is not False]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("fault", ["another", "gone"])
+async def test_htmx_that_is_another_turns_the_page_off_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    monkeypatch.setenv("TEST_AMI_SECRET", "s3cret-of-the-test")
+    if fault == "another":
+        monkeypatch.setattr(htmx, "SHA384", "x" * 64)
+    else:
+        monkeypatch.setattr(htmx, "PACKAGE", "no_such_package")
+    async with http_house(tmp_path) as door:
+        told = [one for one in door.house.room.faults if one["fault"] == "live page off"]
+        assert len(told) == 1
+        assert "pip install --force-reinstall django-js-lib-htmx==2.0.3.1" in told[0]["problem"]
+        assert (await door.ask("GET", "/login")).status_code == 404
+        assert (await door.get("/v1/overview"))["site"] == "lab"
+        assert (await door.admit("1"))["verdict"] == "allow"
+
+
+async def test_session_outlives_a_restart_and_whoever_logged_out_has_none_after_it(visit: Visit) -> None:
+    await visit.log_in()
+    keeper = visit.door.app.state.sessions
+    assert stat.S_IMODE(keeper._file.stat().st_mode) == 0o600
+    assert visit.client.cookies[COOKIE] not in keeper._file.read_text()
+    csrf = await visit.csrf()
+    visit.door.app.state.sessions = sessions.Sessions(visit.door.front.tokens, visit.door.front.clock)
+    assert await visit.csrf() == csrf               # a form that is open is good still
+    await visit.post("/logout", csrf=csrf)
+    again = sessions.Sessions(visit.door.front.tokens, visit.door.front.clock)
+    assert again.of(visit.client.cookies.get(COOKIE)) is None
+    keeper._file.write_text("[[1]]")
+    assert sessions.Sessions(visit.door.front.tokens, visit.door.front.clock)._sessions == {}
+
+
+async def test_accounts_nearest_their_limits_are_the_same_by_every_door(visit: Visit) -> None:
+    for number in range(3):
+        visit.door.call(number)
+    visit.door.call(9, "apex")
+    visit.door.house.ledger.flush()
+    by_http = (await visit.door.get("/v1/nearest"))["nearest"]
+    assert [(one["account"], one["percent"], one["level"]) for one in by_http] == [
+        ("acme", 300, "critical"), ("apex", 100, "fine"),
+    ]
+    by_command = visit.door.site.json("nearest")["nearest"]
+    by_window = visit.door.house.room.view()["nearest"]
+    undated = [[one | {"passed": None} for one in found] for found in (by_http, by_command, by_window)]
+    assert undated[0] == undated[1] == undated[2]   # dates are of their moment
+    await visit.log_in()
+    page = await visit.page("/page/nearest")
+    assert re.findall(r'id="near-account-(\w+)"', page) == ["acme", "apex"]
+    assert "300 %" in page
+
+
+async def test_numbers_of_a_button_are_those_of_the_command_line(visit: Visit) -> None:
+    for number in range(4):
+        visit.door.call(number)
+    visit.door.house.ledger.flush()
+    await visit.log_in()
+    orders: list[dict[str, str]] = [
+        {"do": "mode.set", "account": "acme", "mode": "block", "reason": "x"},
+        {"do": "mode.ceiling", "mode": "monitor", "reason": "x"},
+        {"do": "account.suspend", "account": "acme", "reason": "x"},
+        {"do": "strike.add", "account": "acme", "kind": "spam", "reason": "x"},
+        {"do": "optout.add", "account": "acme", "number": "+12125550123", "reason": "x"},
+        {"do": "reload", "reason": "x"},
+    ]
+    for order in orders:
+        asked = unescape(re.sub(r"<[^>]+>", "", (await visit.press(**order)).text))
+        for sentence in visit.door.site.json("foresee", json.dumps(order))["words"]:
+            assert sentence.replace("`", "") in asked, (order, sentence)
+    asked = (await visit.press(**orders[0])).text
+    assert "Set a mode: 3 of 4 calls refused, not 0</button>" in asked
+    found = visit.door.site.json("whatif", "--account", "acme", "--last", "24h")
+    block = next(one for one in found["modes"] if one["mode"] == "block")
+    assert (block["refused"], found["asked"], found["now"]["refused"]) == (3, 4, 0)
+
+
+def test_page_is_told_what_is_out_of_date_soon_and_not_too_often() -> None:
+    told = stream.Told()
+    assert told.next({"live": 1, "near": 1}, 0.0) == []
+    assert told.next({"live": 2, "near": 1}, 0.2) == ["live"]
+    assert told.next({"live": 3, "near": 2}, 0.4) == ["near"]       # live was told of just now
+    assert told.next({"live": 3, "near": 3}, 0.7) == ["live"]
+    assert told.next({"live": 3, "near": 3}, 2.3) == []
+    assert told.next({"live": 3, "near": 3}, 2.4) == ["near"]
+
+
+def test_account_is_told_of_within_a_second_and_once_more_for_slow_disks() -> None:
+    told = stream.Told(lambda: 3.0)
+    assert told.next({"account": 1}, 0.0) == []
+    assert told.next({"account": 2}, 10.0) == []            # it is not on the disk yet
+    assert told.next({"account": 2}, 10.2) == ["account"]
+    assert told.next({"account": 2}, 11.2) == ["account"]
+    assert told.next({"account": 3}, 11.4) == []            # the clerk needs a rest
+    assert told.next({"account": 3}, 14.3) == ["account"]
 
 
 def test_sheet_moves_nothing() -> None:

@@ -10,15 +10,16 @@ import asyncio
 import csv
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 
 import pytest
 
 from lab.asterisk import Asterisk
 from lab.enforcer import Enforcer
-from lab.process import freeze, run_apart, thaw
+from lab.process import freeze
 from lab.provision import Provisioned
 from lab.sipp import Call, Callee, Outcome, place
+from tests.support.standing import standing
 
 NUMBER = "12025550142"
 RINGS = "12025550180"
@@ -108,44 +109,19 @@ ACCOUNTS = "".join(f"{name},{name}-co,pbx,,,,\n" for name in NAMES)
 
 @pytest.fixture(scope="module")
 def switch(lab_parts: Mapping[str, Provisioned]) -> Iterator[Asterisk]:
-    found = Asterisk(lab_parts["asterisk"], accounts=NAMES)
-    try:
-        run_apart(found.start())
-        yield found
-    finally:
-        found.close()
+    yield from standing(Asterisk(lab_parts["asterisk"], accounts=NAMES))
 
 
 @pytest.fixture(scope="module")
 def far_end(switch: Asterisk, lab_parts: Mapping[str, Provisioned]) -> Iterator[Callee]:
-    callee = Callee(lab_parts["sipp"], switch.carrier_port, messages=True)
-    try:
-        run_apart(callee.start())
-        yield callee
-    finally:
-        callee.close()
+    yield from standing(Callee(lab_parts["sipp"], switch.carrier_port, messages=True))
 
 
 @pytest.fixture(scope="module")
 def enforcer(
     switch: Asterisk, far_end: Callee, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Enforcer]:
-    found = Enforcer(tmp_path_factory.mktemp("road"), switch, POLICY, accounts=ACCOUNTS)
-    try:
-        run_apart(found.start())
-        yield found
-    finally:
-        run_apart(found.stop())
-
-
-@pytest.fixture
-async def running(enforcer: Enforcer) -> AsyncIterator[Enforcer]:
-    """The enforcer, and whatever a test did to it undone."""
-    yield enforcer
-    try:
-        thaw(enforcer.pid)
-    except Exception:   # it was stopped or killed
-        await enforcer.start()
+    yield from standing(Enforcer(tmp_path_factory.mktemp("road"), switch, POLICY, accounts=ACCOUNTS))
 
 
 @pytest.fixture

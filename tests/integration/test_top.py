@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from enforcer.control.window import beside
+from enforcer.control.knock import beside
 from tests.support.house import House
 from tests.unit.test_top_frame import BLOCKED, view
 

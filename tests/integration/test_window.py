@@ -16,8 +16,9 @@ from prometheus_client import CollectorRegistry
 
 from enforcer import app, settings
 from enforcer.control import window
+from enforcer.control.knock import beside, reachable
 from enforcer.control.look import Look
-from enforcer.control.window import MOST, MOST_TOLD, UNREAD, beside, reachable
+from enforcer.control.window import MOST, MOST_TOLD, UNREAD
 from enforcer.domain.call import CallAttempt, Direction
 from enforcer.errors import LinkError
 from enforcer.telemetry import Telemetry

@@ -3,11 +3,14 @@ what its gap allows."""
 
 from __future__ import annotations
 
-from hypothesis import given
+import os
+
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from enforcer.domain.call import CallEvent, Phase, Source, milliseconds
-from enforcer.domain.gap import Gap, ended_unseen
+from enforcer.domain.gap import Ended, Gap, ended_unseen
+from enforcer.domain.open_gaps import Gaps, room
 from enforcer.ledger.memory import MemoryLedger
 from tests.support.ledgers import POLICY, Call, Clock, classify, usage
 from tests.support.rules import NOON
@@ -70,3 +73,61 @@ def test_truth_lies_within_the_bounds(told: list[tuple[Call, int | None, int]]) 
             assert least <= real <= least + more
         if truth != low:
             assert gap.concerns(account)
+
+
+Real = dict[str, list[int]]     # how long (ms) the calls of each account talked that nobody counts
+
+
+@st.composite
+def losses(draw: st.DrawFn) -> list[tuple[Gap, Real]]:
+    """Gaps of one switch, one after the other, and what went on in each."""
+    found: list[tuple[Gap, Real]] = []
+    at = 0
+    for _ in range(draw(st.integers(2, 25))):
+        since, seconds = at + draw(st.integers(1, 3000)), draw(st.integers(1, 90))
+        at = since + seconds
+        calls = st.lists(st.integers(0, seconds * 1000), max_size=4)
+        real = {account: draw(calls) for account in ACCOUNTS}
+        began = sum(map(len, real.values()))
+        unseen = draw(st.sampled_from((None, began, began + 3)))
+        some = draw(st.sets(st.sampled_from(ACCOUNTS)))
+        ended = {account: Ended(1, 0, draw(st.integers(1, 50_000))) for account in sorted(some)}
+        found.append((
+            Gap("pbx1", NOON + since, NOON + at, draw(st.sampled_from("ab")), unseen, ended,
+                draw(st.sampled_from((0, 20)))), real,
+        ))
+    return found
+
+
+@settings(max_examples=int(os.environ.get("ENFORCER_GAP_EXAMPLES", "30")))
+@given(losses(), st.integers(2, 6), st.data())
+def test_truth_lies_within_the_bounds_of_gaps_that_were_put_together(
+    told: list[tuple[Gap, Real]], most: int, data: st.DataObject
+) -> None:
+    gaps, lost = Gaps(most), dict[str, tuple[Gap, Real]]()
+    for gap, real in told:
+        gaps.take(gap.opened(gap.until))
+        lost[gap.id] = gap, real
+        assert len(gaps.open()) <= most
+        step = data.draw(st.sampled_from(("go on", "close", "close a part", "count a part")))
+        part, inside = lost[data.draw(st.sampled_from(sorted(lost)))]
+        if step == "close":
+            some = data.draw(st.sampled_from(gaps.open()))
+            gaps.take(some.closed("CDRs", NOON))
+            lost = {name: one for name, one in lost.items() if not some.since <= one[0].since < some.until}
+        elif step == "close a part":
+            alone = part.id in {one.id for one in gaps.open()}
+            gaps.take(part.closed("CDRs", NOON))
+            if alone:
+                del lost[part.id]
+        elif step == "count a part":
+            gaps.take(part.counted(sum(map(len, inside.values())), NOON))
+        for account in ACCOUNTS:
+            more = room(gaps.of(account), account)
+            calls = [msec for _, real in lost.values() for msec in real[account]]
+            msec = sum(calls) + sum(one.ended.get(account, Ended()).msec for one, _ in lost.values())
+            assert more.attempts is None or len(calls) <= more.attempts
+            assert more.answered is None or len(calls) <= more.answered
+            assert more.msec is None or msec <= more.msec
+        if not lost:
+            break

@@ -89,8 +89,11 @@ class AmiServer:
                     self.actions.append(action)
                     self._by_name[action.get("Action", "")].append(action)
                     self._arrived.notify_all()
+                if action.get("Action") == "Logoff" and answer:
+                    break           # as Asterisk does: whoever says good-bye waits for it
         except (asyncio.IncompleteReadError, ConnectionError):
-            writer.close()
+            pass
+        writer.close()
 
     def _stops_reading(self, action: Action) -> bytes:
         self.reading.clear()

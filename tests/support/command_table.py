@@ -7,10 +7,10 @@ from typing import Any
 
 import typer
 
-from enforcer.completing import TABLE
+from enforcer.completing import TABLE, WORDS
 from enforcer.control.cli import app
 
-KINDS = {"account", "customer", "rule", "switch", "mode", "config"}
+KINDS = {"account", "customer", "rule", "switch", "config", *WORDS}
 
 
 def kind_of(parameter: Any) -> str:
@@ -32,7 +32,7 @@ def described(
     )
     out[words] = {
         "text": command.get_help(context),
-        "commands": list(below),
+        "commands": [name for name, one in below.items() if not one.hidden],
         "options": {
             name: kind_of(one) for one in command.params if one.param_type_name == "option"
             for name in one.opts

@@ -42,10 +42,11 @@ class Desk:
             self.modes.put(self.ledger.modes()[-1])
 
     def call(self, serial: int, talked: float | None, number: str = "12025550123", account: str = "acme",
-             medium: Medium = Medium.CALL) -> str:
+             medium: Medium = Medium.CALL, sip_call_id: str = "") -> str:
         """One outbound call, asked about and ended; the id of the decision."""
         attempt = CallAttempt(
-            f"pbx1/{serial}", "pbx1", account, Direction.OUTBOUND, number, "100", self.now, medium=medium
+            f"pbx1/{serial}", "pbx1", account, Direction.OUTBOUND, number, "100", self.now, medium=medium,
+            sip_call_id=sip_call_id,
         )
         decision = self.admission.admit(attempt)
         answered = None if talked is None else self.now

@@ -57,6 +57,11 @@ class EslServer:
         """Bytes to the latest connection, as they are."""
         self._writers[-1].write(data)
 
+    async def drained(self) -> None:
+        """Once the latest connection takes more, and others had a turn."""
+        await self._writers[-1].drain()
+        await asyncio.sleep(0)
+
     def hang_up(self) -> None:
         self._writers[-1].close()
 

@@ -88,10 +88,10 @@ class Door:
         assert response.status_code == status, response.text
         return response.json()
 
-    def call(self, number: int, account: str = "acme") -> Verdict:
+    def call(self, number: int, account: str = "acme", sip_call_id: str = "") -> Verdict:
         return self.house.admission.admit(CallAttempt(
             call_id=f"pbx1/{number}", account=account, number="2125550123", caller="", at=time.time(),
-            direction=Direction.OUTBOUND, switch="pbx1",
+            direction=Direction.OUTBOUND, switch="pbx1", sip_call_id=sip_call_id,
         )).verdict
 
     def metric(self, name: str, **labels: str) -> float | None:

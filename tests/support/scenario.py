@@ -257,7 +257,7 @@ class _Player:
 
     def _decision(self, decision: Decision) -> dict[str, Any]:
         fields = decision._asdict()
-        for name in ("decision_id", "at", "switch"):
+        for name in ("decision_id", "at", "switch", "sip_call_id"):
             del fields[name]
         return {
             **fields, "call_id": self.labels.get(decision.call_id, "?"), "verdict": decision.verdict.word,

@@ -136,6 +136,7 @@ class Dialplan:
 
     def __init__(self, server: AmiServer, *contexts: str) -> None:
         self.there = set(contexts)
+        self.emptied = asyncio.Event()
         server.overrides["DialplanExtensionRemove"] = self._remove
         server.overrides["DialplanExtensionAdd"] = self._add
         server.overrides.setdefault("DBGetTree", listing())
@@ -144,6 +145,8 @@ class Dialplan:
         if action["Context"] not in self.there:
             return ami.response(action, "Error", Message="Failed to remove requested extension")
         self.there.discard(action["Context"])
+        if not self.there:
+            self.emptied.set()
         return ami.response(action)
 
     def _add(self, action: ami.Action) -> bytes:
@@ -260,10 +263,10 @@ async def test_reload_of_the_dialplan_is_noticed_and_all_are_closed_again(server
         await beats.beat()
         await server.received("DialplanExtensionRemove", 3)
         plan.there = {"messages-acme", "messages-globex"}
+        plan.emptied.clear()
         await beats.beat()
         async with asyncio.timeout(10):
-            while plan.there:       # noqa: ASYNC110 - the fake switch tells nobody
-                await asyncio.sleep(0.01)
+            await plan.emptied.wait()
 
 
 async def test_what_an_enforcer_before_us_closed_is_opened_unless_it_must_not(server: AmiServer) -> None:

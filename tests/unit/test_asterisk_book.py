@@ -474,3 +474,33 @@ def test_the_serial_of_a_channel_tells_its_second() -> None:
     assert started_by_serial("1795309504.425") == 1795309504.0
     assert started_by_serial("lab-1-1795309504.425") == 1795309504.0
     assert started_by_serial("whatever") is None
+
+
+def back(**headers: str) -> Message:
+    """The hook let an inbound call through, as a call back."""
+    more = {"UserEvent": "EnfBack", "Direction": "inbound", "Number": "12025550101", "Since": "90"}
+    return asked(**(more | headers))
+
+
+def test_call_that_the_hook_let_through_after_an_emergency_call_is_told_as_one() -> None:
+    book = CallBook(IDENTITY)
+    begun = event("Newchannel", Context="from-trunk", AccountCode="trunk", Exten="12025550101")
+    told(begun, book=book)
+    (fact,) = told(back(), book=book)
+    assert isinstance(fact, CallEvent)
+    assert (fact.phase, fact.callback, fact.since) == (Phase.STARTED, True, 90.0)
+    assert (fact.attempt.account, fact.attempt.direction) == ("acme", Direction.INBOUND)
+    (end,) = events(told(hangup(Context="from-trunk"), book=book))
+    assert (end.attempt.account, end.callback) == ("acme", False)
+
+
+@pytest.mark.parametrize("since", ["", "soon", "-1", "1e9", "9" * 12])
+def test_call_back_with_no_sensible_time_is_one_all_the_same(since: str) -> None:
+    (fact,) = events(told(event("Newchannel", Context="from-trunk"), back(Since=since)))[1:]
+    assert (fact.callback, fact.since) == (True, None)
+
+
+@pytest.mark.parametrize("forged", ["Since: 1795000000", "Account: globex", "Direction: outbound"])
+def test_caller_cannot_write_into_what_is_told_of_a_call_back(forged: str) -> None:
+    with pytest.raises(WireError, match="2 times"):
+        told(event("Newchannel", Context="from-trunk"), back(CallerIDNum=f"1\r\n{forged}"))

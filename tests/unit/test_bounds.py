@@ -14,6 +14,7 @@ import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
@@ -27,15 +28,15 @@ from enforcer.control.series import Series
 from enforcer.domain import breaker, numbers, registers, trail
 from enforcer.domain.band import Band
 from enforcer.domain.breaker import Breaker
-from enforcer.domain.call import CallAttempt, CallRecord, Direction, NumberClass, Source
+from enforcer.domain.call import CallAttempt, CallEvent, CallRecord, Direction, NumberClass, Phase, Source
 from enforcer.domain.decision import Decision, Verdict
 from enforcer.domain.journal import JournalEntry, Kind
 from enforcer.domain.load import Loads
-from enforcer.domain.measure import Detail
+from enforcer.domain.measure import Detail, Scope
 from enforcer.domain.numbers import NumberPlan
 from enforcer.domain.registers import Commands
 from enforcer.domain.trail import Trail
-from enforcer.ledger import at_hand, desks, memory, writer
+from enforcer.ledger import at_hand, desks, memory, strangers, writer
 from enforcer.ledger.at_hand import AtHand
 from enforcer.ledger.memory import MemoryLedger
 from enforcer.ledger.sqlite import SqliteLedger
@@ -50,7 +51,8 @@ from tests.support.rules import NOON
 SOURCES = Path(enforcer.__file__).parent
 TESTS = Path(__file__).parents[1]
 
-ACCOUNTS = "one for each account that is registered, or called since the start: 1.5 KB each, and no cap"
+ACCOUNTS = "registered accounts, and MOST_STRANGERS that are not [test_ledger_strangers]"
+CALLERS = "registered accounts that called lately, and posts.MOST_STRANGERS that are not [test_orders]"
 CALLS = "calls in progress: what the switches can hold"
 SWITCHES = "the switches of the configuration"
 RECORD = "what people and rules put on record, kept for good: it grows by notices and strikes, not by calls"
@@ -64,12 +66,20 @@ INVENTORY = {
     "control/cli_top._happened": "LATELY; the oldest go",
     "control/look._kept": "what came with the first overview, until it is read",
     "control/nearest._left": ACCOUNTS,
-    "control/nearest._near": "MOST; the nearest are kept",
+    "control/nearest._near": "SHOWN; the nearest are kept",
+    "control/page/stream._due": "the parts of a page",
+    "control/page/stream._last": "the parts of a page",
+    "control/page/stream._prints": "the parts of a page",
+    "control/page/stream._seen": "the parts of a page",
+    "control/pulse._lookers": "accounts whose pages are open: at most [http] max_streams",
+    "control/pulse._told": "the same",
+    "admission.on_told": "who has to hear, of the composition root",
+    "control/window._coming": "MOST; whoever came first goes",
     "control/window._looking": "MOST; whoever looks longest goes",
-    "domain/gap._words": "REMEMBERED; forgotten together",
+    "domain/open_gaps._words": "REMEMBERED; forgotten together",
     "orders._gone": "accounts that people stopped",
     "readings._counting": SWITCHES,
-    "readings._left": "accounts that called lately, on each switch",
+    "readings._left": CALLERS,
     "admission._ending": CALLS,
     "admission.on_asked": SWITCHES,
     "control/desk.on_ack": "the doors of the configuration",
@@ -85,26 +95,29 @@ INVENTORY = {
     "domain/breaker._by_rule": "MOST_ACCOUNTS for each rule, as above",
     "domain/breaker._people": "the rules of the policy",
     "domain/breaker._packs": "the rules of the policy",
-    "domain/emergency._windows": "accounts that called for help within a window; callers by MOST_CALLERS "
-                                 "[test_emergency_window]",
-    "domain/gap._open": "one for each switch and loss that nobody filled; accounts in it by MOST_ACCOUNTS",
+    "domain/emergency._windows": "MOST_WINDOWS; callers by MOST_CALLERS (of one) and MOST_CALLERS_IN_ALL, "
+                                 "the newest are kept [test_emergency_window]",
+    "domain/open_gaps._open": "MOST_OPEN of each switch; accounts in one by MOST_ACCOUNTS [test_open_gaps]",
     "domain/load.by_account": CALLS,
     "domain/load._loads": SWITCHES,
     "domain/load._channels": SWITCHES,
     "domain/mode._settings": "places at which a mode was set, ended ones left out",
     "domain/mode._remembered": "emptied whenever a mode changes; accounts times rules [test_mode_remembered]",
+    "domain/notice.facts": "what one notice says",
     "domain/notice._notices": "the notices of one rule and subject: " + RECORD,
     "domain/numbers._remembered": "REMEMBERED; all go at once and are worked out again [CAPS]",
     "domain/numbers._canonical": "REMEMBERED, as above [CAPS]",
     "domain/policy._place": "the rules of the policy",
     "domain/registers._by_customer": RECORD,
     "domain/registers._by_id": RECORD,
-    "domain/registers._gates": "accounts times rules with a notice",
+    "domain/registers._gates": "accounts with books times rules with a notice [test_ledger_strangers]",
+    "domain/registers._gates_of": "as above",
     "domain/registers._pending": "notices that are not delivered yet",
     "domain/registers._announcing": "notices with something still to follow",
     "domain/registers._open": "requests without an answer; a running enforcer answers within a moment",
     "domain/registers._by_name": "MOST; the oldest go [CAPS]",
     "domain/registers.on_entry": "the parts of a house",
+    "domain/registers.on_untouched": "one part of a house",
     "domain/rules/pace._releases": "the calls of a pace [test_pacer_window]",
     "domain/trail.times": "MOST_CALLS of a trail [CAPS]",
     "domain/trail._sizes": "MOST_CALLS of a trail",
@@ -114,13 +127,18 @@ INVENTORY = {
     "ledger/at_hand._live": CALLS,
     "ledger/at_hand._over": "REMEMBER_CALLS; the oldest are looked up in the store [CAPS]",
     "ledger/at_hand._oldest_over": "REMEMBER_CALLS, as above",
-    "ledger/books._rolling": ACCOUNTS,
-    "ledger/books.stale": ACCOUNTS,
+    "ledger/shelf._rolling": ACCOUNTS,
+    "ledger/shelf.returned": ACCOUNTS,
+    "ledger/shelf.stale": ACCOUNTS,
+    "ledger/strangers._by_silence": "MOST_STRANGERS; whoever was silent longest goes [test_ledger_strangers]",
+    "ledger/strangers._named": "accounts that people set a mode for",
+    "ledger/turns._row": "threads of this process that write",
     "ledger/desks._desks": "MOST_DESKS; whoever asked longest ago is seated anew [CAPS]",
     "ledger/roll.accounts": "accounts that are registered",
     "ledger/roll._first_account": "accounts that are registered",
     "ledger/sight_rows._sights": SWITCHES,
     "ledger/sight_rows._places": SWITCHES,
+    "ledger/store.on_written": "whoever opened the ledger",
     "ledger/writer._waiting": "MOST_CALLS; further calls are lost and counted [test_ledger_sqlite]",
     "ledger/writer._writing": "MOST_CALLS, as above",
     "ledger/writer._decisions": "MOST_DECISIONS; the oldest are lost and counted [test_ledger_sqlite]",
@@ -133,7 +151,7 @@ INVENTORY = {
     "notices/rounds._left": "as above",
     "notices/told._open": "levels that were told and not left: accounts times rules",
     "notices/watch._found": "MOST_FOUND; further ones are counted and found again [test_notice_ladder]",
-    "orders._posts": "accounts that called within an hour [test_orders]",
+    "orders._posts": CALLERS,
     "orders._due": "as above",
     "orders._switches": SWITCHES,
     "message_orders._stopped": "accounts whose messages are stopped",
@@ -141,10 +159,11 @@ INVENTORY = {
     "room.faults": "FAULTS; the oldest go",
     "room._up": SWITCHES,
     "room._told": "modes in force",
-    "switch/ami_messages._closed": "accounts whose messages are stopped, looked at in turn",
+    "switch/ami_messages._closed": "MOST_CLOSED, and accounts that people stopped [test_message_orders]",
     "switch/ami_messages._orders": "accounts with an order that is not done yet",
     "switch/ami_messages._lasting": "accounts that people stopped",
     "switch/ami_session.entries": "MOST_ENTRIES of one list; then the session ends [test_ami_link]",
+    "switch/ami_session._held": "AT_ONCE bytes and one read; then they are read [test_gathering]",
     "switch/ami_session._waiting": "actions in flight, each with a deadline [test_ami_link]",
     "switch/ami._uncounted": "MOST_UNCOUNTED losses of a link; the oldest go",
     "switch/census._listed": CALLS,
@@ -155,8 +174,8 @@ INVENTORY = {
     "switch/door._unasked": "the most of a door [test_door]",
     "switch/esl._known_before": CALLS,
     "switch/esl._nameless": CALLS,
-    "switch/esl_messages._closed": "accounts whose messages are stopped",
-    "switch/esl_messages._late": "messages held for a moment, each with a net [test_esl_messages]",
+    "switch/esl_messages._closed": "MOST_CLOSED, and accounts that people stopped [test_message_orders]",
+    "switch/esl_messages._late": "MOST_LATE; any more are left to their nets [test_esl_messages]",
     "switch/esl_session._row": "MOST_UNANSWERED; then the connection is left [test_esl_link]",
     "switch/esl_session._waiting": "MOST_UNANSWERED, as above",
     "switch/kept._uncounted": "MOST_UNCOUNTED losses of a link; the oldest go",
@@ -165,8 +184,14 @@ INVENTORY = {
     "switch/unheard._old": "MOST, as above",
     "telemetry.on_fault": "the parts of a house",
     "control/gateways._answers": "answers kept for one caller each, by the door's own cap",
+    "control/http/front.counters": "two",
+    "control/http/front.sessions": "the doors that log people in",
+    "control/http/front.streams": "[http] max_streams; any more are refused [test_http_server]",
+    "control/http/front.wrong": "ADDRESSES; the oldest go",
+    "control/page/sessions.said": "5; the oldest go",
     "control/http/problems.headers": "the headers of one answer",
     "control/mqtt._retained": "modes in force, and what the broker holds below our own topic as we connect",
+    "telemetry._risen": "the two kinds of faults that others count",
     "watching._bad_rows": SWITCHES,
     "watching._kept": SWITCHES,
     "watching._troubles": SWITCHES,
@@ -180,12 +205,13 @@ INVENTORY = {
 
 # Of one question, one file, one settlement or one look at a switch: they go with it.
 OF_ONE_COMMAND = {
-    "toml_lines", "history", "switch/probe", "ledger/memory", "notices/carrier", "domain/samples",
-    "domain/behind", "domain/patterns", "domain/past", "domain/chain",
+    "toml_lines", "history", "switch/probe", "ledger/memory", "ledger/memory_record", "notices/carrier",
+    "domain/samples", "domain/behind", "domain/patterns", "domain/past", "domain/chain", "wire/cdr_csv_kin",
 } | {
     f"control/{name}"
     for name in (
-        "dialplan_asterisk", "dialplan_freeswitch", "interruptions", "subjects", "settlement", "parties",
+        "case", "dialplan_asterisk", "dialplan_freeswitch", "drill", "explanation", "whatif",
+        "interruptions", "subjects", "settlement", "parties",
     )
 }
 
@@ -221,8 +247,16 @@ def _grows(value: ast.expr | None) -> bool:
     return False
 
 
+def _grows_anew(value: ast.expr | None) -> bool:
+    """The same, of a field of a dataclass."""
+    return isinstance(value, ast.Call) and getattr(value.func, "id", "") == "field" and any(
+        one.arg == "default_factory" and bool(_EMPTY.search(getattr(one.value, "id", "")))
+        for one in value.keywords
+    )
+
+
 def growing() -> Iterator[str]:
-    """What the sources say: attributes that begin as an empty container."""
+    """What the sources say: attributes and fields that begin as an empty container."""
     for path in sorted(SOURCES.rglob("*.py")):
         module = path.relative_to(SOURCES).with_suffix("").as_posix()
         if module in OF_ONE_COMMAND or module.startswith("packs/"):
@@ -237,6 +271,8 @@ def growing() -> Iterator[str]:
                     and target.value.id == "self" and _grows(getattr(node, "value", None))
                 ):
                     yield f"{module}.{target.attr}"
+                if isinstance(target, ast.Name) and _grows_anew(getattr(node, "value", None)):
+                    yield f"{module}.{target.id}"
 
 
 def test_everything_that_grows_is_in_the_inventory() -> None:
@@ -247,7 +283,7 @@ def test_the_inventory_names_nothing_that_is_gone() -> None:
     there = {path.relative_to(SOURCES).with_suffix("").as_posix(): path for path in SOURCES.rglob("*.py")}
     for name in INVENTORY:
         module, _, attribute = name.rpartition(".")
-        assert re.search(rf"self\.{attribute}\b", there[module].read_text()), name
+        assert re.search(rf"(self\.|^    ){attribute}\b", there[module].read_text(), re.M), name
 
 
 def test_every_test_that_the_inventory_names_is_there() -> None:
@@ -304,6 +340,18 @@ def desks_of_a_ledger(most: int) -> int:
     for nth in range(most + 5):
         ledger.seats(f"a{nth}", NOON)
     return len(ledger._books._desks._desks)
+
+
+def books_of_strangers(most: int) -> int:
+    ledger = MemoryLedger(classify, Clock())
+    ledger.use(POLICY)
+    for nth in range(most + 5):
+        ledger.apply(CallEvent(Phase.ENDED, replace(attempt(nth), account=f"a{nth}"), NOON + 5))
+    books = ledger._books._shelf.books
+    assert "a4" not in books[Scope.ACCOUNT]
+    assert "a5" in books[Scope.ACCOUNT]
+    assert len(books[Scope.CUSTOMER]) == most
+    return len(books[Scope.ACCOUNT])
 
 
 def decisions_in_memory(most: int) -> int:
@@ -411,6 +459,7 @@ def calls_unheard(most: int) -> int:
 
 CAPS = [
     Cap(at_hand, "REMEMBER_CALLS", calls_at_hand), Cap(desks, "MOST_DESKS", desks_of_a_ledger),
+    Cap(strangers, "MOST_STRANGERS", books_of_strangers),
     Cap(memory, "REMEMBER_DECISIONS", decisions_in_memory), Cap(feed, "LATELY", a_feed),
     Cap(feed, "KEEP_UP", a_subscriber), Cap(series, "MINUTES", a_series),
     Cap(breaker, "MOST_ACCOUNTS", accounts_of_the_breaker), Cap(rounds, "MOST_SEEN", accounts_of_a_round),

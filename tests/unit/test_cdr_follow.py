@@ -170,6 +170,96 @@ def test_rotated_twice_between_two_looks_nothing_is_missed(site: Site) -> None:
     assert (swept.new, swept.trouble) == (7, "")
 
 
+def test_path_with_brackets_and_stars_finds_its_rotated_files_and_no_others(site: Site) -> None:
+    site.file = site.file.with_name("Master[1]*?.csv")
+    site.write(3)
+    site.look()
+    site.write(2)
+    site.file.rename(site.file.with_name("Master[1]*?.csv.1"))
+    site.write(1, to=site.file.with_name("Master1xy.csv.2"))
+    site.write(1)
+    swept = site.look()
+    assert (swept.new, swept.trouble) == (3, "")
+
+
+def test_old_file_is_followed_until_the_new_one_has_a_row(site: Site) -> None:
+    """logrotate makes the new file, and only then tells a FreeSWITCH to open it."""
+    site.write(3)
+    site.look()
+    old = site.file.rename(site.file.with_name("Master.csv.1"))
+    site.file.touch()
+    assert site.look().rows == 0
+    site.write(2, to=old)
+    assert site.look().new == 2
+    site.write(1, to=old)
+    site.write(1)
+    swept = site.look()
+    assert (swept.new, swept.trouble) == (2, "")
+    site.write(1)
+    assert site.look().new == 1
+
+
+def test_file_that_had_no_row_yet_and_was_rotated_before_the_next_look_is_read(site: Site) -> None:
+    site.file.touch()
+    site.look()
+    site.write(2)
+    site.file.rename(site.file.with_name("Master.csv.1"))
+    site.write(1)
+    assert (site.look().new, site.calls()) == (3, 3)
+
+
+def test_files_that_came_and_were_rotated_while_nobody_looked_are_read(site: Site) -> None:
+    site.look()
+    site.clock.now += 10
+    site.write(2, to=site.file.with_name("Master.csv.2"))
+    site.write(3, to=site.file.with_name("Master.csv.1"))
+    site.write(1)
+    swept = site.look()
+    assert (swept.new, swept.trouble) == (6, "")
+
+
+def test_files_that_came_and_were_packed_while_nobody_looked_are_missed_and_told(site: Site) -> None:
+    before = site.look().place
+    site.clock.now += 10
+    site.write(2, to=site.file.with_name("Master.csv.1.gz"))
+    site.write(1)
+    swept = site.look()
+    assert (swept.new, before.since) == (1, 0.0)        # type: ignore[union-attr]
+    assert swept.trouble.endswith("import it with `enforcer cdr import FILE --switch pbx1`")
+    assert swept.place.since >= NOON        # type: ignore[union-attr]
+
+
+def test_row_that_is_not_whole_yet_keeps_the_file_from_being_read_to_its_end(site: Site) -> None:
+    site.write()
+    first = site.look().place
+    text = row("acme", NOON + 1, 5)
+    with site.file.open("a") as file:
+        file.write(text[:40])
+    os.utime(site.file, (site.clock.now + 60, site.clock.now + 60))
+    second = site.look().place
+    assert second.read_at == first.read_at      # type: ignore[union-attr]
+    with site.file.open("a") as file:
+        file.write(text[40:])
+    assert site.look().place.read_at == site.clock.now      # type: ignore[union-attr]
+
+
+def test_row_that_is_no_good_breaks_what_was_followed_without_a_break(site: Site) -> None:
+    site.write(2)
+    before = site.look().place
+    with site.file.open("a") as file:
+        file.write('"not","a","row"\n')
+    bad = site.look().place
+    assert bad.since == site.clock.now > before.since       # type: ignore[union-attr]
+
+
+def test_latest_end_is_kept_and_a_row_from_the_future_proves_nothing(site: Site) -> None:
+    with site.file.open("a") as file:
+        file.writelines((row("acme", NOON + 30, 5), row("acme", NOON + 10, 5), row("acme", NOON + 3600, 5)))
+    place = site.look().place
+    assert NOON + 35 <= place.ended_at < NOON + 60      # type: ignore[union-attr]
+    assert site.look().place == place._replace(read_at=site.clock.now)      # type: ignore[union-attr]
+
+
 def test_packed_predecessor_is_told_and_the_new_file_read(site: Site) -> None:
     site.write(3)
     before = site.look().place
@@ -252,6 +342,15 @@ def test_running_enforcer_reads_a_freeswitch_one_look_late_so_that_legs_come_tog
     assert (second.rows, second.place.read_at) == (1, site.clock.now - 60)      # type: ignore[union-attr]
     assert site.look().rows == 1
     assert site.calls() == 1
+
+
+def test_freeswitchs_file_that_was_there_covers_nothing_before_its_first_row(tmp_path: Path) -> None:
+    site = Freeswitch(tmp_path)
+    site.rows(freeswitch_cdr.row(**freeswitch_cdr.leg()), freeswitch_cdr.row(**freeswitch_cdr.channel()))
+    assert site.look(pause=0.0001).rows == 0
+    looked = site.look()
+    assert looked.rows == 2
+    assert looked.place.since > NOON - 86_400 * 30      # type: ignore[union-attr]
 
 
 def test_missing_file_with_an_older_one_beside_it_is_followed_from_now(site: Site) -> None:

@@ -79,6 +79,56 @@ def test_patterns_match_in_asterisks_order(tmp_path: Path, patterns: tuple[str, 
     assert Extensions([path]).fares("c", "911") == ([f"NoOp({served})"] if served else [])
 
 
+DIRECT = "exten => 112,1,Dial(PJSIP/112@t)\nexten => 911,1,"
+HOOKED = "comes to the enforcer's hook"
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("include => emergency,9:00-17:00,mon-fri,*,*\ninclude => accounts-out\n", HOOKED),
+        ("include => emergency,*,*,*,*\ninclude => accounts-out\n", ""),
+        ("include => emergency,9:00-17:00,mon-fri,*,*\n", "leads nowhere"),
+        ("include => accounts-out,9:00-17:00,mon-fri,*,*\ninclude => emergency\n", HOOKED),
+        ("exten => _X./12025550101,1,Goto(accounts-out,${EXTEN},1)\ninclude => emergency\n", HOOKED),
+        ("exten => 911/12025550101,1,Dial(PJSIP/911@t)\ninclude => accounts-out\n", HOOKED),
+        ("switch => Realtime/\ninclude => emergency\n", "may be taken by another dialplan"),
+        (DIRECT + "GotoIf($[${night}]?out:accounts-out,${EXTEN},1)\n same => n(out),Dial(x)\n", HOOKED),
+        (DIRECT + "GotoIfTime(9:00-17:00,mon-fri,*,*?accounts-out,${EXTEN},1)\n same => n,Dial(x)\n", HOOKED),
+        (DIRECT + "GosubIf($[1]?accounts-out,${EXTEN},1)\n same => n,Dial(x)\n", HOOKED),
+        (DIRECT + "ExecIf($[1]?Gosub(accounts-out,${EXTEN},1))\n same => n,Dial(x)\n", HOOKED),
+        (DIRECT + "Dial(Local/${EXTEN}@accounts-out/n,60)\n", HOOKED),
+        (DIRECT + "Macro(out)\n[macro-out]\nexten => s,1,Gosub(enforcer,s,1(a,outbound,911))\n", HOOKED),
+        (DIRECT + "Gosub(aup,s,1)\n[aup]\nexten => s,1,UserEvent(EnfAsk,Account: x)\n", HOOKED),
+        (DIRECT + "AGI(agi://127.0.0.1:4573/ask,acme)\n same => n,Dial(PJSIP/911@t)\n", "another program"),
+        (DIRECT + "Wait(5)\n same => n,Dial(PJSIP/911@t)\n", "is kept waiting"),
+        (DIRECT + "Dial(PJSIP/911@t,60,L(60000))\n", "is cut short"),
+        (DIRECT + "Set(TIMEOUT(absolute)=600)\n same => n,Dial(PJSIP/911@t)\n", "is cut short"),
+        (DIRECT + "Congestion()\n", "911 from [from-accounts] leads nowhere"),
+        ("exten => 911,hint,PJSIP/911\nexten => 112,1,Dial(PJSIP/112@t)\n", "911 from [from-accounts]"),
+        ("include => emergency\nexten => _9X.,1,Gosub(accounts-out,${EXTEN:1},1)\n"
+         "exten => 911,1,Goto(emergency,911,1)\n", "9112 from [from-accounts], which is dialled as 112,"),
+        ("include => emergency\nexten => _9XXXXXXX.,1,Gosub(accounts-out,${EXTEN:1},1)\n", ""),
+        ("include => emergency\nexten => _9.,1,Goto(from-accounts,${EXTEN:1},1)\n"
+         "exten => 911,1,Goto(emergency,911,1)\n", ""),
+        (DIRECT + "Dial(PJSIP/911@t,60,tT)\n", ""),
+    ],
+)
+def test_ways_to_keep_an_emergency_call_waiting_on_asterisk(tmp_path: Path, text: str, wrong: str) -> None:
+    found = looked(asterisk(tmp_path, f"[from-accounts]\n{text}"), ("from-accounts",))
+    assert (wrong in found) if wrong else not found
+
+
+@pytest.mark.parametrize(
+    ("text", "noted"), [(INCLUDED, True), (f"[from-accounts]\n{DIRECT}Dial(x)\n", False)]
+)
+def test_a_dialplan_that_notes_nothing_of_emergency_calls_is_pointed_out(
+    tmp_path: Path, text: str, noted: bool
+) -> None:
+    told = refuse_unless_safe([asterisk(tmp_path, text)], ("from-accounts",), ("112", "911"))
+    assert ("exempt only while an enforcer runs" in told) is not noted
+
+
 def freeswitch(folder: Path, body: str) -> Path:
     (folder / "emergency.xml").write_text((DIALPLANS / "freeswitch" / "emergency.xml").read_text())
     path = folder / "default.xml"
@@ -111,6 +161,56 @@ OTHERS = """<extension name="long"><condition field="destination_number" express
 def test_freeswitch(tmp_path: Path, body: str, wrong: str) -> None:
     found = looked(freeswitch(tmp_path, body), ("default",))
     assert (wrong in found) if wrong else not found
+
+
+def taking(actions: str, expression: str = "^(911|112)$", more: str = "") -> str:
+    """An extension of a site's own, and its actions."""
+    some = "".join(
+        f'<action application="{one.partition("(")[0]}" data="{one.partition("(")[2][:-1]}"/>'
+        for one in actions.split("; ")
+    )
+    return (f'<extension name="own"><condition field="destination_number" expression="{expression}"{more}>'
+            f"{some}</condition></extension>")
+
+
+OUTSIDE = f"""{FIRST}{taking("bridge(sofia/gateway/x/$1)")}</context><context name="out">{HOOK}"""
+GOES = "bridge(sofia/gateway/x/$1)"
+
+
+@pytest.mark.parametrize(
+    ("body", "wrong"),
+    [
+        (taking("transfer($1 XML out)") + OUTSIDE, HOOKED),
+        (taking("execute_extension($1 XML out); " + GOES) + OUTSIDE, HOOKED),
+        (taking("bridge(loopback/$1/out)") + OUTSIDE, HOOKED),
+        (taking("socket(127.0.0.1:8084 async); " + GOES), "waits for another program"),
+        (taking("lua(log.lua); " + GOES), "waits for another program"),
+        (taking("set(x=${curl(http://127.0.0.1:8090)}); " + GOES), "waits for another program"),
+        (taking("sleep(2000); " + GOES), "is kept waiting"),
+        (taking("limit(hash out all 10); " + GOES), "is kept waiting"),
+        (taking("sched_hangup(+600); " + GOES), "is cut short"),
+        (taking("set(execute_on_answer=sched_hangup +600); " + GOES), "is cut short"),
+        (taking("answer(); playback(closed.wav); hangup()"), "leads nowhere"),
+        (taking(GOES, more=' wday="2-6"') + HOOK, HOOKED),
+        (taking(GOES, more=' wday="2-6"'), "leads nowhere"),
+        (FIRST + taking("execute_extension(enforcer XML enforcer); " + GOES, "^9([0-9]+)$"),
+         "9112 from [default], which is dialled as 112, comes to"),
+        (FIRST + taking("transfer($1 XML default)", "^9([0-9]{3,})$") + HOOK, ""),
+        (taking("transfer($1 XML served)") + f'</context><context name="served">{FIRST}', ""),
+        (taking(GOES), ""),
+    ],
+)
+def test_ways_to_keep_an_emergency_call_waiting_on_freeswitch(tmp_path: Path, body: str, wrong: str) -> None:
+    found = looked(freeswitch(tmp_path, body), ("default",))
+    assert (wrong in found) if wrong else not found
+
+
+@pytest.mark.parametrize("name", ["asterisk/emergency.conf", "freepbx/extensions_custom.conf"])
+def test_what_we_ship_has_nothing_wrong(name: str) -> None:
+    found = Extensions([DIALPLANS / name])
+    for number in ("112", "911", "933"):
+        steps = found.fares("emergency", number) or []
+        assert not any(found.wrong_in(step) for step in steps)
 
 
 def test_what_cannot_be_read_is_one_line(tmp_path: Path) -> None:

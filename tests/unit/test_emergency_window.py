@@ -10,7 +10,7 @@ import pytest
 from enforcer import app
 from enforcer.domain import emergency
 from enforcer.domain.account import Account, Standing
-from enforcer.domain.call import CallAttempt, CallEvent, Direction, NumberClass, Phase
+from enforcer.domain.call import CallAttempt, CallEvent, Direction, NumberClass, Phase, Source
 from enforcer.domain.decision import Decision, Verdict
 from enforcer.domain.journal import Kind
 from tests.unit.test_guard import Site
@@ -150,12 +150,112 @@ def test_a_test_number_opens_no_window_nor_does_a_site_without_one(tmp_path: Pat
     assert site.ask("acme", IN, "12025550101", PSAP).verdict is Verdict.BLOCK
 
 
-def test_callers_are_remembered_up_to_a_cap(site: House) -> None:
+def test_it_remembers_after_a_restart_who_called(site: House) -> None:
+    """However many, and also of those that nobody asked about."""
+    site.emergency()
+    for nth in range(3):
+        site.ask("acme", IN, "12025550101", f"+1303555091{nth}")
+    unasked = site.attempt("acme", IN, "12025550101", "13035550914")
+    site.house.admission.observe(CallEvent(Phase.STARTED, unasked, site.now))
+    site.house.ledger.close()
+    super(House, site).start()
+    for nth in (0, 1, 2, 4):
+        assert site.ask("acme", OUT, f"1303555091{nth}").verdict is Verdict.ALLOW
+    assert site.ask("acme", OUT, "13035550913").verdict is Verdict.BLOCK
+    assert site.ask("apex", OUT, "13035550910").verdict is Verdict.BLOCK
+    site.now += 3601
+    site.house.ledger.close()
+    super(House, site).start()
+    assert site.ask("acme", OUT, "13035550910").verdict is Verdict.BLOCK
+
+
+def test_nobody_makes_an_account_forget_who_called_last(site: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(emergency, "MOST_CALLERS", 64)
     site.emergency()
     for nth in range(200):
         site.ask("acme", IN, "12025550101", f"+1303555{nth:04}")
-    assert site.ask("acme", OUT, "13035550000").verdict is Verdict.ALLOW
-    assert site.ask("acme", OUT, "13035550199").verdict is Verdict.BLOCK
+    assert site.ask("acme", IN, "12025550101", "+13035550150").verdict is Verdict.ALLOW    # once more
+    for nth in (0, 135):
+        assert site.ask("acme", OUT, f"1303555{nth:04}").verdict is Verdict.BLOCK
+    for nth in (136, 199):
+        assert site.ask("acme", OUT, f"1303555{nth:04}").verdict is Verdict.ALLOW
+    for nth in range(200, 260):
+        site.ask("acme", IN, "12025550101", f"+1303555{nth:04}")
+    assert site.ask("acme", OUT, "13035550150").verdict is Verdict.ALLOW        # it was newer than it seemed
+
+
+def test_who_is_called_by_many_makes_nobody_else_forget(
+    site: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(emergency, "MOST_CALLERS_IN_ALL", 50)
+    site.emergency("apex")
+    for nth in range(10):
+        site.ask("apex", IN, "12025550102", f"+1404555{nth:04}")
+    site.emergency("acme")
+    for nth in range(500):
+        site.ask("acme", IN, "12025550101", f"+1303555{nth:04}")
+    for nth in range(10):
+        assert site.ask("apex", OUT, f"1404555{nth:04}").verdict is Verdict.ALLOW
+    assert site.ask("acme", OUT, "13035550499").verdict is Verdict.ALLOW
+    windows = site.house.ledger.registers.emergencies
+    assert sum(len(one.callers) for _, one in windows.open(site.now)) <= 50
+    site.now += 7200
+    site.emergency("acme")                          # a new window, nobody called within it
+    assert sum(len(one.callers) for _, one in windows.open(site.now)) == 0
+    for nth in range(40):
+        site.ask("acme", IN, "12025550101", f"+1303555{nth:04}")
+    for nth in range(40):
+        assert site.ask("acme", OUT, f"1303555{nth:04}").verdict is Verdict.ALLOW
+
+
+def absorbed(
+    site: House, number: str, direction: Direction, callback: bool = False, back: float = 60.0
+) -> None:
+    """A CDR of a call that nobody told us of when it was made."""
+    one = replace(site.attempt("acme", direction, number, PSAP), at=site.now - back)
+    ended = CallEvent(Phase.ENDED, one, one.at + 5, one.at, billsec=5.0, source=Source.CDR, callback=callback)
+    site.house.ledger.absorb([ended])
+
+
+def test_an_emergency_call_that_only_a_cdr_tells_of_opens_the_window(site: House) -> None:
+    absorbed(site, "911", OUT)
+    assert site.ask("acme", IN, "12025550101", PSAP).verdict is Verdict.ALLOW
+    absorbed(site, "12025550101", IN, callback=True)
+    assert site.ask("acme", OUT, "13035550911").verdict is Verdict.ALLOW
+
+
+@pytest.mark.parametrize(("number", "back"), [("911", 4000.0), ("911", 400 * 86_400.0), ("933", 60.0)])
+def test_a_cdr_of_the_past_or_of_a_test_opens_none(site: House, number: str, back: float) -> None:
+    absorbed(site, number, OUT, back=back)
+    assert site.ask("acme", IN, "12025550101", PSAP).verdict is Verdict.BLOCK
+
+
+def test_the_switchs_own_window_is_ours_as_well(site: House) -> None:
+    """We were dead when the account called for help; the switch was not."""
+    one = site.attempt("acme", IN, "12025550101", PSAP)
+    admission, since = site.house.admission, site.now - 600
+    before = site.counted("acme")
+    assert admission.observe(CallEvent(Phase.STARTED, replace(one, account=""), site.now)) == []
+    told = CallEvent(Phase.STARTED, one, site.now, callback=True, since=since)
+    assert admission.observe(told) == []
+    assert admission.observe(told) == []            # told twice, as by each of its legs
+    admission.observe(CallEvent(Phase.ENDED, one, site.now + 5))
+    assert site.counted("acme") == before
+    assert site.ask("acme", OUT, "13035550911").verdict is Verdict.ALLOW
+    site.now += 2999                                # it is counted from the emergency call, not from this one
+    assert site.ask("acme", IN, "12025550101", PSAP).verdict is Verdict.ALLOW
+    site.now += 2
+    assert site.ask("acme", IN, "12025550101", PSAP).verdict is Verdict.BLOCK
+    assert not site.house.ledger.verify()
+
+
+@pytest.mark.parametrize("since", [None, 1e11, 0.0, -5.0])
+def test_a_switch_that_says_no_sensible_time_exempts_that_call_only(site: House, since: float | None) -> None:
+    one = site.attempt("acme", IN, "12025550101", PSAP)
+    before = site.counted("acme")
+    site.house.admission.observe(CallEvent(Phase.STARTED, one, site.now, callback=True, since=since))
+    assert site.counted("acme") == before
+    assert site.ask("acme", IN, "12025550101", PSAP).verdict is Verdict.BLOCK
 
 
 def test_the_class_stands_whatever_a_cdr_says_later(site: House) -> None:

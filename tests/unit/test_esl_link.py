@@ -266,7 +266,7 @@ async def test_a_switch_that_talks_and_never_answers_is_given_up_in_the_end(serv
         async def talk() -> None:
             while True:
                 server.say(created(server))
-                await asyncio.sleep(0.001)
+                await server.drained()
 
         talking = asyncio.create_task(talk())
         with pytest.raises(LinkError, match="no answer to api status"):

@@ -10,6 +10,7 @@ from enforcer.domain.actions import Action, CloseMessages, OpenMessages
 from enforcer.domain.call import CallAttempt, CallEvent, Refusal
 from enforcer.domain.decision import Decision, Verdict
 from enforcer.errors import LinkError
+from enforcer.switch import esl_messages
 from enforcer.switch.esl_messages import CLOSED_FOR, MessageDesk
 from enforcer.wire.esl import API, Message
 from tests.unit.test_freeswitch_messages import SERIAL, message
@@ -115,6 +116,22 @@ async def test_message_behind_late_ones_is_sent_on_only_if_its_net_was_there() -
     assert len(session.asked) == 2
     desk.happened(session, message(), NOW)
     assert len(session.asked) == 2, "all is done: the next is not late"
+
+
+async def test_late_messages_that_find_no_room_are_left_to_their_nets_and_known_to_have_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(esl_messages, "MOST_LATE", 3)
+    judge, session = Judge(Verdict.BLOCK), Session()
+    desk = MessageDesk("fs1", judge, 1.0)
+    for _ in range(8):
+        desk.happened(session, message(), 1001.5)
+    assert desk._late.qsize() == 3
+    assert [event.refusal for event in judge.told] == [Refusal.WENT] * desk.left == [Refusal.WENT] * 5
+    await late(desk, session)
+    assert len(session.asked) == len(session.posted) == 3
+    desk.happened(session, message(), NOW)
+    assert verbs(session)[-1] == b"sendevent CUSTOM", "all is done: the next is not late"
 
 
 async def test_late_message_without_a_net_is_sent_on_at_once() -> None:

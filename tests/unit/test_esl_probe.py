@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -188,6 +189,31 @@ async def test_where_emergency_numbers_go_is_told_without_a_call(
     assert not any(command.startswith(("api originate", "bgapi")) for command in server.commands)
 
 
+@pytest.mark.parametrize(
+    ("actions", "words"),
+    [
+        ("transfer:$1 XML out", "112 from [default] comes to the enforcer's hook: execute_extension("),
+        ("bridge:loopback/$1/out", "112 from [default] comes to the enforcer's hook: execute_extension("),
+        ("lua:log.lua bridge:sofia/gateway/x/$1", "112 from [default] waits for another program: lua("),
+        ("sched_hangup:+60 bridge:sofia/gateway/x/$1", "112 from [default] is cut short: sched_hangup(+60)"),
+    ],
+)
+async def test_where_an_emergency_call_is_led_on_to_is_looked_at_as_well(
+    server: EslServer, switch: SwitchSettings, actions: str, words: str
+) -> None:
+    server.hash["hb"] = str(int(time.time()) + 6)
+    told = "".join(
+        f'<action application="{one.partition(":")[0]}" data="{one.partition(":")[2]}"/>'
+        for one in re.findall(r"\w+:\S+(?: XML \w+)?", actions)
+    )
+    own = f"""<extension name="own"><condition field="destination_number" expression="^(112|911)$">{told}
+        </condition></extension>"""
+    says(server, "api xml_locate dialplan context name default", context(own))
+    says(server, "api xml_locate dialplan context name out", context(OUT, name="out"))
+    found = await findings(switch, ("112", "911"))
+    assert any(word.startswith(words) for word in only(found, Grade.FAILED)), found
+
+
 async def test_the_names_that_fusionpbx_needs_are_no_reason_to_warn(
     server: EslServer, switch: SwitchSettings
 ) -> None:
@@ -223,8 +249,12 @@ async def test_switch_that_asks_about_messages_needs_a_chat_plan(
          "enf_ask is no address that the hook takes: no question is put"),
         (b"http://127.0.0.1:8091/", b"true", Grade.WARNING,
          "it asks over HTTP at port 8091, its door is at 8090"),
+        (b"http://127.0.0.1:8090/fs1/0123456789abcdef", b"true", Grade.OK,
+         "it asks over HTTP, at port 8090: mod_curl is loaded"),
+        (b"http://127.0.0.1:8090/fs2", b"true", Grade.FAILED,
+         "it asks over HTTP by another name: it is sent away"),
     ],
-    ids=["fine", "no mod_curl", "no address", "another port"],
+    ids=["fine", "no mod_curl", "no address", "another port", "its name", "another name"],
 )  # fmt: skip
 async def test_a_switch_that_asks_over_http_needs_mod_curl_and_its_own_door(
     server: EslServer, switch: SwitchSettings, ask: bytes, loaded: bytes, grade: Grade, words: str
@@ -233,6 +263,19 @@ async def test_a_switch_that_asks_over_http_needs_mod_curl_and_its_own_door(
     says(server, "api module_exists mod_curl", loaded)
     found = await findings(switch.model_copy(update={"door_http_port": 8090}))
     assert words in only(found, grade)
+
+
+@pytest.mark.parametrize(("path", "grade"), [(b"", Grade.FAILED), (b"/fs1", Grade.FAILED),
+                                             (b"/fs1/0123456789abcdef", Grade.OK)])
+async def test_a_switch_whose_door_asks_for_a_token_brings_one(
+    server: EslServer, switch: SwitchSettings, path: bytes, grade: Grade
+) -> None:
+    says(server, "api global_getvar enf_ask", b"http://127.0.0.1:8090" + path)
+    says(server, "api module_exists mod_curl", b"true")
+    found = await findings(switch.model_copy(update={"door_token_env": "X"}))
+    told = [one for one in found if "over HTTP" in one.words]
+    assert [one.grade for one in told] == [grade]
+    assert not any("0123456789abcdef" in one.words + one.advice for one in found)
 
 
 async def test_a_switch_that_asks_at_the_event_socket_door_needs_no_mod_curl(

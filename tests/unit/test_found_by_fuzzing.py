@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from enforcer.control.dialplan import fares_of
+from enforcer.control.dialplan import paper_of
 from enforcer.control.dialplan_files import MOST
 from enforcer.control.http.tokens import Tokens
 from enforcer.control.top_frame import Look, frame
@@ -29,7 +29,7 @@ PACK = '[pack]\nname = "x"\nrevision = "1"\n'
 def plan(folder: Path, text: str, name: str = "extensions.conf") -> list[str] | None:
     path = folder / name
     path.write_text(text)
-    return fares_of([path])("from-accounts", "911")
+    return paper_of([path]).fares("from-accounts", "911")
 
 
 @pytest.mark.parametrize("names", ["more.**", "..", "a/../**b", "x" * 5000])
@@ -49,7 +49,7 @@ def test_files_that_include_each_other_many_times_over_are_not_read_for_ever(tmp
         (tmp_path / f"{number}.conf").write_text(f'#include "{number + 1}.conf"\n' * 2)
     (tmp_path / "18.conf").write_text("")
     with pytest.raises(BadInput, match=f"{MOST} are read"):
-        fares_of([tmp_path / "0.conf"])
+        paper_of([tmp_path / "0.conf"])
 
 
 def test_contexts_that_lead_to_each_other_in_many_ways_are_each_gone_to_once(tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_contexts_that_lead_to_each_other_in_many_ways_are_each_gone_to_once(tmp
     steps = plan(tmp_path, text)
     assert steps is not None
     assert len(steps) == 22 * 23
-    assert fares_of([tmp_path / "extensions.conf"])("lost", "911") == []
+    assert paper_of([tmp_path / "extensions.conf"]).fares("lost", "911") == []
 
 
 @pytest.mark.parametrize(("text", "wrong"), [

@@ -267,3 +267,26 @@ def test_a_number_holds_no_control_characters_and_ends_somewhere() -> None:
     (fact,) = told(CallBook(IDENTITY), created("a", Caller_Destination_Number="1\r\n2" + "3" * 999))
     assert isinstance(fact, CallEvent)
     assert fact.attempt.number == "1\ufffd\ufffd2" + "3" * 124
+
+
+def test_call_that_the_hook_let_through_after_an_emergency_call_is_told_as_one() -> None:
+    """Before it is answered, by the leg that is dialled for it; and by its own later events."""
+    book, helped = CallBook(IDENTITY), {"variable_enf_helped": f"{T - 60}:acme"}
+    told(book, created("a", Caller_Context="trunk"))
+    (fact,) = told(book, dialled("b", "a", **helped))
+    assert (fact.phase, fact.callback, fact.since) == (Phase.STARTED, True, float(T - 60))
+    assert (fact.attempt.account, fact.attempt.direction) == ("acme", Direction.INBOUND)
+    assert [one.callback for one in told(book, answered("a", **helped))] == [True, False]
+    assert [(one.callback, one.attempt.account) for one in told(book, ended("a", **helped))] == [
+        (True, "acme"), (False, "acme"),
+    ]
+    # Of a call whose beginning was missed, too.
+    facts = told(CallBook(IDENTITY), ended("c", Caller_Context="trunk", **helped))
+    assert [(one.callback, one.attempt.account) for one in facts] == [(True, "acme"), (False, "acme")]
+
+
+@pytest.mark.parametrize("told_as", ["", ":acme", "soon:acme", "-5:acme", "9" * 12])
+def test_call_with_no_sensible_word_of_an_emergency_call_is_an_ordinary_one(told_as: str) -> None:
+    book = CallBook(IDENTITY)
+    told(book, created("a", Caller_Context="trunk"))
+    assert [one.callback for one in told(book, answered("a", variable_enf_helped=told_as))] == [False]

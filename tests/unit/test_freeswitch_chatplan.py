@@ -17,10 +17,14 @@ STANDING = f"{LATER}:block:21:0:0:standing:"
 SERIAL = "3c5533b8-d7d3-4b35-8747-06e66d30beb0"
 
 
+noted: dict[str, str] = {}      # what the chat plan has put into mod_hash, of the last message
+
+
 def passed(headers: dict[str, str], **keys: str) -> tuple[list[str], list[str]]:
     """The applications that a message comes to, and what was put into the scheduler. `headers` are changed as
     the chat plan changes them; `keys` are what stands in mod_hash, "__" for a dot."""
     nets: list[str] = []
+    noted.clear()
     hash_keys = {key.replace("__", "."): value for key, value in keys.items()}
 
     def api(name: str, arguments: str) -> str:
@@ -33,8 +37,14 @@ def passed(headers: dict[str, str], **keys: str) -> tuple[list[str], list[str]]:
         if name == "sched_api":
             nets.append(arguments)
             return "+OK Added: 7\n"
-        verb, realm, key = arguments.split("/")
-        assert (name, verb, realm) == ("hash", "select", "enf")
+        if name == "sched_del":
+            return "+OK Deleted: 0\n"
+        verb, realm, key, *value = arguments.split("/")
+        assert (name, realm) == ("hash", "enf")
+        if verb == "insert":
+            hash_keys[key] = noted[key] = value[0]
+            return "+OK\n"
+        assert verb == "select"
         return hash_keys.get(key, "")
 
     def expand(text: str) -> str:
@@ -149,6 +159,27 @@ def test_refusal_is_never_answered_in_a_loop() -> None:
 def test_emergency_message_goes_whoever_sends_it() -> None:
     assert passed(message("911"), word__acme=STANDING, closed__acme=str(LATER), hb=str(LATER))[0] == ["send"]
     assert passed(message("112", sender="a\nb"))[0] == ["send"]
+
+
+def test_text_for_help_is_noted_of_whoever_asks_and_told() -> None:
+    headers = message("911")
+    assert passed(headers, word__acme=STANDING) == (["send"], ["+3600 sos-acme hash delete/enf/sos.acme"])
+    assert noted == {"sos.acme": str(NOW)}
+    told = {key[9:]: value for key, value in headers.items() if key.startswith("enforcer_")}
+    assert told == {"verdict": "emergency", "serial": SERIAL, "account": "acme", "direction": "outbound"}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        message("933"), message("112", sender="a\nb"), message("112", sender="${system(x)}"),
+        message("112", sender="a/b"), message("911", enforcer_direction="inbound", enforcer_account="acme"),
+        message("12025550142"),
+    ],
+)  # fmt: skip
+def test_what_is_a_test_comes_in_or_is_of_nobody_is_noted_of_nobody(headers: dict[str, str]) -> None:
+    passed(headers)
+    assert noted == {}
 
 
 def test_inbound_message_is_its_accounts_and_what_people_stopped_is_still_written_to() -> None:

@@ -98,8 +98,16 @@ def test_recorded_message_is_sent_on_as_it_came() -> None:
     assert not any(name.startswith("enforcer_") for name, _ in headers)
 
 
+def test_text_for_help_is_told_and_a_test_of_the_number_is_not() -> None:
+    found = read_message(message(enforcer_verdict="emergency", to_user="911"), "fs1", 1000.0)
+    assert found is not None
+    assert (found.asked, found.refusal, found.attempt.number) == (False, Refusal.WENT, "911")
+    test = message(enforcer_verdict="emergency", to_user="933", enforcer_serial="")
+    assert read_message(test, "fs1", 1000.0) is None
+
+
 @pytest.mark.parametrize("more", [
-    {"enforcer_verdict": "emergency"}, {"enforcer_verdict": "nobody"}, {"enforcer_verdict": "misaddressed"},
+    {"enforcer_verdict": "nobody"}, {"enforcer_verdict": "misaddressed"},
     {"enforcer_verdict": ""}, {"replying": "true"}, {"skip_global_process": "true"},
 ])  # fmt: skip
 def test_message_that_is_not_ours_to_count_is_none(more: dict[str, str]) -> None:

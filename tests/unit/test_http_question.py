@@ -13,7 +13,7 @@ from enforcer.errors import WireError
 from enforcer.wire.http_door import LARGEST_BODY, LARGEST_HEAD, QuestionReader, attempt_of, response
 
 UUID = "242155ea-3286-4a2d-9760-01c743ea9b20"
-QUESTION = f"outbound;acme;12025550142;{UUID};;carrier;12025550101"
+QUESTION = f"outbound;acme;12025550142;{UUID};;carrier;12025550101;a84b@[2001:db8::7]"
 # As mod_curl puts it, by the source of FreeSWITCH 1.11.3.
 HEAD = (
     "POST / HTTP/1.1\r\nHost: 127.0.0.1:8090\r\nUser-Agent: freeswitch-curl/1.0\r\nAccept: */*\r\n"
@@ -40,6 +40,8 @@ def test_the_attempt_is_what_the_dialplan_says() -> None:
     assert (attempt.account, attempt.number, attempt.caller) == ("acme", "12025550142", "12025550101")
     assert (attempt.direction, attempt.route, attempt.at) == (Direction.OUTBOUND, "carrier", 7.5)
     assert attempt_of(QUESTION.replace(";;", ";first;"), "fs1", 7.5).call_id == "fs1/first"
+    assert attempt.sip_call_id == "a84b@[2001:db8::7]"
+    assert attempt_of(QUESTION.rpartition(";")[0], "fs1", 7.5).sip_call_id == ""       # of an older dialplan
 
 
 @pytest.mark.parametrize(

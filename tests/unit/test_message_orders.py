@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from enforcer import message_orders
 from enforcer.admission import Admission, Terms
 from enforcer.domain.account import Account, Standing
 from enforcer.domain.actions import Action, CloseMessages, GrantLease, OpenMessages, RememberWord
@@ -18,6 +19,7 @@ from enforcer.domain.numbers import NumberPlan
 from enforcer.domain.policy import Pack, Policy
 from enforcer.domain.rules import Rule
 from enforcer.ledger.memory import MemoryLedger
+from enforcer.message_orders import CLOSED_FOR
 from tests.support.rules import NOON, rule
 
 PLAN = NumberPlan("US")
@@ -184,6 +186,45 @@ def test_account_is_opened_when_its_cycle_begins_anew() -> None:
     assert desk.urgent() == [CloseMessages("acme")]
     desk.now += MONTH
     assert desk.closings() == [OpenMessages("acme")]
+
+
+def test_account_that_used_up_its_messages_is_opened_after_a_time_and_closed_if_it_still_writes() -> None:
+    desk = Desk(messages(0))
+    desk.send("a")
+    assert desk.urgent() == [CloseMessages("acme")]
+    desk.now += CLOSED_FOR - 1
+    assert desk.closings() == []
+    desk.now += 1
+    assert desk.closings() == [OpenMessages("acme")]
+    assert not desk.admission.messages._closed["pbx1"]          # forgotten
+    assert desk.closings() == []
+    desk.send("b")
+    assert desk.urgent() == [CloseMessages("acme")]
+
+
+def test_account_that_people_stopped_stays_closed_however_long_that_is() -> None:
+    desk = Desk(messages(100))
+    desk.stand(Standing.SUSPENDED)
+    desk.urgent()
+    desk.now += 10 * CLOSED_FOR
+    assert desk.closings() == []
+
+
+def test_of_very_many_accounts_some_are_closed_and_the_others_refused_message_by_message(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(message_orders, "MOST_CLOSED", 3)
+    desk = Desk(messages(0))
+    for nth in range(8):
+        assert desk.send(f"m{nth}", account=f"a{nth}").verdict is Verdict.BLOCK
+    assert desk.urgent() == [CloseMessages(f"a{nth}") for nth in range(3)]
+    desk.stand(Standing.SUSPENDED)                              # whom people stop always has room
+    assert CloseMessages("acme", lasts=True) in desk.urgent()
+    assert len(desk.admission.messages._closed["pbx1"]) == 4
+    desk.now += CLOSED_FOR
+    desk.closings()
+    desk.send("again", account="a7")
+    assert desk.urgent() == [CloseMessages("a7")]
 
 
 @pytest.mark.parametrize("mode", [Mode.OFF, Mode.MONITOR, Mode.TAG, Mode.THROTTLE])

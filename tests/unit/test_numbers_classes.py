@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from enforcer.domain.call import NumberClass
-from enforcer.domain.numbers import NumberPlan, bare, pattern
+from enforcer.domain.numbers import NumberPlan, bare, pattern, sample
 
 UNTOLD = {"GN", "GQ", "IO", "TA", "TK"}     # the library has no emergency number for these
 PLANS = {country: NumberPlan(country) for country in sorted(phonenumbers.SUPPORTED_REGIONS - UNTOLD)}
@@ -53,6 +53,32 @@ def test_every_country_knows_an_emergency_number_or_asks_for_one() -> None:
 def test_an_emergency_number_is_known_however_it_is_written(dialled: str) -> None:
     assert US.is_emergency(dialled)
     assert US.classify(dialled) is NumberClass.EMERGENCY
+
+
+@pytest.mark.parametrize(("country", "dialled", "is_emergency"), [
+    ("US", "+1911", True), ("US", "+911", True), ("US", "+1112", True), ("US", "+44999", False),
+    ("US", "+1933", False), ("US", "1911", False), ("US", "+12911", False), ("US", "+19112", False),
+    ("GB", "+44999", True), ("GB", "+44112", True), ("GB", "+999", True), ("GB", "+1911", False),
+    ("DE", "+49110", True), ("DE", "+49 112", True), ("DE", "+4911", False), ("IE", "+353999", True),
+    ("US", "+", False), ("US", "+1", False), ("US", "", False),
+])
+def test_an_emergency_number_may_have_the_countrys_code_before_it(
+    country: str, dialled: str, is_emergency: bool
+) -> None:
+    """No telephone number is so short."""
+    assert PLANS[country].is_emergency(dialled) is is_emergency
+
+
+@pytest.mark.parametrize("dialled", ["+12125550111", "12125550111", "2125550111", "011 1 212 555 0111"])
+def test_a_telephone_number_that_is_listed_is_one_however_it_is_dialled(dialled: str) -> None:
+    plan = NumberPlan("US", ["+1-212-555-0111"])
+    assert plan.classify(dialled) is NumberClass.EMERGENCY
+    assert plan.classify("12125550112") is not NumberClass.EMERGENCY
+
+
+@pytest.mark.parametrize("text", ["9-[19]1X", "_1ZN.", "116!", "911", "_[5-7]911", "*66", "88X"])
+def test_an_example_of_a_pattern_matches_it(text: str) -> None:
+    assert pattern(text).fullmatch(bare(sample(text)))
 
 
 @pytest.mark.parametrize(("listed", "dialled", "is_emergency"), [

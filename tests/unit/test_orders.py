@@ -7,7 +7,8 @@ from fractions import Fraction
 
 import pytest
 
-from enforcer.domain.account import Account, Standing
+from enforcer import posts
+from enforcer.domain.account import Account, AccountType, Standing
 from enforcer.domain.actions import GrantLease, RememberWord, SetBrake, WithdrawLease
 from enforcer.domain.call import CallAttempt, Direction, NumberClass
 from enforcer.domain.decide import decide
@@ -263,3 +264,54 @@ def test_mode_set_for_one_account_lifts_only_its_brake() -> None:
     modes = Modes([ModeSetting(Mode.MONITOR, account="acme", at=1.0)], default=Mode.BLOCK)
     written = exchange.orders.everything("pbx1", NOON, modes, ["acme", "globex"])
     assert [a.account for a in written if isinstance(a, SetBrake)] == ["globex"]
+
+
+# --- callers that nobody registered
+
+
+def strangers(exchange: Exchange, some: range, at: float) -> None:
+    for nth in some:
+        exchange.orders.decided(exchange.decision(at, f"a{nth}"))
+
+
+def test_of_very_many_strangers_some_have_orders_and_any_more_ask_about_each_call(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(posts, "MOST_STRANGERS", 8)
+    exchange = Exchange(rule_seat("attempts", 1000), rule_seat("concurrent_calls", 5))
+    strangers(exchange, range(30), NOON)
+    assert len(exchange.orders.callers()) == 8
+    written = exchange.orders.round("pbx1", NOON, BLOCKING)
+    assert {order.account for order in written} == {f"a{nth}" for nth in range(8)}
+    assert not exchange.orders.leased("pbx1", "a20", NOON)
+    assert exchange.orders.called("pbx1", "a20", NOON) == []
+
+
+def test_strangers_that_went_silent_make_room_and_leave_nothing_on_the_switch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(posts, "MOST_STRANGERS", 8)
+    exchange = Exchange(rule_seat("attempts", 1000), rule_seat("concurrent_calls", 5))
+    strangers(exchange, range(8), NOON)
+    exchange.orders.round("pbx1", NOON, BLOCKING)
+    later = NOON + 300
+    strangers(exchange, range(1), later)                # this one is still there
+    left = exchange.orders.round("pbx1", later, BLOCKING)
+    brakes = [order for order in left if isinstance(order, SetBrake)]
+    gone = [order.account for order in brakes if not (order.max_calls or order.max_cps)]
+    assert sorted(gone) == ["a1", "a2", "a3"]           # a quarter of the room is free again
+    strangers(exchange, range(10, 20), later)
+    assert len(exchange.orders.callers()) == 8
+
+
+def test_registered_accounts_have_orders_however_many_strangers_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(posts, "MOST_STRANGERS", 8)
+    exchange = Exchange(rule_seat("attempts", 1000))
+    strangers(exchange, range(30), NOON)
+    monkeypatch.setattr(exchange, "account", lambda name: Account(name, f"{name}-co", AccountType.PBX))
+    exchange.orders._account = exchange.account
+    for nth in range(30):
+        exchange.orders.decided(exchange.decision(NOON, f"r{nth}"))
+    assert len(exchange.orders.callers()) == 38

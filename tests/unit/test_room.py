@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,17 @@ from prometheus_client import CollectorRegistry
 
 from enforcer import app, settings
 from enforcer import room as room_module
+from enforcer.control.page.moment import _words
 from enforcer.control.series import MINUTES, Series
 from enforcer.domain.call import CallAttempt, Direction
 from enforcer.domain.decision import Verdict
 from enforcer.domain.gap import Gap
+from enforcer.domain.journal import JournalEntry
+from enforcer.domain.open_gaps import MOST_OPEN
+from enforcer.ledger.sqlite import SqliteLedger
 from enforcer.telemetry import Telemetry, decision_line
 from tests.support.house import ACCOUNTS, House
+from tests.support.ledgers import PATIENCE, classify
 
 NOW = 1_795_309_510.0
 PACK = """
@@ -85,6 +91,50 @@ async def test_a_gap_is_told_as_it_opens_and_as_it_is_filled(house: app.House) -
     told = [one.facts for one in house.room.feed.since(0) if one.kind == "gap"]
     assert [(one["open"], one["gap"]) for one in told] == [(True, gap.id), (False, gap.id)]
     assert (told[0]["switch"], told[0]["seconds"], told[0]["calls"]) == ("pbx1", 30.0, 4)
+    assert tuple(_words(one) for one in house.room.feed.since(0) if one.kind == "gap") == (
+        "switch pbx1 was not heard for 30.0 s (the link was lost): up to 4 calls may be missing",
+        f"gap {gap.id} is closed: CDRs",
+    )
+
+
+async def test_gap_that_was_counted_or_became_part_of_another_is_told_of_again(house: app.House) -> None:
+    gaps = [Gap("pbx1", NOW + 60 * n, NOW + 60 * n + 30, "lost", unseen=2) for n in range(MOST_OPEN + 1)]
+    for gap in gaps[:-1]:
+        house.ledger.note(gap.opened(NOW))
+    house.ledger.note(gaps[5].counted(1, NOW))
+    number = house.room.feed.number
+    house.ledger.note(gaps[-1].opened(NOW))
+    told = [one.facts for one in house.room.feed.since(0) if one.kind == "gap"]
+    assert [(one["gap"], one["calls"]) for one in told if one.get("calls") == 1] == [(gaps[5].id, 1)]
+    news = [one.facts for one in house.room.feed.since(number) if one.kind == "gap"]
+    (whole,) = (one for one in house.ledger.registers.gaps.open() if one.parts == 2)
+    assert {(one["gap"], one["open"]) for one in news} == {
+        (gaps[-1].id, True), (whole.id, True), (gaps[0].id, False), (gaps[1].id, False)}
+    assert {one["by"] for one in news if not one["open"]} == {"it is part of a longer one now"}
+    assert len(house.room.overview()["gaps"]) == MOST_OPEN
+
+
+async def test_listener_that_fails_costs_a_line_and_a_count_and_not_the_ledger(house: app.House) -> None:
+    def bad(entry: JournalEntry) -> None:
+        raise RuntimeError("full")
+
+    registers = house.ledger.registers
+    registers.on_entry.insert(0, bad)
+    gap = Gap("pbx1", NOW - 60, NOW - 30, "lost", unseen=4)
+    with closing(SqliteLedger(house.settings.ledger_path, classify, lambda: NOW, PATIENCE)) as another:
+        another.put([gap.opened(NOW)])
+    assert house.ledger.changed_elsewhere()
+    assert not house.ledger.changed_elsewhere()
+    assert house.ledger.degraded == ""
+    assert [one.id for one in registers.gaps.open()] == [gap.id]
+    assert [one.kind for one in house.room.feed.since(0)].count("gap") == 1      # others heard of it, once
+    assert (registers.untold, registers.problem) == (1, f"gap {gap.id}: RuntimeError('full')")
+    house.ledger.note(gap.closed("CDRs", NOW))
+    for _ in range(2):
+        house.telemetry.risen("listener failed", registers.untold, problem=registers.problem)
+    assert house.telemetry.registry.get_sample_value(
+        "enforcer_faults_total", {"kind": "listener failed"}) == 1
+    assert [one["times"] for one in house.room.faults if one["fault"] == "listener failed"] == ["2"]
 
 
 async def test_the_overview_is_this_moment(house: app.House) -> None:

@@ -13,7 +13,8 @@ from prometheus_client import CollectorRegistry
 
 from enforcer import watching as module
 from enforcer.domain.call import CallEvent, Source
-from enforcer.domain.gap import Ended, Gap, Gaps, Room, Sight
+from enforcer.domain.gap import Ended, Gap, Room, Sight
+from enforcer.domain.open_gaps import MOST_OPEN, Gaps
 from enforcer.ledger.sqlite import SqliteLedger
 from enforcer.settings_switch import SwitchSettings
 from enforcer.switch.link import Lapse
@@ -74,8 +75,7 @@ class House:
 
 
 @pytest.fixture
-def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
-    monkeypatch.setattr(module, "TAKEN_OVER_IN", 0.0)
+def house(tmp_path: Path) -> Iterator[House]:
     found = House(tmp_path)
     yield found
     found.ledger.close()
@@ -166,6 +166,15 @@ def test_what_decisions_say_of_gaps_is_worked_out_once_and_follows_them(
     assert gaps.words("acme") == ""
 
 
+def test_count_of_a_gap_that_became_part_of_another_counts_nothing_of_that(house: House) -> None:
+    for number in range(MOST_OPEN + 1):
+        since = NOON + 60 * number
+        house.link.on_lapse(Lapse(since, since + 30, "connection lost", (), None))
+    whole = house.gaps()[0]
+    house.link.on_counted(NOON, 0)
+    assert (whole.parts, house.gaps()[0], len(house.gaps())) == (2, whole, MOST_OPEN)
+
+
 async def test_gap_is_closed_when_the_file_has_been_read_past_it(house: House) -> None:
     await _run(house, lambda: house.ledger.places())        # it follows the file from before the gap on
     house.clock.now = NOON + 1
@@ -174,11 +183,60 @@ async def test_gap_is_closed_when_the_file_has_been_read_past_it(house: House) -
     house.clock.now = NOON + 30
     await _run(house, lambda: house.ledger.places()["pbx1"].position)
     assert len(house.gaps()) == 1       # a row of it may not be written yet
-    house.clock.now = NOON + 36
+    house.clock.now = NOON + 30 + 331
     await _run(house, lambda: not house.gaps())
     assert usage(house.ledger).attempts == 2
     closed = list(house.ledger.journal())[-1]
     assert closed.body == {"what": "closed", "by": "the switch's CDR file"}
+
+
+async def test_gap_is_closed_at_once_where_a_row_of_a_call_that_ended_later_is_there(house: House) -> None:
+    """Also of a switch that holds rows back for minutes: they come in the order in which calls end."""
+    await _run(house, lambda: house.ledger.places())
+    house.clock.now = NOON + 1
+    house.link.on_lapse(Lapse(NOON + 1, NOON + 30, "connection lost", (), 2))
+    house.clock.now = NOON + 50
+    house.file.write_text(row("acme", NOON + 25, 5))
+    await _run(house, lambda: house.ledger.places()["pbx1"].position)
+    assert len(house.gaps()) == 1       # it ended with the gap: others may be behind it
+    with house.file.open("a") as file:
+        file.write(row("acme", NOON + 10, 5) + row("acme", NOON + 36, 5))
+    await _run(house, lambda: not house.gaps())
+    assert usage(house.ledger).attempts == 3
+
+
+async def test_gap_is_not_closed_before_the_counters_have_what_was_read(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await _run(house, lambda: house.ledger.places())
+    house.clock.now = NOON + 1
+    house.link.on_lapse(Lapse(NOON + 1, NOON + 30, "connection lost", (), 2))
+    house.clock.now = NOON + 50
+    house.file.write_text(row("acme", NOON + 10, 5) + row("acme", NOON + 40, 5))
+    house.watching._stop.clear()
+    monkeypatch.setattr(module, "TAKEN_OVER_SECONDS", 0.0)
+    swept = await asyncio.to_thread(house.watching._followers["pbx1"].sweep)
+    closing = asyncio.create_task(house.watching._swept("pbx1", swept))
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert len(house.gaps()) == 1
+    while not closing.done():
+        house.ledger.changed_elsewhere()
+        await asyncio.sleep(0)
+    assert house.gaps() == []
+    assert usage(house.ledger).attempts == 2
+
+
+async def test_gap_stays_open_while_the_ledger_is_in_trouble(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "TAKEN_OVER_SECONDS", 0.0)
+    house.clock.now = NOON + 1
+    house.link.on_lapse(Lapse(NOON + 1, NOON + 30, "connection lost", (), 2))
+    house.clock.now = NOON + 50
+    house.file.write_text(row("acme", NOON - 60, 5) + row("acme", NOON + 10, 5) + row("acme", NOON + 40, 5))
+    await house.watching._swept("pbx1", await asyncio.to_thread(house.watching._followers["pbx1"].sweep))
+    assert len(house.gaps()) == 1
 
 
 async def test_file_that_misses_something_closes_no_gap(house: House) -> None:
@@ -226,7 +284,7 @@ async def _run(house: House, until: Callable[[], object]) -> None:
     try:
         async with asyncio.timeout(10):
             while not until():
-                await asyncio.sleep(0.01)
+                await asyncio.wait([running], timeout=0.01)     # as often as an enforcer looks at its ledger
                 if running.done():
                     running.result()
                 house.ledger.changed_elsewhere()

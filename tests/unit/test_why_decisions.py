@@ -57,6 +57,35 @@ def test_programs_are_told_the_same_of_a_decision() -> None:
     assert [part["calls"] for part in finding["counted"]] == [["pbx1/1"], ["pbx1/2", "pbx1/3"]]
 
 
+def test_a_sip_trace_leads_to_the_call_and_its_decision() -> None:
+    desk = Desk(FEW, Mode.BLOCK)
+    third(desk)
+    decision = desk.call(4, None, sip_call_id="3c26@192.0.2.7")
+    assert desk.said("3c26@192.0.2.7").startswith("call pbx1/4 (SIP Call-ID 3c26@192.0.2.7)\n")
+    (told,) = desk.why("3c26@192.0.2.7").facts["decisions"]
+    assert (told["decision"], told["sip_call_id"]) == (decision, "3c26@192.0.2.7")
+    # As it stands in a trace, with what is not kept of it.
+    assert desk.why("3c26(@192.0.2.7)").facts == desk.why("3c26@192.0.2.7").facts
+
+
+def test_calls_that_came_with_one_call_id_are_all_told() -> None:
+    desk = Desk(FEW, Mode.BLOCK)
+    decisions = [desk.call(serial, None, sip_call_id="mine") for serial in (1, 2, 3)]
+    told = desk.why("mine")
+    assert told.title == "SIP Call-ID mine"
+    assert [one["decision"] for one in told.facts["decisions"]] == decisions[::-1]
+    assert "More than one call came with it" in told.lines[0]
+
+
+@pytest.mark.parametrize("name", ["acme", "pbx1/1", "1"])
+def test_no_call_id_of_a_callers_choice_hides_an_account_or_a_call(name: str) -> None:
+    desk = Desk(FEW, Mode.BLOCK)
+    desk.call(1, 60)
+    before = desk.why(name).title
+    desk.call(2, None, sip_call_id=name)
+    assert desk.why(name).title == before
+
+
 def test_calls_after_the_decision_are_not_behind_it() -> None:
     desk = Desk(FEW)
     decision = third(desk)

@@ -8,7 +8,18 @@ from __future__ import annotations
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
-from enforcer.control.http import asking, events, health, ordering, overview, problems, reading
+from enforcer.control.http import (
+    asking,
+    events,
+    health,
+    importing,
+    issuing,
+    ordering,
+    overview,
+    problems,
+    reading,
+    upkeep,
+)
 from enforcer.control.http.bounds import Bounds
 from enforcer.control.http.front import Front
 from enforcer.control.page import site as live_page
@@ -30,10 +41,11 @@ def application(front: Front) -> FastAPI:
         return None if found is None else JSONResponse(found.model_dump())
 
     problems.install(app, rescue)
-    for part in (health, overview, ordering, asking, events, reading):
+    for part in (health, overview, importing, issuing, ordering, asking, events, upkeep, reading):
         app.include_router(part.routes)
     live_page.install(app, front)
     app.add_middleware(
-        Bounds, deadline=front.settings.http.read_deadline, counted=front.counted, fault=front.fault
+        Bounds, deadline=front.settings.http.read_deadline, counted=front.counted, fault=front.fault,
+        streamed=frozenset(f"/v1/{what}/import" for what in ("accounts", "optouts", "cdr")),
     )
     return app

@@ -84,7 +84,7 @@ class Backoffice:
     async def stop(self) -> None:
         """Send the clerk home."""
         self._stopped = True
-        await self._dismiss()
+        await self.dismiss()
 
     async def _put(self, question: dict[str, Any]) -> dict[str, Any]:
         if self._stopped:
@@ -109,10 +109,11 @@ class Backoffice:
             raise Problem(503, "the question could not be answered: look at the enforcer's log") from None
         finally:
             if not done:            # it may be at it still, and would answer the next question with this
-                await self._dismiss()
+                await self.dismiss()
         return facts
 
-    async def _dismiss(self) -> None:
+    async def dismiss(self) -> None:
+        """Let the clerk go; the next question gets a new one."""
         clerk, self._clerk = self._clerk, None
         if clerk is None:
             return

@@ -24,15 +24,18 @@ HEADERS = [
 
 
 class Bounds:
-    """See the module. `counted` hears of each status, `fault` of what failed."""
+    """See the module. `counted` hears of each status, `fault` of what failed. Bodies at the paths of
+    `streamed` are read by the route itself, which knows its own bounds."""
 
     def __init__(
-        self, app: ASGIApp, deadline: float, counted: Callable[[int], None], fault: Callable[..., None]
+        self, app: ASGIApp, deadline: float, counted: Callable[[int], None], fault: Callable[..., None],
+        streamed: frozenset[str] = frozenset(),
     ) -> None:
         self._app = app
         self._deadline = deadline
         self._counted = counted
         self._fault = fault
+        self._streamed = streamed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -51,6 +54,9 @@ class Bounds:
                 ]
             await send(message)
 
+        if scope["path"] in self._streamed:
+            await self._served(scope, receive, told, lambda: began)
+            return
         try:
             body = await self._body(scope, receive)
         except TimeoutError:
@@ -60,13 +66,16 @@ class Bounds:
             said = f"the request has more than {LONGEST_BODY} bytes"
             await problem(413, said, {"Connection": "close"})(scope, receive, told)
             return
+        await self._served(scope, _Once(body, receive), told, lambda: began)
+
+    async def _served(self, scope: Scope, receive: Receive, send: Send, began: Callable[[], bool]) -> None:
         try:
-            await self._app(scope, _Once(body, receive), told)
+            await self._app(scope, receive, send)
         except Exception as error:
             self._fault("http: our own fault", problem=repr(error)[:200], route=_route(scope))
-            if began:
+            if began():
                 raise
-            await problem(500, "our own fault: it is in the enforcer's log")(scope, receive, told)
+            await problem(500, "our own fault: it is in the enforcer's log")(scope, receive, send)
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes | None:
         """The body, None where it is too long."""

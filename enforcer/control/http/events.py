@@ -42,7 +42,7 @@ async def events(
     last_event_id: Annotated[str, Header(max_length=40)] = "",
 ) -> StreamingResponse:
     """What happens, as server-sent events: decisions above allow, modes, switches, notices, levels, faults,
-    answers to orders. A gateway's token hears which of its calls to end."""
+    what is put on record, answers to orders. A gateway's token hears which of its calls to end."""
     if len(door.streams) >= door.settings.http.max_streams:
         raise Problem(503, "as many readers as may stay are here already: [http] max_streams", retry=5)
     wanted = frozenset(kinds.split(",")) if kinds else frozenset()

@@ -9,6 +9,7 @@ good all the same: many callers may share one address, and nobody may lock an op
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from enforcer.control.gateways import Gateways
 from enforcer.control.http.backoffice import Backoffice
 from enforcer.control.http.problems import Problem
 from enforcer.control.http.tokens import Caller, Role, Tokens
+from enforcer.control.pulse import Pulse
 from enforcer.domain.call import NumberClass
 from enforcer.domain.numbers import NumberPlan
 from enforcer.settings import Settings
@@ -37,7 +39,8 @@ ADDRESSES = 1000        # of which wrong tokens are counted
 @dataclass(frozen=True, slots=True)
 class Front:
     """See the module. `overview` is this moment, from memory; `unready` is what keeps the enforcer from its
-    work, a line each. `sessions` know a caller by something else than a token, such as a cookie."""
+    work, a line each; `nearest` the accounts nearest their limits. `sessions` know a caller by something else
+    than a token, such as a cookie."""
 
     settings: Settings
     desk: Desk
@@ -47,8 +50,11 @@ class Front:
     plan: NumberPlan
     overview: Callable[[], dict[str, Any]]
     unready: Callable[[], list[str]]
+    nearest: Callable[[], list[dict[str, Any]]]
+    pulse: Pulse
     tokens: Tokens
     back: Backoffice
+    imports: Backoffice         # a clerk of its own: a file takes long
     clock: Callable[[], float]
     registry: CollectorRegistry
     note: Callable[..., None]
@@ -56,6 +62,7 @@ class Front:
     sessions: list[Callable[[Request], Caller | None]] = field(default_factory=list)
     streams: set[Subscriber] = field(default_factory=set)
     run: str = field(default_factory=lambda: token_hex(3))
+    importing: asyncio.Lock = field(default_factory=asyncio.Lock)
     wrong: OrderedDict[str, tuple[int, int]] = field(default_factory=OrderedDict)
     counters: list[Counter] = field(default_factory=list)
 
@@ -83,6 +90,7 @@ class Front:
         for subscriber in list(self.streams):
             subscriber.put(Happening(0, "end", self.clock(), {}))
         await self.back.stop()
+        await self.imports.stop()
 
     def wrong_token(self, address: str) -> Problem:
         """Somebody there showed a token that is nobody's."""

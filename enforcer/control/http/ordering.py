@@ -66,23 +66,25 @@ def _described(schema: dict[str, Any], required: bool) -> dict[str, Any]:
     }
 
 
-@routes.post("/orders", openapi_extra=_described(
-    {"oneOf": [
-        {**_schema(do, ("who",)), "title": do, "properties": {
-            **_schema(do, ("who",))["properties"], "do": {"const": do},
-        }} for do in MODELS
-    ]}, True,
-))
+_ANY = {"oneOf": [
+    {**_schema(do, ("who",)), "title": do, "properties": {
+        **_schema(do, ("who",))["properties"], "do": {"const": do},
+    }} for do in MODELS
+]}
+AN_ORDER = {"requestBody": _described(_ANY, True)["requestBody"]}
+
+
+@routes.post("/orders", openapi_extra=_described(_ANY, True))
 async def orders(door: Door, caller: Operator, request: Request) -> JSONResponse:
     """Give an order, as over MQTT: {"do": "mode.set", "mode": "block", "account": "acme"}. With an `id`, it
     may be given again: it is carried out once."""
-    return _answer(await door.desk.take_patiently(await _body(request), caller.name, DOOR, sure=True))
+    return _answer(await door.desk.take_patiently(await body_of(request), caller.name, DOOR, sure=True))
 
 
 def _short(do: str, key: str) -> Callable[..., Awaitable[JSONResponse]]:
     async def give(door: Door, caller: Operator, request: Request, name: str = "") -> JSONResponse:
         try:
-            facts = decoded(await _body(request) or b"{}")
+            facts = decoded(await body_of(request) or b"{}")
             for said in ("do", *((key,) if key else ())):
                 if said in facts:
                     raise BadInput("", f"key {said!r} is said by the path here")
@@ -106,7 +108,7 @@ for _method, _path, _do, _key in SHORT:
     )
 
 
-async def _body(request: Request) -> bytes:
+async def body_of(request: Request) -> bytes:
     """The body, which says that it is JSON: a page of another site cannot make a browser say so unasked."""
     body = await request.body()
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -10,6 +10,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from enforcer.control.http.front import Door, Viewer
+from enforcer.control.nearest import METHOD
 
 routes = APIRouter(prefix="/v1", tags=["overview"])
 
@@ -18,3 +19,9 @@ routes = APIRouter(prefix="/v1", tags=["overview"])
 async def overview(door: Door, caller: Viewer) -> dict[str, Any]:
     """This moment, from memory."""
     return door.overview()
+
+
+@routes.get("/nearest")
+async def nearest(door: Door, caller: Viewer) -> dict[str, Any]:
+    """The accounts nearest their limits, from memory: what `enforcer nearest` and `enforcer top` show."""
+    return {"nearest": door.nearest(), "method": METHOD}

@@ -31,7 +31,8 @@ Skip = Annotated[int, Query(ge=0, le=10_000_000)]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 
 
-def _some(**options: str) -> list[str]:
+def named(**options: str) -> list[str]:
+    """Options of a command, those that are named."""
     return [f"--{name}={value}" for name, value in options.items() if value]
 
 
@@ -50,7 +51,7 @@ async def modes(door: Door, skip: Skip = 0, limit: Limit = 100) -> Any:
 @routes.get("/accounts")
 async def accounts(door: Door, customer: Named = "", skip: Skip = 0, limit: Limit = 100) -> Any:
     """The registered accounts."""
-    return (await door.back.ask("account", "list", *_some(customer=customer), page=Page(skip, limit))).told
+    return (await door.back.ask("account", "list", *named(customer=customer), page=Page(skip, limit))).told
 
 
 @routes.get("/accounts/{account}")
@@ -62,7 +63,7 @@ async def account(door: Door, account: Word) -> Any:
 @routes.get("/accounts/{account}/usage")
 async def usage(door: Door, account: Word, cycle: Cycle = "") -> Any:
     """The account's calls in a billing cycle, and where it stands against each rule."""
-    return (await door.back.ask("usage", *_some(cycle=cycle), about=[account])).told
+    return (await door.back.ask("usage", *named(cycle=cycle), about=[account])).told
 
 
 @routes.get("/accounts/{account}/evidence", response_class=FileResponse)
@@ -95,7 +96,7 @@ async def calls(
     skip: Skip = 0, limit: Limit = 100,
 ) -> Any:
     """Calls and messages that began in a stretch of time, oldest first."""
-    some = _some(account=account, customer=customer, since=since, until=until)
+    some = named(account=account, customer=customer, since=since, until=until)
     return (await door.back.ask("calls", *some, f"--skip={skip}", f"--limit={limit}")).told
 
 
@@ -134,7 +135,7 @@ async def enter(door: Door, caller: Operator, customer: Word, entered: Entered) 
 @routes.post("/notices/send-test")
 async def send_test(door: Door, caller: Operator, customer: Named = "") -> Any:
     """Send a test to ops, or to a customer's addresses. `ok` is false where one does not take it."""
-    return _checked(await door.back.ask("notice", "send-test", *_some(customer=customer), seconds=LONG))
+    return _checked(await door.back.ask("notice", "send-test", *named(customer=customer), seconds=LONG))
 
 
 @routes.get("/notices")
@@ -142,7 +143,7 @@ async def notices(
     door: Door, customer: Named = "", pending: bool = False, skip: Skip = 0, limit: Limit = 100
 ) -> Any:
     """Notices, oldest first."""
-    words = [*_some(customer=customer), *(["--pending"] if pending else [])]
+    words = [*named(customer=customer), *(["--pending"] if pending else [])]
     return (await door.back.ask("notice", "list", *words, page=Page(skip, limit))).told
 
 
@@ -158,7 +159,7 @@ async def strikes(
 ) -> Any:
     """Strikes, and for each rule which of them count and how many are to go."""
     page = Page(skip, limit, ("strikes", "rules"))
-    return (await door.back.ask("strike", "list", *_some(customer=customer, account=account), page=page)).told
+    return (await door.back.ask("strike", "list", *named(customer=customer, account=account), page=page)).told
 
 
 @routes.get("/optouts")
@@ -167,7 +168,7 @@ async def opt_outs(
     skip: Skip = 0, limit: Limit = 100,
 ) -> Any:
     """The opt-outs in force."""
-    some = _some(customer=customer, account=account, number=number)
+    some = named(customer=customer, account=account, number=number)
     return (await door.back.ask("optout", "list", *some, page=Page(skip, limit))).told
 
 
@@ -177,7 +178,7 @@ async def interruptions(
     skip: Skip = 0, limit: Limit = 100,
 ) -> Any:
     """When enforcement interrupted service."""
-    some = _some(cycle=cycle, account=account, customer=customer, gap=gap)
+    some = named(cycle=cycle, account=account, customer=customer, gap=gap)
     page = Page(skip, limit, ("interruptions", "slowed"))
     return (await door.back.ask("interruptions", *some, page=page, seconds=LONG)).told
 
@@ -187,7 +188,7 @@ async def settlement(
     door: Door, cycle: Word, customer: Named = "", skip: Skip = 0, limit: Limit = 100
 ) -> Any:
     """What settlements charged for a billing cycle. Reading settles nothing."""
-    some = _some(cycle=cycle, customer=customer)
+    some = named(cycle=cycle, customer=customer)
     return (await door.back.ask("charges", *some, page=Page(skip, limit))).told
 
 
@@ -197,7 +198,7 @@ async def settle(
 ) -> Any:
     """Settle a billing cycle that is over. Settling it again changes nothing."""
     told = await door.back.ask(
-        "settle", f"--cycle={cycle}", *_some(customer=customer), page=Page(skip, limit), seconds=LONG
+        "settle", f"--cycle={cycle}", *named(customer=customer), page=Page(skip, limit), seconds=LONG
     )
     return {"ok": told.well, "warnings": told.warnings} | told.told
 
@@ -206,7 +207,7 @@ async def settle(
 async def reconcile(door: Door, caller: Operator, switch: Named = "") -> Any:
     """Read what the switches wrote into their CDR files since the last time, and close gaps with it. `ok` is
     false where a file or a row could not be read."""
-    return _checked(await door.back.ask("reconcile", *_some(switch=switch), seconds=LONG))
+    return _checked(await door.back.ask("reconcile", *named(switch=switch), seconds=LONG))
 
 
 @routes.get("/breaker")
@@ -218,7 +219,7 @@ async def breaker(door: Door) -> Any:
 @routes.get("/verify")
 async def verify(door: Door, head: Named = "", skip: Skip = 0, limit: Limit = 100) -> Any:
     """Prove the chain of what is on record, and every counter. `ok` is false where something does not fit."""
-    told = await door.back.ask("verify", *_some(head=head), page=Page(skip, limit), seconds=LONG)
+    told = await door.back.ask("verify", *named(head=head), page=Page(skip, limit), seconds=LONG)
     return _checked(told)
 
 

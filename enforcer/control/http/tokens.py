@@ -46,10 +46,11 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whose request it is."""
+    """Whose request it is, and until when (Unix seconds) the token counts; None for ever."""
 
     name: str
     role: Role
+    until: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,9 @@ class Tokens:
         for token in self.all():                # all are compared: time tells nothing
             if hmac.compare_digest(token.hash, found):
                 whose = token
-        return Caller(whose.name, whose.role) if whose is not None and whose.good(self._clock()) else None
+        if whose is None or not whose.good(self._clock()):
+            return None
+        return Caller(whose.name, whose.role, whose.until)
 
     def all(self) -> tuple[Token, ...]:
         """Every token that was ever made, oldest first. Raises LedgerError where the file cannot be used."""
@@ -127,7 +130,7 @@ class Tokens:
                 if token.name == name and token.good(now):
                     tokens[place] = replace(token, revoked=now)
                     return tokens[place]
-        raise BadInput("NAME", f"no token that counts is called {name[:50]!r}: see `token list`")
+        raise BadInput("", f"no such token, or none that counts: {name[:50]!r}; see `enforcer token list`")
 
     @contextmanager
     def _changing(self) -> Iterator[list[Token]]:

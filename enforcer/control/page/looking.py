@@ -6,22 +6,21 @@ all else is what the command line shows.
 
 from __future__ import annotations
 
-import asyncio
 import time
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
-from enforcer.control.http.problems import Problem
+from enforcer.control.nearest import METHOD
 from enforcer.control.page.entrance import Here, Shown, Visitor
 from enforcer.control.page.moment import LOOKED_AT, moment
 from enforcer.control.page.render import HEADERS, STATIC
 from enforcer.domain.mode import Mode
 
-# The accounts nearest their limits are looked for so often, and for a tenth of the time at most.
-NEAR_SECONDS = 20.0
-SAME_SECONDS = 0.5
+SAME_SECONDS = 0.2
+SHOWN = 8               # accounts nearest their limits
 SPANS = ("15m", "1h", "4h", "12h", "1d", "7d")
 HOURS = ("1h", "6h", "24h", "72h")
 STRIKES = ("content", "copyright", "fraud", "harassment", "spam")
@@ -37,37 +36,33 @@ class Shared:
     def __init__(self) -> None:
         self._drawn: dict[str, tuple[float, HTMLResponse]] = {}
 
-    def part(self, me: Visitor, template: str) -> HTMLResponse:
+    def part(
+        self, me: Visitor, template: str, facts: Callable[[Visitor], dict[str, Any]]
+    ) -> HTMLResponse:
         """The part, at most `SAME_SECONDS` old."""
         at, found = self._drawn.get(template, (float("-inf"), None))
         if found is None or time.monotonic() - at > SAME_SECONDS:
-            found = me.part(template, **_moment(me))
+            found = me.part(template, **facts(me))
             self._drawn[template] = time.monotonic(), found
         return HTMLResponse(found.body, headers=HEADERS)
 
 
-class Nearest:
-    """What `enforcer nearest` said last, for all who look. One question at a time, however many there are."""
+class Dossiers:
+    """What is known of accounts, asked of the clerk; how long that takes says how often a page may ask."""
 
     def __init__(self) -> None:
-        self._turn = asyncio.Lock()
-        self._next = float("-inf")
-        self._told: dict[str, Any] = {"nearest": [], "method": ""}
-        self._problem = ""
+        self._took = 0.0
 
-    async def told(self, me: Visitor) -> tuple[dict[str, Any], str]:
-        """The facts, and what keeps us from newer ones."""
-        async with self._turn:
-            began = time.monotonic()
-            if began >= self._next:
-                try:
-                    answer = await me.front.back.ask("nearest", "--limit=8")
-                    self._told, self._problem = answer.told, ""
-                except Problem as problem:
-                    self._problem = problem.said
-                took = time.monotonic() - began
-                self._next = began + took + max(NEAR_SECONDS, 9 * took)
-        return self._told, self._problem
+    def spare(self) -> float:
+        """Seconds from one question to the next, so that the clerk has time for others."""
+        return 4 * self._took
+
+    async def of(self, me: Visitor, account: str) -> Any:
+        """All that is known of one. Raises Shown."""
+        began = time.monotonic()
+        told = await me.ask("dossier", about=[account])
+        self._took = time.monotonic() - began
+        return told
 
 
 @routes.get("/static/{name}")
@@ -90,27 +85,25 @@ async def icon() -> Response:
 @routes.get("/")
 async def overview(me: Here) -> HTMLResponse:
     """This moment."""
-    return me.page("overview.html", here="overview", **_moment(me), **choices(me))
+    return me.page("overview.html", here="overview", **_moment(me), **_nearest(me), **choices(me))
 
 
 @routes.get("/page/live")
 async def live(me: Here, request: Request) -> HTMLResponse:
     """The part of the overview that changes."""
-    return _shared(request).part(me, "live.html")
+    return _shared(request).part(me, "live.html", _moment)
 
 
 @routes.get("/page/state")
 async def state(me: Here, request: Request) -> HTMLResponse:
     """The part of the overview that changes more rarely."""
-    return _shared(request).part(me, "state.html")
+    return _shared(request).part(me, "state.html", _moment)
 
 
 @routes.get("/page/nearest")
 async def near(me: Here, request: Request) -> HTMLResponse:
     """The accounts nearest their limits."""
-    keeper: Nearest = request.app.state.nearest
-    told, problem = await keeper.told(me)
-    return me.part("nearest.html", near=told, problem=problem)
+    return _shared(request).part(me, "nearest.html", _nearest)
 
 
 @routes.get("/accounts")
@@ -132,10 +125,21 @@ async def accounts(
 
 
 @routes.get("/account")
-async def account(me: Here, name: Named) -> HTMLResponse:
+async def account(me: Here, request: Request, name: Named) -> HTMLResponse:
     """One account."""
-    told = await me.ask("dossier", about=[name])
-    return me.page("account.html", here="accounts", name=name, told=told, **choices(me))
+    return me.page("account.html", here="accounts", **await _account(me, request, name))
+
+
+@routes.get("/page/account")
+async def account_now(me: Here, request: Request, name: Named) -> HTMLResponse:
+    """The part of it that changes: all but its name."""
+    return me.part("account_now.html", **await _account(me, request, name))
+
+
+async def _account(me: Visitor, request: Request, name: str) -> dict[str, Any]:
+    dossiers: Dossiers = request.app.state.dossiers
+    told = await dossiers.of(me, name)
+    return {"name": name, "told": told, "default_mode": me.front.settings.policy.mode} | choices(me)
 
 
 @routes.get("/page/touched")
@@ -178,6 +182,10 @@ def choices(me: Visitor) -> dict[str, Any]:
 def _shared(request: Request) -> Shared:
     found: Shared = request.app.state.shared
     return found
+
+
+def _nearest(me: Visitor) -> dict[str, Any]:
+    return {"near": me.front.nearest()[:SHOWN], "method": METHOD}
 
 
 def _moment(me: Visitor) -> dict[str, Any]:

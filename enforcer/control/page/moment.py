@@ -66,6 +66,10 @@ def _words(happening: Happening) -> str:
         case "order":
             done = facts["said"] if facts["accepted"] else f"refused: {facts['said']}"
             return f"{facts['who'] or 'somebody'} by {facts['door']}: {done}"
+        case "record":
+            about = facts["account"] or facts["customer"]
+            standing = f" ({facts['standing']})" if facts["standing"] else ""
+            return f"{about}: {facts['record']} {facts['ref']}{standing} on record"
         case "fault":
             rest = ", ".join(str(value) for key, value in facts.items() if key not in ("fault", "at"))
             return f"{facts['fault']}{f': {rest}' if rest else ''}"
@@ -73,8 +77,10 @@ def _words(happening: Happening) -> str:
             return f"notice {facts['notice']} to {facts['audience']}, {facts['stage']}: {facts['subject']}"
         case "gap":
             if not facts["open"]:
-                return "a gap was filled from CDRs"
-            return f"switch {facts['switch']} was not heard for {facts['seconds']} s ({facts['cause']})"
+                return f"gap {facts['gap']} is closed: {facts['by']}"
+            calls = "an unknown number of" if facts["calls"] is None else f"up to {facts['calls']}"
+            heard = f"switch {facts['switch']} was not heard for {facts['seconds']} s ({facts['cause']})"
+            return f"{heard}: {calls} calls may be missing"
         case "level":
             about = facts["account"] or facts["customer"]
             return f"{about}, rule {facts['rule']}: {'cleared' if facts['cleared'] else facts['level']}"

@@ -18,7 +18,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from enforcer.control.http.problems import Problem
 from enforcer.control.page.entrance import Here, Visitor, pressed
-from enforcer.control.page.render import HEADERS
+from enforcer.control.page.render import HEADERS, page
 from enforcer.control.requests import request_of
 from enforcer.errors import BadInput
 
@@ -53,9 +53,9 @@ async def ask(me: Here) -> Response:
             raise BadInput("reason", "say why: it is kept on record, and shown to whoever asks")
         request_of(facts, me.caller.name, sure=True)
     except BadInput as error:
-        return me.page(
-            "ask.html", 422, here="", title=title or "Nothing", problem=str(error), facts={}, words=[],
-            whatif=None, unknown="", back=back, back_url=whence(back), danger=False, id="",
+        return _asking(
+            me, 422, here="", title=title or "Nothing", problem=str(error), facts={}, words=[],
+            whatif=None, numbers="", unknown="", back=back, back_url=whence(back), danger=False, id="",
         )
     unknown = ""
     try:
@@ -66,11 +66,26 @@ async def ask(me: Here) -> Response:
             problem = trouble.said
         else:                   # whoever has to pull the brake is not kept from it by a clerk that is ill
             unknown = trouble.said
-    return me.page(
-        "ask.html", 422 if problem else 200, here="", title=title, problem=problem, facts=facts, words=words,
-        whatif=whatif, unknown=unknown, back=back, back_url=whence(back), danger=danger,
-        id=f"page-{secrets.token_hex(8)}",
+    return _asking(
+        me, 422 if problem else 200, here="", title=title, problem=problem, facts=facts, words=words,
+        whatif=whatif, numbers=_numbers(whatif, facts.get("mode", "")), unknown=unknown, back=back,
+        back_url=whence(back), danger=danger, id=f"page-{secrets.token_hex(8)}",
     )
+
+
+def _numbers(whatif: dict[str, Any] | None, mode: str) -> str:
+    """What the button itself says of what it will do."""
+    then = next((one for one in whatif["modes"] if one["mode"] == mode), None) if whatif else None
+    if then is None or whatif is None:
+        return ""
+    return f": {then['refused']:,} of {whatif['asked']:,} calls refused, not {whatif['now']['refused']:,}"
+
+
+def _asking(me: Visitor, status: int, /, **facts: Any) -> Response:
+    """A page that asks, or for a page that is open a part of it, to be put in its dialogue."""
+    if "hx-request" in me.request.headers:
+        return page("ask_dialog.html", status, me=me, dialog=True, **facts)
+    return me.page("ask.html", status, dialog=False, **facts)
 
 
 @routes.post("/do")
@@ -85,7 +100,8 @@ async def do(me: Here) -> Response:
 
 
 def _tell(me: Visitor, well: bool, said: str) -> None:
-    me.session.said.append((well, said[:MOST_SAID]))
+    if me.session.said[-1:] != [(well, said[:MOST_SAID])]:      # pressed twice, done and told once
+        me.session.said.append((well, said[:MOST_SAID]))
     del me.session.said[:-5]
 
 

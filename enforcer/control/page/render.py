@@ -8,7 +8,7 @@ or a style in it, and none may be shown within another's.
 
 from __future__ import annotations
 
-import hashlib
+import json
 import re
 from datetime import datetime
 from importlib.resources import files
@@ -17,6 +17,8 @@ from typing import Any
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
+
+from enforcer.control.page.htmx import sha384
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -32,6 +34,11 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 TYPES = {"js": "text/javascript; charset=utf-8", "css": "text/css; charset=utf-8", "svg": "image/svg+xml"}
+# Nothing is evaluated, no style or script is put in, and nothing is asked of another site.
+HTMX_CONFIG = json.dumps({
+    "allowEval": False, "includeIndicatorStyles": False, "allowScriptTags": False, "selfRequestsOnly": True,
+    "historyEnabled": False, "ignoreTitle": True, "timeout": 15_000,
+})
 _TICKS = re.compile(r"`([^`]+)`")
 
 
@@ -46,7 +53,22 @@ def _static() -> dict[str, tuple[bytes, str]]:
 
 
 STATIC = _static()
-_STAMP = hashlib.sha256(b"".join(data for _, (data, _) in sorted(STATIC.items()))).hexdigest()[:10]
+INTEGRITY: dict[str, str] = {}      # of each file, as the attribute of that name has it
+
+
+def serve(name: str, data: bytes) -> None:
+    """One more file."""
+    STATIC[name] = data, TYPES[name.rpartition(".")[2]]
+    INTEGRITY[name] = f"sha384-{sha384(data)}"
+
+
+def address(name: str) -> str:
+    """Where a file is; another address for each version of it, so that browsers may keep it for good."""
+    return f"/static/{name}?{INTEGRITY[name][7:19].replace('+', '-').replace('/', '_')}"
+
+
+for _name, (_data, _) in list(STATIC.items()):
+    serve(_name, _data)
 
 
 def when(text: str | None) -> Markup:
@@ -95,7 +117,7 @@ ENVIRONMENT = Environment(
     finalize=lambda value: visible(value) if type(value) is str else "" if value is None else value,
 )
 ENVIRONMENT.filters |= {"when": when, "ticks": ticks, "indented": indented, "number": number}
-ENVIRONMENT.globals["stamp"] = _STAMP
+ENVIRONMENT.globals |= {"address": address, "integrity": INTEGRITY, "htmx_config": HTMX_CONFIG}
 
 
 def page(template: str, status: int = 200, /, **facts: Any) -> HTMLResponse:

@@ -60,13 +60,16 @@ class Share(Rule):
         After n more of them the share is (part + n) / (whole + n): solved for n. Calls in progress may turn
         out to belong to the part as well.
         """
-        fine = self._first / 100
-        if fine > 1 or (fine == 1 and not self._reaches):
+        fine, all_of_it = self._first.numerator, 100 * self._first.denominator      # whole numbers: it is hot
+        if fine > all_of_it or (fine == all_of_it and not self._reaches):
             return UNLIMITED
         part = self.part(tally) + self.doubtful(tally)
         whole = max(self.whole(tally), part)
-        room = Fraction(0) if fine == 1 else (fine * whole - part) / (1 - fine)
-        more = ceil(room) - 1 if self._reaches else floor(room)
+        over, under = fine * whole - all_of_it * part, all_of_it - fine
+        if not under:
+            more = -1
+        else:
+            more = -(-over // under) - 1 if self._reaches else over // under
         unjudged = max(self.spec.min_attempts - tally.attempts,
                        self.spec.min_answered - self._answered(tally) - tally.live) - 1
         return min(UNLIMITED, max(0, more, unjudged))

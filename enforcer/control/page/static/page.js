@@ -1,109 +1,142 @@
-/* What the page does besides being read: parts of it are fetched anew as things happen.
+/* What htmx does not do by itself on this page: four small things. Without a script the page is whole: forms post,
+ * links lead, and the overview reloads itself.
  *
- * The attributes are htmx's (hx-get, hx-trigger, sse-connect), of which this is the small part that we need:
- *
- *   <body sse-connect="/v1/events">                     the stream of what happens
- *   <section hx-get="/page/live" hx-trigger="sse:decision, every 2s">   fetched anew then, and swapped in
- *
- * Without this file the page is whole: forms post, links lead, and it reloads itself.
+ *   kept     a way to swap: what has not changed stays the very same element, so that nobody loses the focus, what
+ *            they are typing, what they have marked, an open list or their place in it
+ *   events   the server's stream names parts that are out of date; those whose hx-trigger says sse:<part> are told
+ *   state    whether this page is up to date, whether the session still counts, and what is worth saying aloud
+ *   ask      what the server asks before it does something is put in a dialogue
  */
 "use strict";
 
 (() => {
-  const LEAST = 800;                       // ms between two fetches of one part
-  const parts = [...document.querySelectorAll("[hx-get]")].map((element) => ({
-    element,
-    url: element.getAttribute("hx-get"),
-    kinds: (element.getAttribute("hx-trigger") || "").split(",").map((word) => word.trim()),
-    last: 0, waiting: 0, busy: false, text: null,
-  }));
-  const state = document.getElementById("link-state");
-  const news = document.getElementById("news");
+  const by = (id) => document.getElementById(id);
 
-  function stale(words) {
-    if (state && state.textContent !== words) {
-      state.textContent = words;
-      state.hidden = !words;
-      document.body.classList.toggle("stale", Boolean(words));
+  /* kept */
+  const key = (node) => (node.nodeType === 1 && node.id) || "";
+  const alike = (one, other) => one.nodeName === other.nodeName && key(one) === key(other) &&
+    (one.nodeType !== 1 || (one.classList[0] || "") === (other.classList[0] || ""));
+
+  function keep(old, made) {
+    if (old.nodeType !== 1) {
+      if (old.data !== made.data) old.data = made.data;
+      return [];
     }
+    for (const { name } of [...old.attributes])
+      if (!made.hasAttribute(name) && name !== "open") old.removeAttribute(name);
+    for (const { name, value } of made.attributes)
+      if (old.getAttribute(name) !== value && name !== "open") old.setAttribute(name, value);
+    return old.hasAttribute("hx-get") ? [] : keepAll(old, made);       // those are fetched by themselves
   }
 
-  /* Where the focus and open details were, so that a swap takes nothing out of anybody's hands. */
-  function remembered(element) {
-    const active = document.activeElement;
-    const key = element.contains(active) ? active.getAttribute("data-key") || active.getAttribute("href") || active.id : null;
-    const open = [...element.querySelectorAll("details[id]")].map((one) => [one.id, one.open]);
-    return () => {
-      for (const [id, was] of open) {
-        const there = document.getElementById(id);
-        if (there) there.open = was;
+  function keepAll(old, made) {
+    const there = new Map([...old.children].filter(key).map((one) => [one.id, one]));
+    const wanted = new Set([...made.children].map(key));
+    const fresh = [];
+    let at = old.firstChild;
+    const past = () => { while (at && key(at) && !wanted.has(key(at))) at = gone(at); };
+    for (const next of [...made.childNodes]) {
+      past();
+      const known = there.get(key(next));
+      while (known && at && at !== known && !wanted.has(key(at) || " ")) at = gone(at);   // so it need not move
+      const same = known || (at && alike(at, next) ? at : null);
+      if (!same) {
+        old.insertBefore(next, at);
+        fresh.push(next);
+      } else {
+        if (same === at) at = at.nextSibling; else moved(old, same, at);
+        fresh.push(...keep(same, next));
       }
-      if (key === null) return;
-      const same = [...element.querySelectorAll("a, button, summary, [tabindex]")].find((one) =>
-        [one.getAttribute("data-key"), one.getAttribute("href"), one.id].includes(key));
-      if (same) same.focus({ preventScroll: true });
+    }
+    while (at) at = gone(at);
+    return fresh;
+  }
+
+  function moved(parent, node, before) {        // what moves loses the focus
+    const active = document.activeElement;
+    parent.insertBefore(node, before);
+    if (node.contains(active)) active.focus({ preventScroll: true });
+  }
+
+  function gone(node) {
+    const next = node.nextSibling;
+    if (!node.contains(document.activeElement)) node.remove();          // not out of anybody's hands
+    return next;
+  }
+
+  htmx.defineExtension("kept", {
+    handleSwap(style, target, made) {
+      if (style !== "kept") return false;
+      const fresh = keepAll(target, made);
+      tell(target.querySelector("[data-news]"));
+      return fresh;
+    },
+  });
+
+  /* state */
+  const link = by("link-state"), over = by("over"), news = by("news");
+  let last = (document.querySelector("[data-news]") || { dataset: {} }).dataset.news;
+
+  function tell(told) {
+    if (!told || told.dataset.news === last) return;
+    last = told.dataset.news;
+    news.textContent = told.textContent;
+  }
+
+  function stale(is) {
+    if (link.hidden !== is) return;
+    link.hidden = !is;
+    link.textContent = is ? link.dataset.words : "";
+    document.body.classList.toggle("stale", is);
+  }
+
+  const failed = (event) => {
+    if (event.target.matches("[hx-trigger*='sse:']")) stale(event.detail.xhr.status !== 401);
+  };
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (document.hidden && event.target.hasAttribute("hx-get")) event.preventDefault();
+  });
+  document.addEventListener("htmx:afterRequest", (event) => {
+    const { xhr, successful } = event.detail;
+    if (successful) { stale(false); over.hidden = true; }
+    if (xhr.status === 401) {
+      stale(false);
+      over.querySelector("a").href = "/login?back=" + encodeURIComponent(location.pathname + location.search);
+      over.hidden = false;
+    }
+  });
+  for (const kind of ["htmx:sendError", "htmx:timeout", "htmx:responseError"]) document.addEventListener(kind, failed);
+
+  /* events */
+  const parts = (name) => document.querySelectorAll(`[hx-trigger*="sse:${name}"]`);
+  const fetchAnew = (name) => parts(name).forEach((one) => htmx.trigger(one, one.getAttribute("hx-trigger").split(",")[0]));
+
+  function listen(url, first) {
+    const source = new EventSource(url);
+    let lost = !first;
+    source.onopen = () => { if (lost) fetchAnew(""); lost = false; };
+    source.onmessage = (event) => event.data.split(" ").forEach(fetchAnew);
+    source.onerror = () => {
+      lost = true;
+      fetchAnew("");                        // what comes of that says what is wrong
+      if (source.readyState === EventSource.CLOSED) setTimeout(listen, 3000, url, false);
     };
   }
 
-  function selecting(element) {
-    const chosen = document.getSelection();
-    return chosen && !chosen.isCollapsed && element.contains(chosen.anchorNode);
-  }
+  if (document.body.dataset.events) listen(document.body.dataset.events, true);
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) fetchAnew(""); });
 
-  async function fetched(part) {
-    if (part.busy || document.hidden || selecting(part.element)) return;
-    part.busy = true;
-    part.last = performance.now();
-    try {
-      const answer = await fetch(part.url, { headers: { "HX-Request": "true" }, signal: AbortSignal.timeout(10000) });
-      if (answer.status === 401) { location.reload(); return; }
-      if (!answer.ok) throw new Error(answer.status);
-      const text = await answer.text();
-      stale("");
-      if (text === part.text) return;
-      part.text = text;
-      const back = remembered(part.element);
-      const made = new DOMParser().parseFromString(text, "text/html");
-      part.element.replaceChildren(...made.body.childNodes);
-      back();
-      const told = part.element.querySelector("[data-news]");
-      if (told && news && news.dataset.last !== told.dataset.news) {
-        if (news.dataset.last !== undefined) news.textContent = told.textContent;
-        news.dataset.last = told.dataset.news;
-      }
-    } catch {
-      stale("This page is not up to date: the enforcer cannot be reached. It tries again.");
-    } finally {
-      part.busy = false;
-    }
-  }
-
-  function soon(part) {
-    if (part.waiting) return;
-    const wait = Math.max(0, LEAST - (performance.now() - part.last));
-    part.waiting = setTimeout(() => { part.waiting = 0; fetched(part); }, wait);
-  }
-
-  for (const part of parts) {
-    const every = part.kinds.map((kind) => /^every (\d+)s$/.exec(kind)).find(Boolean);
-    if (every) setInterval(() => soon(part), Number(every[1]) * 1000);
-    if (part.kinds.includes("load")) soon(part);
-  }
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) parts.forEach(soon); });
-
-  const connect = document.body.getAttribute("sse-connect");
-  const told = new Set(parts.flatMap((part) => part.kinds).filter((kind) => kind.startsWith("sse:")));
-  if (connect && told.size && "EventSource" in window) {
-    const source = new EventSource(connect);
-    for (const kind of told) {
-      source.addEventListener(kind.slice(4), () => parts.filter((part) => part.kinds.includes(kind)).forEach(soon));
-    }
-  }
-
-  /* A form is sent once, however often its button is pressed. */
-  document.addEventListener("submit", (event) => {
-    if (event.target.dataset.sent) { event.preventDefault(); return; }
-    event.target.dataset.sent = "yes";
+  /* ask */
+  const ask = by("ask");
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.detail.target === ask && event.detail.xhr.status !== 401) event.detail.shouldSwap = true;
   });
-  window.addEventListener("pageshow", () => document.querySelectorAll("form").forEach((form) => { delete form.dataset.sent; }));
+  document.addEventListener("htmx:afterSwap", (event) => {
+    if (event.detail.target === ask && !ask.open) ask.showModal();
+  });
+  document.addEventListener("click", (event) => {
+    if (!ask || !ask.open || !event.target.closest("[data-close]")) return;
+    event.preventDefault();
+    ask.close();
+  });
 })();
