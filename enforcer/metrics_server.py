@@ -27,6 +27,10 @@ class _Visit(WSGIRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         """Who scrapes is nobody's news."""
 
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """What was wrong by its number: the words would quote what was sent, also in the status line."""
+        super().send_error(code)
+
 
 class MetricsServer(ThreadingMixIn, WSGIServer):
     """See the module. `crowded` counts those who had to make room."""

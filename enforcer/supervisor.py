@@ -31,7 +31,8 @@ class Supervisor:
         """Whoever started us. A watchdog that is set for another process is not ours."""
         micros = environment.get("WATCHDOG_USEC", "")
         ours = environment.get("WATCHDOG_PID", "") in ("", str(os.getpid()))
-        watchdog = int(micros) / 1e6 if ours and micros.isdecimal() else 0.0
+        told = micros.isascii() and micros.isdecimal() and len(micros) < 18
+        watchdog = int(micros) / 1e6 if ours and told else 0.0
         return cls(environment.get("NOTIFY_SOCKET", ""), watchdog)
 
     def ready(self) -> None:

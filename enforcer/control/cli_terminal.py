@@ -20,7 +20,7 @@ from typer.core import TyperGroup
 
 from enforcer.control.misuse import misused
 from enforcer.control.words import shown
-from enforcer.errors import EnforcerError
+from enforcer.errors import BadInput, EnforcerError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,6 +35,15 @@ _WIDE = 200             # columns, where there is no terminal to ask: lines for 
 
 class OneLine(TyperGroup):
     """A group of commands whose errors are one line on stderr."""
+
+    def make_context(self, info_name: str | None, args: list[str], *more: Any, **extra: Any) -> Any:
+        """Read the words. Raises BadInput where one has bytes that are no text: no ledger can keep them."""
+        for word in args:
+            try:
+                word.encode()
+            except UnicodeEncodeError:
+                raise BadInput("command line", f"{word[:60]!a} is not UTF-8 text") from None
+        return super().make_context(info_name, args, *more, **extra)
 
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run, and exit with the code of the outcome."""

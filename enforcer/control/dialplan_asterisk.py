@@ -16,10 +16,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from enforcer.control.dialplan_files import Files, included
 from enforcer.errors import BadInput
 from enforcer.wire.asterisk_dialplan import HOOK, Place, dials, leads, strips, wrong_in
 
-DEEPEST = 20            # includes within includes
+MOST_INCLUDED = 128     # contexts that are searched for one number (AST_PBX_MAX_STACK)
 MOST_PLACES = 1_000     # extensions that Gotos, Gosubs and the like lead on to
 
 _SECTION = re.compile(r"\[([^\]]+)\](?:\(([^)]*)\))?")
@@ -45,8 +46,9 @@ class Extensions:
         self._exten = ""
         self._one_caller = False
         self.wrong_in, self.dials = wrong_in, dials
+        files = Files()
         for path in paths:
-            for line in _lines(path):
+            for line in _lines(path, files):
                 self._read(line)
 
     def fares(self, context: str, number: str) -> list[str] | None:
@@ -60,7 +62,7 @@ class Extensions:
             if at in seen or len(seen) > MOST_PLACES:
                 continue
             seen.add(at)
-            steps, certain = self._serving(at.context, at.exten, 0)
+            steps, certain = self._serving(at.context, at.exten, set())
             if at == (context, number) and not certain and not any(wrong_in(step) for step in steps):
                 return []
             met += steps
@@ -76,11 +78,13 @@ class Extensions:
         """Whether a number is dialled without its first digits."""
         return any(strips(step, digits) for step in self.fares(context, number) or [])
 
-    def _serving(self, context: str, number: str, depth: int) -> tuple[list[str], bool]:
-        """The steps of what serves a number, and before them of what might; whether something surely does."""
+    def _serving(self, context: str, number: str, searched: set[str]) -> tuple[list[str], bool]:
+        """The steps of what serves a number, and before them of what might; whether something surely does.
+        Asterisk searches no context twice for one number either (`incstack`)."""
         found = self._contexts.get(context)
-        if found is None or depth > DEEPEST:
+        if found is None or context in searched or len(searched) >= MOST_INCLUDED:
             return [], False
+        searched.add(context)
         steps = [step for name, some in found.of_callers.items() if name == number or (
             _match(name, number) is not None) for step in some]
         if number in found.extensions:
@@ -90,7 +94,7 @@ class Extensions:
             return steps + found.extensions[min(matching)[1]], True
         steps += [f"switch => {name}" for name in found.switches]
         for name, at_times in found.includes:
-            more, certain = self._serving(name, number, depth + 1)
+            more, certain = self._serving(name, number, searched)
             steps += more
             if certain and not at_times:
                 return steps, True
@@ -135,10 +139,9 @@ class Extensions:
         some.setdefault(self._exten, []).append(step.strip())
 
 
-def _lines(path: Path, depth: int = 0) -> Iterator[str]:
+def _lines(path: Path, files: Files, depth: int = 0) -> Iterator[str]:
     """The lines of a file and of what it includes, without comments. Raises BadInput."""
-    if depth > DEEPEST:
-        raise BadInput(str(path), "includes itself")
+    files.enter(path, depth)
     try:
         text = path.read_text("utf-8", errors="replace")
     except OSError as error:
@@ -146,14 +149,12 @@ def _lines(path: Path, depth: int = 0) -> Iterator[str]:
     text = re.sub(r";--.*?--;", "", text, flags=re.DOTALL)
     for raw in text.splitlines():
         line = re.split(r"(?<!\\);", raw)[0].strip()
-        included = _FILE.fullmatch(line)
-        if included is None:
+        named = _FILE.fullmatch(line)
+        if named is None:
             yield line
             continue
-        for other in sorted(path.parent.glob(included[1])) if not Path(included[1]).is_absolute() else (
-            [Path(included[1])]
-        ):
-            yield from _lines(other, depth + 1)
+        for other in included(path, named[1]):
+            yield from _lines(other, files, depth + 1)
 
 
 def _match(name: str, number: str) -> tuple[int, ...] | None:

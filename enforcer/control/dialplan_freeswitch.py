@@ -13,10 +13,10 @@ from pathlib import Path
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
+from enforcer.control.dialplan_files import Files, included
 from enforcer.errors import BadInput
 from enforcer.wire.freeswitch_dialplan import captured, dials, leads, run_of, wrong_in
 
-DEEPEST = 20            # files within files
 MOST_PLACES = 1_000     # extensions that transfers lead on to
 HOOK = "enforcer"
 
@@ -26,9 +26,10 @@ class Contexts:
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self._contexts: dict[str, list[Element]] = {}
+        files = Files()
         for path in paths:
             root = Element("include")
-            root.extend(list(_read(path, 0)))
+            root.extend(list(_read(path, files, 0)))
             for context in root.iter("context"):
                 self._contexts.setdefault(context.get("name", ""), []).extend(context.iter("extension"))
 
@@ -77,30 +78,34 @@ class Contexts:
                 return
 
 
-def _read(path: Path, depth: int) -> Iterator[Element]:
+def _read(path: Path, files: Files, depth: int) -> Iterator[Element]:
     """The elements of a file, in the place of each inclusion what it includes. Raises BadInput."""
-    if depth > DEEPEST:
-        raise BadInput(str(path), "includes itself")
+    files.enter(path, depth)
     try:
         root = ElementTree.fromstring(path.read_bytes())     # noqa: S314 - the operator's own file
     except OSError as error:
         raise BadInput(str(path), error.strerror or "cannot be read") from None
     except ElementTree.ParseError as error:
         raise BadInput(f"{path}:{error.position[0]}", "is not XML") from None
-    _include(root, path, depth)
+    except (ValueError, LookupError) as error:
+        raise BadInput(str(path), f"is in an encoding that cannot be read: {error}") from None
+    try:
+        _include(root, path, files, depth)
+    except RecursionError:
+        raise BadInput(str(path), "has elements within elements without end") from None
     yield from list(root) if root.tag == "include" else [root]
 
 
-def _include(element: Element, path: Path, depth: int) -> None:
+def _include(element: Element, path: Path, files: Files, depth: int) -> None:
     for child in list(element):
         if child.tag == "X-PRE-PROCESS" and child.get("cmd") == "include":
             at = list(element).index(child)
             element.remove(child)
             there = [
-                one for other in sorted(path.parent.glob(child.get("data", "").removeprefix("/")))
-                for one in _read(other, depth + 1)
+                one for other in included(path, child.get("data", "").removeprefix("/"))
+                for one in _read(other, files, depth + 1)
             ]
             for offset, one in enumerate(there):
                 element.insert(at + offset, one)
         else:
-            _include(child, path, depth)
+            _include(child, path, files, depth)

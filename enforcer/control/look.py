@@ -17,6 +17,7 @@ from enforcer.errors import LinkError
 
 LONGEST = 4 * 1024 * 1024       # bytes of a line; a view of many switches has 100 KB
 MOMENT = 0.05                   # s: what is on its way, where the enforcer is busy with calls
+STRANGE = "what shows itself there is no enforcer, or one of another version: restart it"
 PATIENCE = 5.0                  # s for the first view: the enforcer may be busy with calls
 
 
@@ -69,18 +70,18 @@ class Look:
             raise LinkError("the enforcer has stopped")
         *lines, self._rest = (self._rest + data).split(b"\n")
         if len(self._rest) > LONGEST:
-            raise LinkError("what shows itself there is no enforcer")
+            raise LinkError(STRANGE)
         try:
             return [found for line in lines if isinstance(found := json.loads(line), dict)]
-        except ValueError:
-            raise LinkError("what shows itself there is no enforcer") from None
+        except (ValueError, RecursionError):
+            raise LinkError(STRANGE) from None
 
     def first(self) -> dict[str, Any]:
         """The first overview. Raises LinkError."""
         while True:
             lines = self.read()
             for place, found in enumerate(lines):
-                if "overview" in found:
+                if isinstance(found.get("overview"), dict):
                     self._kept = lines[place + 1:]
                     return dict(found["overview"])
 

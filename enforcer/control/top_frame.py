@@ -13,7 +13,9 @@ from typing import Any
 
 from rich.text import Text
 
+from enforcer.control.look import STRANGE
 from enforcer.control.words import shown
+from enforcer.errors import LinkError
 
 ORDERS: dict[str, Callable[[Mapping[str, Any]], Any]] = {
     "nearest": lambda one: 0,           # as it comes: the nearest their limits first
@@ -45,7 +47,15 @@ class Look:
 
 
 def frame(view: Mapping[str, Any], happened: Sequence[Mapping[str, Any]], look: Look) -> list[Text]:
-    """The frame: exactly so many lines where the terminal has keys, as many as are needed otherwise."""
+    """The frame: exactly so many lines where the terminal has keys, as many as are needed otherwise. Raises
+    LinkError where what is shown there is no overview of this version."""
+    try:
+        return _frame(view, happened, look)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError, OSError):
+        raise LinkError(STRANGE) from None
+
+
+def _frame(view: Mapping[str, Any], happened: Sequence[Mapping[str, Any]], look: Look) -> list[Text]:
     top = [*_head(view, look), *_plot(view, look), Text(), *_switches(view), Text()]
     bottom = [Text(f" {look.keys}", style="reverse")] if look.keys else []
     room = max(0, look.height - len(top) - len(bottom))
@@ -58,7 +68,8 @@ def frame(view: Mapping[str, Any], happened: Sequence[Mapping[str, Any]], look: 
     lines = [*top, *body][: look.height - len(bottom)]
     if bottom:
         lines += [Text()] * (look.height - len(bottom) - len(lines))
-    for line in (all_lines := lines + bottom):
+    all_lines = [line if line.plain.isprintable() else Text(shown(line.plain)) for line in lines + bottom]
+    for line in all_lines:
         line.truncate(look.width, overflow="ellipsis" if not look.ascii else "crop")
     return all_lines
 

@@ -14,6 +14,7 @@ from enforcer.errors import LinkError
 from enforcer.switch.ami_session import Session
 from enforcer.wire.ami import Message
 from enforcer.wire.ami_actions import FAMILY, server_filters
+from enforcer.wire.channel import moment
 
 log = structlog.get_logger("ami")
 
@@ -26,11 +27,10 @@ async def clock_ahead(
     asked_at = clock()
     pong = await session.ask("Ping", within=within)
     answered_at = clock()
-    try:
-        theirs = float(pong.get("Timestamp") or "")
-    except ValueError:
+    theirs = moment(pong.get("Timestamp"))
+    if theirs is None or answered_at - asked_at > steady:
         return None
-    return theirs - (asked_at + answered_at) / 2 if answered_at - asked_at <= steady else None
+    return theirs - (asked_at + answered_at) / 2
 
 
 async def forget_brakes(session: Session, within: float) -> None:
@@ -60,10 +60,11 @@ class Boots:
         self.booted_at = ""
 
     def look(self, status: Message | None) -> None:
-        """The answer to CoreStatus, None where it was refused."""
-        if status is None:
+        """The answer to CoreStatus, None where it was refused. One that does not say when is no restart."""
+        day, time = (status and status.get(f"CoreStartup{what}") for what in ("Date", "Time"))
+        if not day or not time:
             return
-        booted_at = f"{status.get('CoreStartupDate')} {status.get('CoreStartupTime')}"
+        booted_at = f"{day} {time}"
         if self.booted_at and booted_at != self.booted_at:
             self.restarts += 1
             log.warning("the switch was restarted", switch=self._switch, at=booted_at)

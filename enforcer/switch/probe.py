@@ -21,6 +21,7 @@ from enforcer.switch.tls import context_of
 from enforcer.wire.ami import Decoder, Message
 from enforcer.wire.ami_actions import FAMILY
 from enforcer.wire.asterisk_dialplan import Place, leads, wrong_in
+from enforcer.wire.channel import moment
 
 REFUSED = "was refused"                         # how a session words an error response
 MESSAGES = "enforcer-messages"                  # and messages.conf
@@ -119,7 +120,10 @@ async def _clock(subject: str, session: Session, within: float) -> Finding:
     """Leases and heartbeats expire by the switch's clock."""
     asked = time.time()
     pong = await session.ask("Ping", within=within)
-    ahead = float(pong["Timestamp"]) - (asked + time.time()) / 2
+    theirs = moment(pong["Timestamp"])
+    if theirs is None:
+        return Finding(subject, Grade.WARNING, "it does not say what time it is", "what answers there?")
+    ahead = theirs - (asked + time.time()) / 2
     words = f"its clock is {abs(ahead):.3f} s {'ahead of' if ahead >= 0 else 'behind'} ours"
     if abs(ahead) > CLOCK_SECONDS:
         return Finding(subject, Grade.WARNING, words, "keep both clocks with NTP")
@@ -149,11 +153,10 @@ async def _heartbeat(subject: str, session: Session, entries: Entries, within: f
             raise
         return Finding(subject, Grade.WARNING, "no enforcer is at work on it", "enforcer run")
     pong = await session.ask("Ping", within=within)
-    try:
-        age = float(pong["Timestamp"]) - float(read[0].get("Val") or "")
-    except (IndexError, ValueError):
+    now, beat = moment(pong["Timestamp"]), moment(read[0].get("Val") if read else None)
+    if now is None or beat is None:
         return Finding(subject, Grade.WARNING, "its heartbeat is no time", "who else writes enforcer/hb?")
-    if age > STALE_SECONDS:
+    if (age := now - beat) > STALE_SECONDS:
         words = f"no enforcer is at work on it: the last heartbeat is {age:.0f} s old"
         return Finding(subject, Grade.WARNING, words, "is the enforcer dead, frozen, or its link down?")
     return Finding(subject, Grade.OK, "an enforcer is at work on it")

@@ -154,19 +154,25 @@ def sip_call_id_asked(message: Message, channel: str) -> str:
 
 def event_time(message: Message, received_at: float) -> float:
     """When the switch says it happened (`timestampevents = yes`), else when we received it."""
-    if message.at is not None:
-        return message.at           # asked before
-    text = message.get("Timestamp")
-    if text is None:
-        return received_at
+    if message.at is None:              # else it was asked before
+        at = moment(message.get("Timestamp"))
+        if at is None:
+            return received_at
+        message.at = at
+    return message.at
+
+
+def moment(text: str | None) -> float | None:
+    """The Unix seconds that a text says, None where it says none: neither nan nor a number of milliseconds.
+
+    >>> moment("1795309504.425"), moment("nan"), moment("")
+    (1795309504.425, None, None)
+    """
     try:
-        at = float(text)
+        at = float(text or "")
     except ValueError:
-        return received_at
-    if not 0.0 < at < 1e11:
-        return received_at          # nan, or a number of milliseconds
-    message.at = at
-    return at
+        return None
+    return at if 0.0 < at < 1e11 else None
 
 
 def started_by_serial(uniqueid: str) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 import zipfile
 from collections.abc import Callable
@@ -202,8 +203,36 @@ def _deflated() -> bytes:
     return place.read_bytes()
 
 
+def _uncommented(text: str) -> str:
+    """Every default said, and no word of explanation: what is read fast, and all of which is read."""
+    lines = []
+    for line in text.splitlines():
+        said = re.sub(r"^# (?=\[|[a-z_]+ = )", "", line)
+        if said and not said.startswith("#"):
+            lines.append(re.sub(r"\s+#.*", "", said))
+    return "\n".join(line for line in lines if line.strip()) + "\n"
+
+
+def _settings_seeds() -> list[bytes]:
+    """The example, whole and a table at a time."""
+    text = (ROOT / "enforcer.example.toml").read_text()
+    tables = re.split(r"\n(?=\[)", re.sub(r"(?m)^(secret|ca|ops)_file.*\n", "", _uncommented(text)))
+    first = [table for table in tables if table.startswith(("site", "[ledger", "[policy", "[[switch"))]
+    rest = [table for table in tables if table not in first]
+    small = ["\n".join([*first, table]) + "\n" for table in rest]
+    return [text.encode(), *(one.encode() for one in small)]
+
+
 def _pack_seeds() -> list[bytes]:
-    return [path.read_bytes()[:6000] for path in sorted((ROOT / "policies").rglob("*.toml"))]
+    """Each pack's head with one of its rules, for every kind of rule; and one pack whole."""
+    seeds: dict[str, bytes] = {}
+    for path in sorted((ROOT / "policies").rglob("*.toml")):
+        head, *tables = re.split(r"\n(?=\[\[)", _uncommented(path.read_text()))
+        seeds.setdefault("whole", path.read_bytes()[:6000])
+        for table in tables:
+            kind = re.search(r'kind = "(\w+)"', table)
+            seeds.setdefault(kind[1] if kind else table[:20], f"{head}\n{table}\n".encode()[:3000])
+    return list(seeds.values())
 
 
 _TOML = (
@@ -241,7 +270,7 @@ TARGETS = (
     Target("optouts_csv", _opt_outs, _rows(
         "number,customer,account,date,reason\n+12025550142,big,acme,2026-10-05,asked\n(202) 555-0143,big,,,\n"
         "+442079460000,big,,2026-10-05 14:30+02:00,x\n"), _CSV),
-    Target("settings", _settings, lambda: [(ROOT / "enforcer.example.toml").read_bytes()], _TOML),
+    Target("settings", _settings, _settings_seeds, _TOML),
     Target("pack", _pack, _pack_seeds, _TOML),
     Target("template", _template, _rows(
         "Subject: $level of $rule\n\nDear $customer_name,\n\n${clause_text}\n$$ $value\n"),

@@ -17,6 +17,8 @@ def main(name: str, folder: str, inputs: str, seed: str) -> None:
         from tests.fuzz.corpus import kept
         from tests.fuzz.mutate import LONGEST
         from tests.fuzz.targets import ALL
+        from tests.fuzz.watch import silent
+    silent()
     target, place = ALL[name], Path(folder)
     found = place / "found"
     found.mkdir(parents=True, exist_ok=True)
@@ -29,7 +31,8 @@ def main(name: str, folder: str, inputs: str, seed: str) -> None:
     atheris.Setup(
         [
             "fuzz", str(found), f"-runs={inputs}", f"-seed={seed}", f"-dict={place / 'words'}",
-            f"-max_len={LONGEST}", "-timeout=20", "-rss_limit_mb=3000", "-verbosity=0", "-close_fd_mask=0",
+            f"-max_len={LONGEST}", "-timeout=300", "-report_slow_units=300", "-rss_limit_mb=3000",
+            "-verbosity=0", "-close_fd_mask=0", "-print_final_stats=1",
             f"-artifact_prefix={place}/failed-",
         ],
         target.run,

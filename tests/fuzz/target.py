@@ -6,13 +6,13 @@ Refuses to know: where the bytes come from.
 
 from __future__ import annotations
 
-import random
 import zlib
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
-BYTEWISE = 400     # up to this length also one byte at a time
+BYTEWISE = 400     # up to this length also one byte at a time,
+SELDOM = [1]       # and of many inputs one in so many
 
 
 class Target(NamedTuple):
@@ -25,11 +25,18 @@ class Target(NamedTuple):
     words: tuple[bytes, ...] = ()
 
 
+def seldom(data: bytes) -> bool:
+    """Whether this input is one of those that are also looked at in a way that takes long."""
+    return zlib.crc32(data) % SELDOM[0] == 0
+
+
 def chunkings(data: bytes) -> Iterator[list[bytes]]:
     """The ways in which the data may arrive: whole, in pieces (the same ones each time), and bytewise."""
     yield [data]
-    choice = random.Random(zlib.crc32(data))
-    places = sorted(choice.randrange(len(data) + 1) for _ in range(choice.randrange(1, 9)))
+    number = zlib.crc32(data)
+    length = len(data) + 1
+    # Random enough, and 20 times as fast as a generator that is seeded anew.
+    places = sorted((number * (2 * one + 3) >> 7) % length for one in range(number % 8 + 1))
     yield [data[start:end] for start, end in pairwise([0, *places, len(data)])]
-    if len(data) <= BYTEWISE:
+    if len(data) <= BYTEWISE and seldom(data):
         yield [data[place : place + 1] for place in range(len(data))]

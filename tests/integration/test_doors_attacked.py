@@ -22,8 +22,10 @@ from enforcer.switch import door as doors
 from enforcer.switch.agi import AgiDoor
 from enforcer.switch.door import BACKLOG, Door, Outcome
 from enforcer.switch.esl_door import EslDoor
+from enforcer.switch.http_door import HttpDoor
 from enforcer.switch.message_door import PIECE, MessageDoor
 from tests.fuzz.asterisk import REQUEST
+from tests.fuzz.doors import ASKED, posted
 from tests.fuzz.freeswitch import CHANNEL
 
 SOON = 20.0
@@ -77,6 +79,15 @@ async def socket_call(port: int) -> None:
     await writer.wait_closed()
 
 
+async def web_call(port: int) -> None:
+    """A call asks over FreeSWITCH's mod_curl, and is answered."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(posted(ASKED))
+    assert (await reader.read()).endswith(b"\r\n\r\nallow:0:0:0::d1-1")
+    writer.close()
+    await writer.wait_closed()
+
+
 async def message(port: int) -> None:
     """A message asks, and is answered."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -90,6 +101,7 @@ Ask = Callable[[int], Awaitable[None]]
 KINDS: dict[str, tuple[Callable[..., Door], Ask]] = {
     "agi": (lambda **more: AgiDoor(Deciding(), "pbx1", clock=lambda: 7.5, port=0, **more), call),
     "esl": (lambda **more: EslDoor(Deciding(), "fs1", clock=lambda: 7.5, port=0, **more), socket_call),
+    "http": (lambda **more: HttpDoor(Deciding(), "fs1", clock=lambda: 7.5, port=0, **more), web_call),
     "messages": (lambda **more: MessageDoor(Deciding(), clock=lambda: 7.5, port=0, **more), message),
 }
 each_door = pytest.mark.parametrize("kind", KINDS)
@@ -175,7 +187,10 @@ async def test_calls_are_answered_past_idle_connections_to_the_cap_and_beyond(ki
 @each_door
 async def test_slowloris_ends_at_the_deadline_and_holds_nobody_up(kind: str) -> None:
     async with opened(kind, most=30, deadline=0.3) as (door, ask):
-        part = {"agi": b"agi_network: yes\n", "esl": CHANNEL[:200], "messages": LINE[:20]}[kind]
+        part = {
+            "agi": b"agi_network: yes\n", "esl": CHANNEL[:200], "http": b"POST / HTTP/1.1\r\n",
+            "messages": LINE[:20],
+        }[kind]
         async with crowd(door, 25, part) as slow:
             while door.counts[Outcome.SILENT] + door.counts[Outcome.MALFORMED] < 25:
                 for one in slow:

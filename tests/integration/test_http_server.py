@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import signal
 import socket
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from enforcer.control.http.server import _protocol
 from enforcer.domain.decision import Verdict
 from enforcer.errors import LinkError
 from enforcer.settings_http import HttpSettings
+from tests.integration.test_doors_attacked import GARBAGE
 from tests.support.certificates import certificate
 from tests.support.http_house import Door, http_house
 
@@ -185,14 +187,81 @@ async def test_headers_without_end_are_not_read(tmp_path: Path) -> None:
         writer.close()
 
 
-async def test_one_connection_too_many_is_closed(tmp_path: Path) -> None:
+HALF_A_BODY = b"POST /v1/orders HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{"
+WHOLE = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@pytest.mark.parametrize("said", [*SLOW, HALF_A_BODY, WHOLE],
+                         ids=["nothing", "a line", "headers", "half a body", "a request, and then nothing"])
+async def test_whoever_is_only_in_the_way_makes_room_for_who_asks(tmp_path: Path, said: bytes) -> None:
     async with http_house(tmp_path, http="max_connections = 10", listening=True) as door:
-        some = [await asyncio.open_connection("127.0.0.1", door.port) for _ in range(11)]
+        some = []
+        for _ in range(14):
+            some.append(await asyncio.open_connection("127.0.0.1", door.port))
+            some[-1][1].write(said)
+            reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+            writer.write(WHOLE)
+            async with asyncio.timeout(10):
+                assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+            writer.close()
         async with asyncio.timeout(10):
-            with pytest.raises(GONE):
-                await some[-1][0].readexactly(1)
+            with contextlib.suppress(ConnectionResetError):     # the first was let go of
+                await some[0][0].read()
         for _, writer in some:
             writer.close()
+
+
+async def test_where_all_are_being_answered_one_connection_too_many_is_closed(tmp_path: Path) -> None:
+    async with (
+        http_house(tmp_path, http="max_connections = 10", listening=True) as door,
+        AsyncExitStack() as readers,
+    ):
+        for _ in range(10):
+            await readers.enter_async_context(reading(door))
+        reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+        async with asyncio.timeout(10):
+            with pytest.raises(GONE):
+                await reader.readexactly(1)
+        writer.close()
+
+
+async def test_other_protocols_are_let_go_of_and_the_next_one_is_served(tmp_path: Path) -> None:
+    async with http_house(tmp_path, listening=True) as door:
+        for said in (*GARBAGE.values(), b""):
+            if said.startswith(b"GET"):
+                continue                # is none here
+            _, writer = await asyncio.open_connection("127.0.0.1", door.port)
+            writer.write(said)
+            reader, asking = await asyncio.open_connection("127.0.0.1", door.port)
+            asking.write(WHOLE)
+            async with asyncio.timeout(10):
+                assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+            for one in (writer, asking):
+                one.transport.abort()
+        assert door.house.room.http is not None
+        async with asyncio.timeout(10):
+            while door.house.room.http._server.server_state.connections:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        assert not door.house.room.faults
+
+
+async def test_plain_words_at_a_port_for_tls_are_let_go_of(tmp_path: Path) -> None:
+    made = certificate("127.0.0.1")
+    (tmp_path / "c.pem").write_text(made.public)
+    (tmp_path / "k.pem").write_text(made.private)
+    table = 'tls_cert = "c.pem"\ntls_key = "k.pem"'
+    async with http_house(tmp_path, http=table, listening=True) as door:
+        for said in (WHOLE, bytes(1000), GARBAGE["tls"][:50] + b"x" * 500):
+            reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+            writer.write(said)
+            async with asyncio.timeout(10):
+                with contextlib.suppress(ConnectionResetError):
+                    assert b"HTTP" not in await reader.read()
+            writer.close()
+        context = ssl.create_default_context(cadata=made.public)
+        async with httpx.AsyncClient(verify=context) as client:
+            assert (await client.get(f"https://127.0.0.1:{door.port}/healthz")).status_code == 200
+        assert not door.house.room.faults
 
 
 async def test_a_port_that_is_taken_is_one_line(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Whatever a caller, a customer or a file writes: nothing that we write holds more than we meant.
 
-Actions, commands and SIP headers, log lines, cells, pages, topics, terminals, names of files: a test each.
+Actions, commands and SIP headers, log lines, cells, pages, topics, terminals, names of files, events and
+metrics: a test each. (The pages' is in `test_page`.)
 (That no hostile byte breaks what *reads* is in `test_fuzz_corpus`; text messages have `test_messages_safe`.)
 """
 
@@ -14,11 +15,16 @@ from contextlib import suppress
 from functools import partial
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry, generate_latest
+from rich.console import Console
 
 from enforcer.control.cli_terminal import complain, emit, say, table
+from enforcer.control.feed import Happening
+from enforcer.control.http.events import _of
 from enforcer.control.sheets import sheet
+from enforcer.control.top_frame import Look, frame
 from enforcer.domain.actions import (
     GrantLease,
     HangUp,
@@ -32,12 +38,13 @@ from enforcer.domain.decision import Decision, Verdict
 from enforcer.errors import WireError
 from enforcer.notices.templates import FIELDS, NAMES, Templates
 from enforcer.notices.words import clean
-from enforcer.telemetry import set_up_logging
-from enforcer.wire import agi, ami_actions, esl_commands, freeswitch_actions
+from enforcer.telemetry import Telemetry, set_up_logging
+from enforcer.wire import agi, ami_actions, esl_commands, freeswitch_actions, http_door
 from enforcer.wire.ami import encode_action
 from enforcer.wire.answer import answer_line, parse_answer
 from enforcer.wire.esl_door import ANSWER
 from enforcer.wire.mqtt_topic import EMPTY, LONGEST_TOPIC, level, name_of, topic
+from tests.fuzz.people import VIEW
 
 NASTY = st.sampled_from([
     "acme\r\nAction: Originate\r\nApplication: System", "a\n\napi system id\n\n", 'x" EXEC System "id',
@@ -111,6 +118,63 @@ def test_no_reason_tag_or_name_adds_a_sip_header(reason: str, tag: str, ident: s
     line = answer_line(decided(reason, tag, ident))
     assert re.fullmatch(r"block:21:0:0:[A-Za-z0-9_.+-]*:[A-Za-z0-9-]*", line)
     assert parse_answer(line).verdict is Verdict.BLOCK
+
+
+@given(TEXTS, TEXTS, TEXTS)
+def test_no_reason_tag_or_name_adds_a_header_to_the_answer_over_http(
+    reason: str, tag: str, ident: str
+) -> None:
+    head, empty, body = http_door.response(answer_line(decided(reason, tag, ident))).partition(b"\r\n\r\n")
+    assert [line.partition(b":")[0] for line in head.split(b"\r\n")] == [
+        b"HTTP/1.1 200 OK", b"Content-Type", b"Content-Length", b"Connection",
+    ]
+    assert empty
+    assert len(body.splitlines()) == 1
+
+
+@given(TEXTS, TEXTS)
+def test_no_value_begins_another_event_of_a_stream(value: str, key: str) -> None:
+    told = _of(Happening(7, "decision", 1.0, {"account": value, key or "x": [value]}), "run")
+    assert re.fullmatch(r"id: run-7\nevent: decision\ndata: [^\r\n]*\n\n", told)
+    assert json.loads(told.splitlines()[2].removeprefix("data: "))["account"] == value or key == "account"
+
+
+def page_of(account: str, number: str) -> str:
+    """The page of metrics after a call, a STOP and a fault of somebody's."""
+    telemetry = Telemetry(CollectorRegistry())
+    call = decided("x", "tag", "d1-1")
+    telemetry.decision(call._replace(account=account, number=number, call_id=f"pbx1/{number}"))
+    telemetry.wish("stop", 0.1, account, account)
+    telemetry.fault("door could not decide", problem=account, number=number)
+    return re.sub(r"\S+\n", "\n", generate_latest(telemetry.registry).decode())     # without the values
+
+
+@settings(max_examples=40)
+@given(TEXTS, TEXTS)
+def test_no_value_of_a_caller_is_a_label_or_a_line_of_the_page_of_metrics(account: str, number: str) -> None:
+    assert page_of(account, number) == page_of("acme", "100")
+
+
+@given(TEXTS, TEXTS)
+def test_nothing_that_top_shows_moves_its_cursor_or_is_markup(value: str, other: str) -> None:
+    view = VIEW | {
+        "site": value, "policy": value, "degraded": other, "gaps": [{"switch": value}],
+        "ceiling": {"mode": "tag", "until": None, "who": value, "why": other},
+        "switches": [VIEW["switches"][0] | {"switch": value, "problem": other}],        # type: ignore[index]
+        "nearest": [VIEW["nearest"][0] | {"account": value, "rule": other}],            # type: ignore[index]
+    }
+    decision = {"verdict": "block", "would_be": "block", "account": value, "number": other, "rule": value,
+                "decision": "d1"}
+    happened = [{"number": 1, "kind": "decision", "at": 7.0, "facts": decision},
+                {"number": 2, "kind": "fault", "at": 7.0, "facts": {"fault": value, "problem": other}}]
+    out = io.StringIO()
+    console = Console(file=out, width=200, color_system=None)
+    for line in frame(view, happened, Look(200, 60)):
+        assert line.plain.isprintable()
+        console.print(line, no_wrap=True)
+    assert "\x1b" not in out.getvalue()
+    if "[bold red]" in value:
+        assert "[bold red]" in out.getvalue()
 
 
 @pytest.mark.parametrize("form", ["json", "console"])

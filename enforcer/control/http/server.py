@@ -38,11 +38,13 @@ class _Quiet(uvicorn.Server):
 
 def _protocol(settings: HttpSettings) -> type[H11Protocol]:
     """A connection that may not dawdle: its first bytes, each head of a request, and what it is sent have
-    `read_deadline` seconds. Bodies have theirs in `bounds`."""
+    `read_deadline` seconds. Bodies have theirs in `bounds`. Where one comes too many, who has been here for
+    longest without a whole request goes for it: whoever only wants to be in the way keeps nobody out."""
     allowed = tuple(ipaddress.ip_network(network) for network in settings.allow)
     loopback = settings.loopback
     deadline = settings.read_deadline
     most = settings.max_connections
+    inside: dict[Prompt, None] = {}     # who was answered or came last is last
 
     class Prompt(H11Protocol):
         _late: asyncio.TimerHandle | None = None
@@ -50,9 +52,10 @@ def _protocol(settings: HttpSettings) -> type[H11Protocol]:
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
-            if len(self.connections) > most or not self._welcome():
+            if not self._welcome() or (len(inside) >= most and not _one_goes()):
                 transport.abort()
                 return
+            inside[self] = None
             self._late = self.loop.call_later(deadline, transport.abort)
 
         def data_received(self, data: bytes) -> None:
@@ -64,6 +67,17 @@ def _protocol(settings: HttpSettings) -> type[H11Protocol]:
             if self.cycle is not None and not self.cycle.response_complete and self._late is not None:
                 self._late.cancel()
                 self._late = None
+
+        @property
+        def asking(self) -> bool:
+            """Whether a whole request is being answered, or events are told."""
+            cycle = self.cycle
+            return cycle is not None and not cycle.response_complete and not cycle.more_body
+
+        def on_response_complete(self) -> None:
+            if self in inside:
+                inside[self] = inside.pop(self)
+            super().on_response_complete()
 
         def pause_writing(self) -> None:
             super().pause_writing()
@@ -79,6 +93,7 @@ def _protocol(settings: HttpSettings) -> type[H11Protocol]:
             for timer in (self._late, self._stuck):
                 if timer is not None:
                     timer.cancel()
+            inside.pop(self, None)
             super().connection_lost(exc)
 
         def _welcome(self) -> bool:
@@ -87,6 +102,13 @@ def _protocol(settings: HttpSettings) -> type[H11Protocol]:
             address = ipaddress.ip_address(self.client[0])
             mapped = getattr(address, "ipv4_mapped", None) or address
             return loopback or mapped.is_loopback or any(mapped in network for network in allowed)
+
+    def _one_goes() -> bool:
+        idle = next((one for one in inside if not one.asking), None)
+        if idle is not None:
+            del inside[idle]
+            idle.transport.abort()
+        return idle is not None
 
     return Prompt
 

@@ -156,11 +156,23 @@ def _hash(shown: str) -> str:
 def _read(path: Path) -> tuple[Token, ...]:
     try:
         told: Any = json.loads(path.read_text("utf-8"))
-        return tuple(Token(**{**facts, "role": Role(facts["role"])}) for facts in told["tokens"])
+        return tuple(_token(facts) for facts in told["tokens"])
     except OSError as error:
         raise LedgerError(f"tokens {path}: {error.strerror}") from None
     except (ValueError, TypeError, KeyError, RecursionError):
         raise LedgerError(f"tokens {path}: not as the enforcer writes it; put it back, or away") from None
+
+
+def _token(facts: dict[str, Any]) -> Token:
+    """Raises KeyError, TypeError or ValueError where it is none of ours."""
+    token = Token(**{**facts, "role": Role(facts["role"])})
+    times = (token.until, token.revoked, token.made)
+    if not all(isinstance(word, str) for word in (token.name, token.hash, token.by)) or not all(
+        isinstance(time, int | float) for time in times if time is not None
+    ):
+        raise TypeError("no token")
+    token.hash.encode("ascii")          # a hash is compared as ASCII
+    return token
 
 
 def _write(path: Path, tokens: list[Token]) -> None:
