@@ -46,7 +46,8 @@ def test_a_channel_is_one_attempt() -> None:
     dialogue, attempt = asked()
     uuid = "c03e2ee0-8baa-4a9d-85b4-b30a36945051"
     assert attempt == CallAttempt(
-        f"fs1/{uuid}", "fs1", "acme", Direction.OUTBOUND, "2025550142", "acct1", NOW, uuid, "telco"
+        f"fs1/{uuid}", "fs1", "acme", Direction.OUTBOUND, "2025550142", "acct1", NOW, uuid, "telco",
+        sip_call_id="176038cb90bb@lab",
     )
     assert dialogue.state is State.HEARD
 

@@ -156,7 +156,7 @@ async def test_message_that_was_not_asked_about_is_counted() -> None:
     desk = MessageDesk("fs1", judge, 1.0)
     for verdict in ("leased", "block", "emergency"):
         desk.happened(session, message(enforcer_verdict=verdict), NOW)
-    assert [event.refusal for event in judge.told] == [Refusal.WENT, Refusal.BLOCKED]
+    assert [event.refusal for event in judge.told] == [Refusal.WENT, Refusal.BLOCKED, Refusal.WENT]
     assert not session.posted
 
 

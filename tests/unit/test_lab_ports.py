@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from itertools import count
 
 import pytest
 
@@ -32,7 +33,7 @@ def test_a_port_that_one_protocol_holds_is_free_for_neither(
     with socket.socket(socket.AF_INET, kind) as held:
         held.bind(("127.0.0.1", free_port()))
         port = held.getsockname()[1]
-        drawn = iter([port, port + 1])
+        drawn = count(port)
         monkeypatch.setattr(process.secrets, "randbelow", lambda _many: next(drawn))
         monkeypatch.setattr(process, "_ports", lambda _environment: (0, 1))
         assert free_port() != port
