@@ -151,7 +151,7 @@ def test_a_frozen_enforcer_follows_when_it_goes_on(tmp_path: Path) -> None:
     house.start()
     try:
         assert house.process is not None
-        for _ in range(20):         # one that is frozen while it writes lets nobody else write: not meant here
+        for _ in range(20):         # one that is frozen while it writes lets nobody else write
             house.process.send_signal(signal.SIGSTOP)
             done = house.run("mode", "set", "tag", code=None)
             house.process.send_signal(signal.SIGCONT)

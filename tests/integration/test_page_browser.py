@@ -525,8 +525,10 @@ class Wire:
 async def wire(port: int) -> AsyncIterator[Wire]:
     found = Wire(port)
     await found.mend()
-    yield found
-    await found.cut()
+    try:
+        yield found
+    finally:
+        await found.cut()
 
 
 async def tabbed_to(page: Page, words: str) -> None:
