@@ -13,9 +13,10 @@
   const by = (id) => document.getElementById(id);
 
   /* kept */
-  const key = (node) => (node.nodeType === 1 && node.id) || "";
+  const key = (node) => (node.nodeType === 1 && (node.id || node.getAttribute("aria-labelledby"))) || "";
+  const look = (node) => [...node.classList].find((one) => !one.startsWith("htmx-")) || "";  // htmx marks what waits
   const alike = (one, other) => one.nodeName === other.nodeName && key(one) === key(other) &&
-    (one.nodeType !== 1 || (one.classList[0] || "") === (other.classList[0] || ""));
+    (one.nodeType !== 1 || look(one) === look(other));
 
   function keep(old, made) {
     if (old.nodeType !== 1) {
@@ -30,7 +31,7 @@
   }
 
   function keepAll(old, made) {
-    const there = new Map([...old.children].filter(key).map((one) => [one.id, one]));
+    const there = new Map([...old.children].filter(key).map((one) => [key(one), one]));
     const wanted = new Set([...made.children].map(key));
     const fresh = [];
     let at = old.firstChild;
