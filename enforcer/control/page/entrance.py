@@ -100,7 +100,8 @@ def _visitor(request: Request) -> Visitor:
     found = session_of(request)
     if found is None:
         back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        raise LogIn("hx-request" in request.headers, back if request.method == "GET" else "/")
+        scripted = "hx-request" in request.headers or "text/event-stream" in request.headers.get("accept", "")
+        raise LogIn(scripted, back if request.method == "GET" else "/")
     return Visitor(front_of(request), found, request)
 
 
