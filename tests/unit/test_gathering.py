@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from enforcer.errors import LinkError
 from enforcer.switch import ami_session, esl_session
 from enforcer.switch.ami_session import ASKING, AT_ONCE
-from enforcer.switch.gathering import PAUSE, WIDE
+from enforcer.switch.gathering import MANY, PAUSE, WIDE
 from enforcer.wire.ami import Decoder, Message
 from enforcer.wire.esl import Message as EslMessage
 from tests.support.esl import event_bytes, frame
@@ -40,6 +40,10 @@ class ManualLoop:
 
     def __init__(self) -> None:
         self.timers: list[Timer] = []
+        self.now = 1000.0
+
+    def time(self) -> float:
+        return self.now
 
     def call_later(self, seconds: float, job: Callable[..., object], *given: Any) -> Timer:
         self.timers.append(Timer(self, seconds, job, given))
@@ -80,9 +84,9 @@ class Wire(asyncio.Transport):
 
 
 class Ami:
-    """A logged-in session on such a transport, what it handed over, and the time."""
+    """A logged-in session on such a transport that is busy, what it handed over, and the time."""
 
-    def __init__(self) -> None:
+    def __init__(self, busy: bool = True) -> None:
         self.now = 1000.0
         self.seen: list[str] = []
         self.loop, self.wire = ManualLoop(), Wire()
@@ -91,7 +95,15 @@ class Ami:
         self.session._gathering._loop = self.loop     # type: ignore[assignment]
         self.session.connection_made(self.wire)
         self.session.data_received(BANNER)
-        self.loop.pass_()
+        if busy:
+            self.much()
+        self.seen.clear()
+
+    def much(self, reads: int = MANY) -> None:
+        """A second with so many reads passes."""
+        for number in range(reads):
+            self.come(new(number))
+        self.loop.now += 1.0
 
     def _event(self, _session: object, message: Message) -> None:
         self.seen.append(message["Uniqueid"])
@@ -109,6 +121,29 @@ async def test_what_comes_after_a_quiet_moment_is_read_at_once_and_the_rest_toge
     assert not ami.wire.reading
     assert [timer.seconds for timer in ami.loop.timers] == [PAUSE]
     ami.loop.pass_()
+    assert ami.wire.reading
+
+
+async def test_where_little_comes_everything_is_read_at_once() -> None:
+    ami = Ami(busy=False)
+    for _ in range(3):
+        ami.much(MANY - 2)          # and one that the connection began with
+        assert ami.wire.reading
+    ami.much()
+    assert ami.come(new(1)) == ["1.1"]
+    assert not ami.wire.reading
+
+
+async def test_who_gathers_goes_on_while_much_comes_and_stops_after_a_quiet_second() -> None:
+    ami = Ami()
+    for _ in range(3):
+        for _ in range(MANY):
+            ami.come(new(1))
+            assert not ami.wire.reading
+            ami.loop.pass_()
+        ami.loop.now += 1.0
+    ami.loop.now += 1.0
+    ami.come(new(1))
     assert ami.wire.reading
 
 
@@ -216,6 +251,7 @@ async def test_events_of_a_freeswitch_are_gathered_unless_senders_of_messages_wa
     session._gathering._loop = loop     # type: ignore[assignment]
     session.connection_made(wire)
     create = frame(event_bytes({"Event-Name": "CHANNEL_CREATE", "Unique-ID": "a"}))
+    session._gathering._since, session._gathering._busy = loop.now, True
     for data in (b"Content-Type: auth/request\n\n", create):
         session.get_buffer(-1)[: len(data)] = data
         session.buffer_updated(len(data))
