@@ -124,9 +124,14 @@ async def written(enforcer: Enforcer, account: str, calls: int) -> None:
 
 
 async def counted(enforcer: Enforcer, account: str) -> tuple[int, int]:
-    """How many calls the rule has counted, and how many were refused."""
-    line = next(one for one in (await enforcer.json("usage", account))["rules"] if one["rule"] == "none")
-    return line["attempts"], line["blocked"]
+    """How many calls the rule has counted, and how many were refused, once one was: it is the last, and is
+    written a moment after it was told."""
+    async with asyncio.timeout(15):
+        while True:
+            usage = await enforcer.json("usage", account)
+            line = next(one for one in usage["rules"] if one["rule"] == "none")
+            if line["blocked"]:
+                return line["attempts"], line["blocked"]
 
 
 async def test_an_enforcer_that_was_dead_meanwhile_and_is_killed_again_exempts_the_same_calls(

@@ -401,11 +401,12 @@ async def test_display_name_makes_nobody_another_account(running, ends, display)
 
 
 async def test_text_breaks_out_of_nothing(running, ends) -> None:
-    before = len(running.decisions())
+    before = len(running.lines())
     text = 'x,Account: globex\r\n\r\nAction: Logoff\r\n${SHELL(id)}$[1+1]")}\\'
     await ends.send("12025550178", "12025550102", text)
     assert (await ends.phones.text("globex")).body == text
-    decided = running.decisions()[before:]
+    await running.line(lambda x: (x.get("account"), x.get("direction")) == ("globex", "inbound"))
+    decided = [x for x in running.lines()[before:] if x.get("event") == "decision"]
     assert [(x["account"], x["direction"]) for x in decided] == [("globex", "inbound")]
 
 

@@ -281,6 +281,8 @@ class _Player:
             }
             # Notices are written by a round of their own, which may or may not have come yet.
             entries = [e for e in ledger.journal(account=account) if e.kind is not Kind.NOTICE]
+            # A call for help is learned of from events, which come when they come: told first, always.
+            entries.sort(key=lambda e: e.kind is not Kind.EMERGENCY)
             played.journal += [(e.kind.value, e.account, e.customer) for e in entries]
         return played
 

@@ -13,7 +13,8 @@
   const by = (id) => document.getElementById(id);
 
   /* kept */
-  const key = (node) => (node.nodeType === 1 && (node.id || node.getAttribute("aria-labelledby"))) || "";
+  const named = (node) => node.hasAttribute("aria-labelledby") && `${node.nodeName} ${node.getAttribute("aria-labelledby")}`;
+  const key = (node) => (node.nodeType === 1 && (node.id || named(node))) || "";
   const look = (node) => [...node.classList].find((one) => !one.startsWith("htmx-")) || "";  // htmx marks what waits
   const alike = (one, other) => one.nodeName === other.nodeName && key(one) === key(other) &&
     (one.nodeType !== 1 || look(one) === look(other));
