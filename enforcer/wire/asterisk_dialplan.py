@@ -94,9 +94,9 @@ def _targets(name: str, data: str) -> list[str]:
 
 
 def _place(words: list[str], at: Place) -> Iterator[Place]:
-    """From "priority", "exten,priority" or "context,exten,priority"."""
-    words = [_known(word.strip(), at) for word in words]
-    context, exten, _ = (at.context, at.exten, "1")[:3 - len(words)] + tuple(words[:3])
+    """From "priority", "exten,priority" or "context,exten,priority"; Asterisk reads no word after these."""
+    words = [_known(word.strip(), at) for word in words[:3]]
+    context, exten, _ = (at.context, at.exten, "1")[:3 - len(words)] + tuple(words)
     if "${" not in context + exten and (context, exten) != at:
         yield Place(context, exten)
 

@@ -44,6 +44,7 @@ def looked(path: Path, contexts: tuple[str, ...], *numbers: str) -> str:
         ("[from-accounts]\ninclude => emergency\nexten => _NXX,1,Dial(PJSIP/${EXTEN}@carrier)\n", ""),
         ("[from-accounts]\nexten => _X.,1,Goto(accounts-out,${EXTEN},1)\n", "comes to the enforcer's hook"),
         ("[from-accounts]\nexten => _X.,1,Goto(emergency,${EXTEN},1)\n", ""),
+        ("[from-accounts]\nexten => _X.,1,Goto(accounts-out,${EXTEN},1,x()\n", "comes to the enforcer"),
         ("[from-accounts]\nexten => _X.,1,Gosub(accounts-out,${EXTEN},1)\n", "comes to the enforcer's hook"),
         ("[from-accounts]\nexten => _X.,1,Gosub(log,s,1(${EXTEN}))\n"
          " same => n,Goto(accounts-out,${EXTEN},1)\n[log]\nexten => s,1,NoOp(x)\n",
