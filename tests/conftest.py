@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, settings
 from lab.asterisk import Asterisk
 from lab.enforcer import Enforcer
 from lab.process import thaw
-from lab.provision import LabUnavailable, Provisioned, provision
+from lab.provision import Provisioned
 from lab.sipp import Callee
+from tests.support.parts import provided
 from tests.support.standing import standing
 
 NO_SKIP = os.environ.get("ENFORCER_NO_SKIP") == "1"
@@ -42,10 +43,7 @@ def _logging_as_it_was() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def lab_parts() -> Mapping[str, Provisioned]:
     """Asterisk and SIPp, unpacked; the test is skipped where they can't be had (and fails in CI)."""
-    try:
-        return provision(["asterisk", "sipp"])
-    except LabUnavailable as reason:
-        pytest.skip(f"no lab here: {reason}")
+    return provided("asterisk", "sipp")
 
 
 @pytest.fixture(scope="module")

@@ -18,11 +18,11 @@ import httpx
 import pytest
 
 from enforcer import app
-from lab.provision import LabUnavailable, provision
 from tests.integration.test_mqtt import BASE, Ear
 from tests.integration.test_page import Visit
 from tests.support.broker import Broker
 from tests.support.http_house import Door, http_house
+from tests.support.parts import provided
 
 Act = dict[str, str]
 ACCOUNT = "acme"
@@ -81,10 +81,7 @@ class Doors:
 
 @pytest.fixture
 async def doors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Doors]:
-    try:
-        parts = provision(["mosquitto"])
-    except LabUnavailable as reason:
-        pytest.skip(f"no Mosquitto here: {reason}")
+    parts = provided("mosquitto")
     monkeypatch.setenv("TEST_AMI_SECRET", "s3cret-of-the-test")
     monkeypatch.setenv("TEST_MQTT_SECRET", "s3cret-of-the-broker")
     directory = tmp_path / "broker"

@@ -27,11 +27,12 @@ from enforcer.domain.mode import Mode, Modes, ModeSetting
 from enforcer.errors import LedgerError
 from enforcer.telemetry import Telemetry
 from lab.process import run_apart
-from lab.provision import LabUnavailable, Provisioned, provision
+from lab.provision import Provisioned
 from tests.support import asyncapi
 from tests.support.broker import Broker
 from tests.support.certificates import certificate
 from tests.support.house import House
+from tests.support.parts import provided
 
 BASE = "enforcer/lab"
 PACK = """
@@ -48,10 +49,7 @@ critical = { at = 1, verdict = "block" }
 
 @pytest.fixture(scope="session")
 def mosquitto() -> Mapping[str, Provisioned]:
-    try:
-        return provision(["mosquitto"])
-    except LabUnavailable as reason:
-        pytest.skip(f"no Mosquitto here: {reason}")
+    return provided("mosquitto")
 
 
 AUTHORITY = certificate()

@@ -23,10 +23,11 @@ from enforcer.domain.call import CallAttempt, Direction
 from enforcer.domain.decision import Verdict
 from enforcer.domain.mode import Mode
 from lab.process import free_port
-from lab.provision import LabUnavailable, Provisioned, provision
+from lab.provision import Provisioned
 from tests.support.browser import launching
 from tests.support.busy_site import busy_site
 from tests.support.http_house import Door
+from tests.support.parts import provided
 
 # One Chromium and one site for all; Chromium may have to be fetched first.
 pytestmark = [pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
@@ -44,10 +45,7 @@ PICTURES = os.environ.get("ENFORCER_PAGE_PICTURES", "")
 
 @pytest.fixture(scope="session")
 def chromium() -> Provisioned:
-    try:
-        return provision(["chromium"])["chromium"]
-    except LabUnavailable as reason:
-        pytest.skip(f"no Chromium here: {reason}")
+    return provided("chromium")["chromium"]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -17,10 +17,11 @@ from playwright.async_api import async_playwright, expect
 from lab.asterisk import Asterisk
 from lab.enforcer import Enforcer
 from lab.process import free_port
-from lab.provision import LabUnavailable, Provisioned, provision
+from lab.provision import Provisioned
 from lab.sipp import Call, Callee, place
 from tests.support.broker import Broker
 from tests.support.browser import launching
+from tests.support.parts import provided
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.timeout(300)]       # Chromium may have to be fetched first
 
@@ -49,10 +50,7 @@ secret_env = "TEST_MQTT_SECRET"
 
 @pytest.fixture
 async def broker(tmp_path: Path) -> AsyncIterator[Broker]:
-    try:
-        parts = provision(["mosquitto"])
-    except LabUnavailable as reason:
-        pytest.skip(f"no Mosquitto here: {reason}")
+    parts = provided("mosquitto")
     directory = tmp_path / "broker"
     directory.mkdir()
     found = Broker(parts, directory)
@@ -63,10 +61,7 @@ async def broker(tmp_path: Path) -> AsyncIterator[Broker]:
 
 @pytest.fixture
 def chromium() -> Provisioned:
-    try:
-        return provision(["chromium"])["chromium"]
-    except LabUnavailable as reason:
-        pytest.skip(f"no Chromium here: {reason}")
+    return provided("chromium")["chromium"]
 
 
 async def test_call_appears_and_block_pressed_on_the_page_refuses_the_next_with_403(

@@ -17,8 +17,9 @@ from prometheus_client import CollectorRegistry
 from enforcer import app, settings
 from enforcer.domain.call import CallAttempt, Direction
 from enforcer.telemetry import Telemetry
-from lab.provision import ROOT, LabUnavailable, provision
+from lab.provision import ROOT
 from tests.support.house import House
+from tests.support.parts import provided
 
 GRAFANA = ROOT / "docker" / "grafana"
 NOW = 1_795_309_510.0
@@ -138,9 +139,6 @@ def test_what_the_graphs_mount_is_there() -> None:
 @pytest.mark.parametrize("words", [("check", "rules", "alerts.yml"), ("test", "rules", "alerts.test.yml"),
                                    ("check", "config", "--syntax-only", "prometheus.yml")])
 def test_prometheus_takes_the_rules_and_they_fire_when_they_should(words: tuple[str, ...]) -> None:
-    try:
-        promtool = provision(["prometheus"])["prometheus"].command("promtool")
-    except LabUnavailable as reason:
-        pytest.skip(f"no promtool here: {reason}")
+    promtool = provided("prometheus")["prometheus"].command("promtool")
     done = subprocess.run([*promtool, *words], cwd=GRAFANA, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr

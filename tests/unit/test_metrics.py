@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -17,8 +17,8 @@ from enforcer import app, settings
 from enforcer.buckets import SHORT, Histogram
 from enforcer.domain.call import CallAttempt, Direction
 from enforcer.telemetry import Telemetry
-from lab.provision import LabUnavailable, provision
 from tests.support.house import House
+from tests.support.parts import provided
 
 NOW = 1_795_309_510.0
 MANY = int(os.environ.get("ENFORCER_MANY_ACCOUNTS", "5000"))
@@ -146,11 +146,8 @@ async def test_leases_are_counted_by_switch(house: app.House) -> None:
 
 
 @pytest.fixture(scope="session")
-def promtool() -> Iterator[list[str]]:
-    try:
-        yield provision(["prometheus"])["prometheus"].command("promtool")
-    except LabUnavailable as reason:
-        pytest.skip(f"no promtool here: {reason}")
+def promtool() -> list[str]:
+    return provided("prometheus")["prometheus"].command("promtool")
 
 
 def linted(promtool: list[str], text: str) -> str:
