@@ -34,7 +34,7 @@ from enforcer.domain.journal import JournalEntry, Kind
 from enforcer.domain.load import Loads
 from enforcer.domain.measure import Detail, Scope
 from enforcer.domain.numbers import NumberPlan
-from enforcer.domain.registers import Commands
+from enforcer.domain.ordered import Commands
 from enforcer.domain.trail import Trail
 from enforcer.ledger import at_hand, desks, memory, strangers, writer
 from enforcer.ledger.at_hand import AtHand
@@ -114,8 +114,8 @@ INVENTORY = {
     "domain/registers._gates_of": "as above",
     "domain/registers._pending": "notices that are not delivered yet",
     "domain/registers._announcing": "notices with something still to follow",
-    "domain/registers._open": "requests without an answer; a running enforcer answers within a moment",
-    "domain/registers._by_name": "MOST; the oldest go [CAPS]",
+    "domain/ordered._open": "requests without an answer; a running enforcer answers within a moment",
+    "domain/ordered._by_name": "MOST; the oldest go [CAPS]",
     "domain/registers.on_entry": "the parts of a house",
     "domain/registers.on_untouched": "one part of a house",
     "domain/rules/pace._releases": "the calls of a pace [test_pacer_window]",
