@@ -145,4 +145,4 @@ def test_missing_lab_skips_with_the_reason_and_fails_where_nothing_may_skip(
         text=True,
     )
     assert ends in done.stdout.splitlines()[-1]
-    assert "no lab here: cannot reach a Debian mirror" in done.stdout
+    assert "no asterisk, sipp here: cannot reach a Debian mirror" in done.stdout
