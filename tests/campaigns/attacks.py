@@ -94,7 +94,8 @@ async def _say(
 
 async def _many(make: Callable[[], Awaitable[None]], at_once: int) -> None:
     async def again() -> None:
-        while True:
+        me = asyncio.current_task()
+        while me is not None and not me.cancelling():       # the word may have come while it was deaf to it
             await make()
             await asyncio.sleep(0.01)
 

@@ -29,7 +29,7 @@ MOST_FAILURES = 5
 LOOKED_AT = 60          # one input in so many is looked at for what it reaches: that is 20 times as slow
 MOST_FOUND = 1500
 SEEN_BYTEWISE = 8
-GROWTH = 25.0           # MB, from a fifth of the inputs to the last
+GROWTH = 25.0           # MB, from a fifth of the inputs to the last, without what was found and is kept
 
 
 def blind(target: Target, many: int, seed: int, folder: Path) -> tuple[int, list[bytes]]:
@@ -60,12 +60,12 @@ def blind(target: Target, many: int, seed: int, folder: Path) -> tuple[int, list
                 (folder / f"failed-{len(failed)}").write_bytes(data)
                 print(f"{target.name}: {data[:400]!r}\n{trouble}", file=sys.stderr, flush=True)
         if number == many // 5:
-            before = megabytes()
+            before = megabytes() - sum(map(len, found)) / 1e6
     watch.stop()
     (folder / "found").mkdir(exist_ok=True)
     for number, data in enumerate(found):
         (folder / "found" / str(number)).write_bytes(data)
-    after = megabytes()
+    after = megabytes() - sum(map(len, found)) / 1e6
     print(f"{target.name}: {len(found)} inputs that reach something new, {len(known)} steps of the product "
           f"reached, {before:.0f} MB in memory at a fifth, {after:.0f} MB at the end", flush=True)
     if many >= 100_000 and after - before > GROWTH:
