@@ -162,6 +162,7 @@ INVENTORY = {
     "switch/ami_messages._closed": "MOST_CLOSED, and accounts that people stopped [test_message_orders]",
     "switch/ami_messages._orders": "accounts with an order that is not done yet",
     "switch/ami_messages._lasting": "accounts that people stopped",
+    "switch/ami_messages._marked": "accounts that people stopped, and what was closed before a connect",
     "switch/ami_session.entries": "MOST_ENTRIES of one list; then the session ends [test_ami_link]",
     "switch/ami_session._held": "AT_ONCE bytes and one read; then they are read [test_gathering]",
     "switch/ami_session._waiting": "actions in flight, each with a deadline [test_ami_link]",
