@@ -97,6 +97,7 @@ INVENTORY = {
     "domain/breaker._packs": "the rules of the policy",
     "domain/emergency._windows": "MOST_WINDOWS; callers by MOST_CALLERS (of one) and MOST_CALLERS_IN_ALL, "
                                  "the newest are kept [test_emergency_window]",
+    "domain/held._ends": "MOST_WINDOWS; the one opened longest ago goes [test_emergency_clocks]",
     "domain/open_gaps._open": "MOST_OPEN of each switch; accounts in one by MOST_ACCOUNTS [test_open_gaps]",
     "domain/load.by_account": CALLS,
     "domain/load._loads": SWITCHES,
