@@ -15,9 +15,10 @@ from enforcer.orders import LeaseTerms
 from lab.ami import Ami
 from lab.asterisk import Asterisk
 from lab.enforcer import Enforcer
-from lab.provision import LabUnavailable, Provisioned, provision
+from lab.provision import Provisioned
 from lab.sipp import Call, Callee, place
 from tests.faults.house import faked
+from tests.support.parts import provided
 
 POLICY = """
 [pack]
@@ -57,10 +58,7 @@ TERMS = LeaseTerms()
 
 @pytest.fixture(scope="module")
 def clocks() -> Mapping[str, Provisioned]:
-    try:
-        return provision(["asterisk", "sipp", "faketime"])
-    except LabUnavailable as reason:
-        pytest.fail(str(reason))
+    return provided("asterisk", "sipp", "faketime")
 
 
 async def written(session: Ami) -> dict[str, str]:
