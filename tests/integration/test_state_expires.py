@@ -15,10 +15,9 @@ from enforcer.orders import LeaseTerms
 from lab.ami import Ami
 from lab.asterisk import Asterisk
 from lab.enforcer import Enforcer
-from lab.provision import Provisioned
+from lab.provision import LabUnavailable, Provisioned, provision
 from lab.sipp import Call, Callee, place
 from tests.faults.house import faked
-from tests.support.parts import provided
 
 POLICY = """
 [pack]
@@ -58,7 +57,10 @@ TERMS = LeaseTerms()
 
 @pytest.fixture(scope="module")
 def clocks() -> Mapping[str, Provisioned]:
-    return provided("asterisk", "sipp", "faketime")
+    try:
+        return provision(["asterisk", "sipp", "faketime"])
+    except LabUnavailable as reason:
+        pytest.fail(str(reason))
 
 
 async def written(session: Ami) -> dict[str, str]:
