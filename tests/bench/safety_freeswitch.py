@@ -20,29 +20,27 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
+from enforcer.wire.freeswitch_actions import STALE
 from lab.freeswitch import NAMED, installed
 from lab.provision import Provisioned, provision
 from lab.sipp import Outcome
-from tests.bench.clean_rate import ROUNDS, clean, say
+from tests.bench.clean_rate import ROUNDS, highest, say
 from tests.bench.freeswitch import Rig, Variant
 from tests.bench.report import Figure, at_least, median, percentile
 from tests.bench.safety import WELL, harmed
 from tests.bench.switch import ASKED
-from enforcer.wire.freeswitch_actions import STALE
 
 HARMS = (WELL, "frozen", "slow", "slower", "silent", "looping, nice 5")
 RUNS = tuple(f"{way}:{harm}" for way in ("door", "http") for harm in HARMS)
 KEPT = Path("safety_freeswitch.json")
-START = 60.0            # calls/s, at which set-up times are taken
-STEP = 1.05
-LONG = 12.0             # seconds of calls at `START`: several times what a mute lasts
-SECONDS = 3.0           # of calls at each rate above
+START = 80.0            # calls/s, at which set-up times are taken
+LONG = 15.0             # seconds of calls there: several times what a mute lasts
 WAITED = 500.0          # ms; a call that took longer waited for an answer
 
 
 class Run(NamedTuple):
-    """One run: the highest clean rate (calls/s); at `START`, in ms, set-up p50, p95 and longest; and the share
-    of the calls there that waited."""
+    """One run: the highest clean rate (calls/s); at `START`, in ms, set-up p50, p95 and longest; and the
+    share of the calls there that waited."""
 
     rate: float
     p50: float
@@ -66,21 +64,16 @@ def told(outcome: Outcome) -> tuple[float, float, float, float]:
 
 
 async def _climbed(sipp: Provisioned, run: str) -> Run:
-    """Upwards in steps of 5 %, until a rate is not clean twice."""
+    """One variant on a fresh switch."""
     way, _, harm = run.partition(":")
     async with Rig(sipp, Variant(run, policy=ASKED, http=way == "http")) as rig:
         assert rig.enforcer is not None
         async with harmed(rig.enforcer.pid, harm, lambda: _beat(rig)):
             times = told(await rig.calls(START, int(START * LONG)))
-            low, rate, failures = 0.0, START, 0
-            while failures < 2 and rate < 2000:
-                if clean(await rig.calls(rate, int(rate * SECONDS))):
-                    low, rate, failures = rate, rate * STEP, 0
-                else:
-                    failures += 1
-                    await rig.idle()
-    found = Run(low, *times)
-    say(f"{run}: {low:.0f} calls/s; at {START:.0f}: {words(found)}")
+            rate = await highest(rig, START)
+    found = Run(rate, *times)
+    others = ", disturbed" if rig.disturbed else ""
+    say(f"{run}: {rate:.0f} calls/s{others}; at {START:.0f}: {words(found)}")
     return found
 
 
@@ -94,14 +87,22 @@ async def measure() -> list[Figure]:
     """All of them, interleaved, or one slice."""
     sipp = provision(["sipp"])["sipp"]
     slice_ = os.environ.get("ENFORCER_BENCH_SLICE", "")
-    kept = json.loads(KEPT.read_text()) if slice_ and KEPT.exists() else {}
-    runs: dict[str, list[Run]] = {name: [Run(*one) for one in kept.get(name, [])] for name in RUNS}
+    runs = _known() if slice_ else {name: [] for name in RUNS}
     for _ in range(1 if slice_ else ROUNDS):
         for name in slice_.split(",") if slice_ else RUNS:
             runs[name].append(await _climbed(sipp, name))
             if slice_:
-                KEPT.write_text(json.dumps(runs) + "\n")
+                _keep(runs)
     return figures(runs)
+
+
+def _known() -> dict[str, list[Run]]:
+    kept = json.loads(KEPT.read_text()) if KEPT.exists() else {}
+    return {name: [Run(*one) for one in kept.get(name, [])] for name in RUNS}
+
+
+def _keep(runs: dict[str, list[Run]]) -> None:
+    KEPT.write_text(json.dumps(runs) + "\n")
 
 
 def figures(runs: dict[str, list[Run]]) -> list[Figure]:
