@@ -145,7 +145,8 @@ async def test_one_tries_for_all_until_three_in_turn_are_answered_at_once(beside
         assert beside.switch.hash.pop("enf_try"), "as the scheduler does, one to two seconds later"
         beside.answers = answers
         first, *others = [await beside.call() for _ in range(5)]
-        assert first.variables["userfield"] == ("live;allow:0:0:0::d1" if answers else "default;allow:0:0:0::")
+        source, decision = ("live", "d1") if answers else ("default", "")
+        assert first.variables["userfield"] == f"{source};allow:0:0:0::{decision}"
         if tries < 8:
             assert {call.variables["userfield"] for call in others} == {"default;allow:0:0:0::"}
             assert beside.questions == tries
