@@ -201,6 +201,13 @@ class Commands:
         assert not self.too_many(channel, *counted), "what is done then is not written here"
         return "+OK"
 
+    def _api_uuid_limit_release(self, arguments: str) -> str:
+        uuid, _backend, realm, what = arguments.split()
+        if uuid not in self.channels:
+            return f"-ERR Cannot find session with uuid {uuid}\n"
+        self.held.get(f"{realm}_{what}", set()).discard(uuid)
+        return "+OK"
+
     def _api_global_setvar(self, arguments: str) -> str:
         name, _, value = arguments.partition("=")
         self.globals[name] = value

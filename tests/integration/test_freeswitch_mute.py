@@ -8,6 +8,7 @@ Run by the fake switch. What is said here was seen on a real FreeSWITCH 1.11.3 u
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from collections.abc import AsyncIterator
 
@@ -185,14 +186,22 @@ async def test_mute_ends_with_nobody_alive_and_no_call_that_tries(beside: Beside
     assert not {"enf_mute", "enf_try"} & set(beside.switch.hash)
 
 
-async def test_try_of_a_caller_who_hangs_up_does_not_silence_the_hook_for_ever() -> None:
+@contextlib.asynccontextmanager
+async def silent_door() -> AsyncIterator[tuple[str, list[None]]]:
+    """Its address, and as many as came."""
+    came: list[None] = []
+
     async def frozen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        came.append(None)
         await reader.read()
         writer.close()
 
-    async with await asyncio.start_server(frozen, "127.0.0.1", 0) as server, FakeFreeswitch(
-        door=f"127.0.0.1:{server.sockets[0].getsockname()[1]}", second=0.02
-    ) as switch:
+    async with await asyncio.start_server(frozen, "127.0.0.1", 0) as server:
+        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}", came
+
+
+async def test_try_of_a_caller_who_hangs_up_does_not_silence_the_hook_for_ever() -> None:
+    async with silent_door() as (address, _), FakeFreeswitch(door=address, second=0.02) as switch:
         left(switch, "hb", until=3600)
         calls = await asyncio.gather(*(switch.call("acme", NUMBER, talk=0) for _ in range(12)))
         assert {call.variables["userfield"] for call in calls} == {"default;allow:0:0:0::"}
@@ -204,6 +213,21 @@ async def test_try_of_a_caller_who_hangs_up_does_not_silence_the_hook_for_ever()
         switch.hang_up(live(switch)[0].uuid, 487)
         assert (await trying).legs == ()
         await until(lambda: "enf_try" not in switch.hash)
+
+
+async def test_at_most_fifty_wait_at_the_door_at_a_time() -> None:
+    """The others go at once, as if nobody answered, and say nothing about whoever was asked."""
+    async with silent_door() as (address, came), FakeFreeswitch(door=address, second=0.5) as switch:
+        left(switch, "hb", until=3600)
+        waiting = [asyncio.create_task(switch.call("acme", NUMBER, talk=0), name="asks") for _ in range(50)]
+        await until(lambda: len(came) == 50)
+        for _ in range(12):
+            call = await switch.call("acme", NUMBER, talk=0)
+            assert (call.passes, call.variables["userfield"]) == (1, "default;allow:0:0:0::")
+        assert (await switch.call("acme", "112", talk=0)).code == 200
+        assert (len(came), "enf_mute" in switch.hash) == (50, False)
+        assert {call.passes for call in await asyncio.gather(*waiting)} == {2}
+        assert switch.api("limit_usage", "hash enf_asking all") == "0"
 
 
 async def test_enforcer_that_is_well_again_decides_again() -> None:
