@@ -139,7 +139,7 @@ def _hurry(links: Iterable[Link]) -> None:
 async def serve(house: House, stop: asyncio.Event, supervisor: Supervisor = NOBODY) -> None:
     """Run until `stop` is set. Raises LinkError where a door's address is taken."""
     telemetry = house.telemetry
-    make_room(house.doors, telemetry)
+    make_room(house.doors, telemetry, house.settings.http.files)
     for door in house.doors:
         await door.start()
     try:

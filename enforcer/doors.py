@@ -25,11 +25,11 @@ KINDS: dict[str, type[CallDoor]] = {"agi": AgiDoor, "esl": EslDoor, "http": Http
 OTHER_FILES = 256       # the ledger, links, the log, notices on their way, scrapers
 
 
-def make_room(doors: Iterable[Door], telemetry: Telemetry) -> None:
+def make_room(doors: Iterable[Door], telemetry: Telemetry, more: int = 0) -> None:
     """A file for every connection that may be open, and for those that come in one rush before they are
-    looked at: without it, whoever connects often enough keeps everybody else out. Many systems give a process
-    1024, and more where it asks."""
-    needed = sum(door.most + BACKLOG for door in doors) + OTHER_FILES
+    looked at: without it, whoever connects often enough keeps everybody else out. `more` are those of HTTP.
+    Many systems give a process 1024, and more where it asks."""
+    needed = sum(door.most + BACKLOG for door in doors) + more + OTHER_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     unlimited = resource.RLIM_INFINITY
     if soft == unlimited or soft >= needed:

@@ -16,6 +16,8 @@ from enforcer.errors import BadInput
 from enforcer.settings_fields import Listen, Network, Seconds
 from enforcer.toml_models import Table, Wrong
 
+BACKLOG = 128           # connections that may come in one rush before they are looked at
+
 
 class HttpSettings(Table):
     """`listen` is "host:port", "" for no HTTP. Other machines may only ask over TLS, `tls_cert` and `tls_key`
@@ -65,6 +67,11 @@ class HttpSettings(Table):
         """The host and the port of `listen`."""
         host, _, port = self.listen.rpartition(":")
         return host.strip("[]"), int(port)
+
+    @property
+    def files(self) -> int:
+        """How many files its connections take at the most."""
+        return self.max_connections + BACKLOG if self.listen else 0
 
     @property
     def loopback(self) -> bool:

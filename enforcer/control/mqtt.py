@@ -27,14 +27,19 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from enforcer.control.desk import Ack, Desk
 from enforcer.control.feed import Feed, Happening, Subscriber
 from enforcer.control.mqtt_client import context, end, limits, whole, words
+from enforcer.control.mqtt_reading import SILENT
 from enforcer.control.mqtt_topics import Ordered, Topics, retained
+from enforcer.control.requests import LONGEST_REQUEST
 from enforcer.errors import BadInput
 from enforcer.settings_mqtt import MqttSettings
 
 KEEPALIVE = 20              # s: a broker that went silent is noticed after one and a half of these
+PATIENCE = 5.0              # s: for each answer of a broker
 FIRST_RETRY, LONGEST_RETRY = 0.5, 15.0
 SYNC_SECONDS = 3.0          # how long retained modes may take to come
+MOST_RETAINED = 10_000      # modes that are compared; we set one for each setting in force
 SKEW_SECONDS = 60.0         # a retained mode from further ahead than clocks differ was not set by anybody
+TOLD_ONE_BY_ONE = 10        # of those that say nothing we could compare
 DOOR = "mqtt"
 
 
@@ -113,9 +118,9 @@ class Mqtt:
             self._broker.host, self._broker.port, username=self._broker.username or None,
             password=self._secret or None, identifier=f"enforcer-{self._site}-{token_hex(3)}",
             protocol=aiomqtt.ProtocolVersion.V5 if five else aiomqtt.ProtocolVersion.V311,
-            will=aiomqtt.Will(topics.status, "offline", 1, True), keepalive=KEEPALIVE, timeout=5,
+            will=aiomqtt.Will(topics.status, "offline", 1, True), keepalive=KEEPALIVE, timeout=PATIENCE,
             max_queued_incoming_messages=1000, max_queued_outgoing_messages=2000,
-            properties=limits() if five else None, tls_context=self._tls,
+            properties=limits() if five else None, tls_context=self._tls, logger=SILENT,
         )) as client:
             with self._feed.subscribed() as subscriber:
                 if not self._compared:
@@ -229,37 +234,46 @@ class Mqtt:
                     topic, payload = str(message.topic), message.payload
                     if topic == end and payload == nonce:
                         break
-                    if message.retain and isinstance(payload, bytes) and payload:
-                        found[topic] = payload
+                    if not message.retain or not isinstance(payload, bytes) or not payload:
+                        continue
+                    a_mode = any(message.topic.matches(one) for one in self.topics.states)
+                    if a_mode and len(found) < MOST_RETAINED:
+                        found[topic] = payload[:LONGEST_REQUEST]
         except TimeoutError:
             self._note("mqtt: retained modes did not come in time, the ledger's stand")
         for topic in [*self.topics.states, end]:
             await client.unsubscribe(topic)
         self._retained |= found.keys()          # what is not in force is taken away in a moment
         ours = self._settled(self.topics) if self._settings.orders else {}
+        useless = 0
         for topic, payload in sorted(found.items()) if self._settings.orders else ():
-            self._compare_one(topic, payload, ours.get(topic, 0.0))
+            problem = self._compare_one(topic, payload, ours.get(topic, 0.0))
+            useless += bool(problem)
+            if problem and useless <= TOLD_ONE_BY_ONE:
+                self._fault("mqtt: retained mode", topic=topic, problem=problem)
+            await asyncio.sleep(0)              # calls have their turn
+        if useless > TOLD_ONE_BY_ONE:
+            self._fault("mqtt: retained modes", problem=f"{useless} say nothing that could be compared")
 
-    def _compare_one(self, topic: str, payload: bytes, ours: float) -> None:
+    def _compare_one(self, topic: str, payload: bytes, ours: float) -> str:
+        """What is wrong with it, "" nothing."""
         try:
             facts = retained(payload)
             if facts["at"] is None:
-                return                              # the default of a configuration
+                return ""                           # the default of a configuration
             if topic != self.topics.mode(facts):
                 raise BadInput("", "it speaks of something else than its topic")
             at = datetime.fromisoformat(facts["at"]).timestamp()
             until = None if facts["until"] is None else datetime.fromisoformat(facts["until"]).timestamp()
         except (BadInput, ValueError, OverflowError) as problem:
-            self._fault("mqtt: retained mode", topic=topic, problem=str(problem))
-            return
+            return str(problem)
         now = self._clock()
         if at <= ours + 0.001 or (until is not None and until <= now):      # told to the millisecond
             if at + 0.001 < ours:
                 self._note("mqtt: a retained mode is older than the ledger's, which stands", topic=topic)
-            return
+            return ""
         if at > now + SKEW_SECONDS:
-            self._fault("mqtt: retained mode", topic=topic, problem="it was set in the future")
-            return
+            return "it was set in the future"
         order = {
             "do": "mode.ceiling" if facts["ceiling"] else "mode.set", "mode": facts["mode"],
             "reason": (facts["why"] or "as retained by MQTT")[:500],
@@ -269,3 +283,4 @@ class Mqtt:
         ack = self._desk.take(order, f"{facts['who'] or 'somebody'} (retained by MQTT)", DOOR, sure=True)
         self._note("mqtt: a retained mode is later than the ledger's", topic=topic, accepted=ack.accepted,
                    said=ack.said)
+        return ""

@@ -15,7 +15,7 @@ import aiomqtt
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from enforcer.control.requests import LONGEST_REQUEST
+from enforcer.control.mqtt_reading import LONGEST_PACKET, Reading
 from enforcer.errors import EnforcerError
 from enforcer.settings_mqtt import MqttSettings
 from enforcer.settings_tls import believing
@@ -25,20 +25,25 @@ TROUBLES = (aiomqtt.MqttError, OSError, TimeoutError)      # of the broker, or o
 
 @contextlib.asynccontextmanager
 async def whole(client: aiomqtt.Client) -> AsyncIterator[aiomqtt.Client]:
-    """The client, connected. One that is cancelled while it connects leaves a reader in the event loop that
-    never rests: so it connects, or fails, in any case."""
-    entering = asyncio.ensure_future(client.__aenter__())
+    """The client, connected, and nothing left of it in the end. One that is cancelled while it connects
+    leaves a thread behind that opens a connection for nobody: so it connects, or fails, in any case."""
+    reading = Reading(client)
     try:
-        await asyncio.shield(entering)
-    except asyncio.CancelledError:
-        with contextlib.suppress(aiomqtt.MqttError):
-            await entering
+        entering = asyncio.ensure_future(client.__aenter__())
+        try:
+            await asyncio.shield(entering)
+        except asyncio.CancelledError:
+            with contextlib.suppress(aiomqtt.MqttError):
+                await entering
+                await client.__aexit__(None, None, None)
+            raise
+        reading.connected()
+        try:
+            yield client
+        finally:
             await client.__aexit__(None, None, None)
-        raise
-    try:
-        yield client
     finally:
-        await client.__aexit__(None, None, None)
+        reading.close()
 
 
 async def end(*tasks: asyncio.Future[None]) -> None:
@@ -62,7 +67,7 @@ def context(settings: MqttSettings) -> ssl.SSLContext | None:
 def limits() -> Properties:
     """What a broker may send us at once."""
     properties = Properties(PacketTypes.CONNECT)        # type: ignore[no-untyped-call]
-    properties.MaximumPacketSize = 4 * LONGEST_REQUEST
+    properties.MaximumPacketSize = LONGEST_PACKET
     return properties
 
 

@@ -84,7 +84,7 @@ class Books:
         self.columns = columns(policy)
         self._singles = columns(policy, lambda measure: not measure.summed)
         self._shelf.begin(policy)
-        self._desks.unseat()
+        self._desks.clear()
         self._calls.clear(forgotten_until)
 
     def install(self, scope: Scope, key: str, place: int, tally: Tally) -> None:
@@ -117,7 +117,7 @@ class Books:
         return changed
 
     def _let_go(self, stranger: str) -> None:
-        self._desks.unseat_one(stranger)
+        self._desks.clear_one(stranger)
         self.registers.notices.let_go(stranger)
 
     @property

@@ -22,7 +22,8 @@ from enforcer.domain.usage import Rolling, Tally
 from enforcer.ledger.strangers import Strangers
 
 # Desks kept: about 1.3 KB each, most of it what pacers remember. An account whose desk made room and
-# whose pacers were idle is seated anew at its next question, which costs some 10 us.
+# whose pacers were idle is seated anew at its next question, which costs some 10 us. Where pacers were not
+# idle desks stay for a while, up to twice as many in all.
 MOST_DESKS = 50_000
 LATELY = 60.0       # seconds for which a pacer that let a call through is not forgotten
 
@@ -43,9 +44,10 @@ class Source(Protocol):
 
 
 class Desk:
-    """The seats that an account's rules take, valid until one of its cycles closes; and what rolls on."""
+    """The seats that an account's rules take, valid until one of its cycles closes; what rolls on; and the
+    pacers of its rules, where its seats are gone."""
 
-    __slots__ = ("rolling", "seats", "until")
+    __slots__ = ("_kept", "rolling", "seats", "until")
 
     def __init__(
         self, seats: tuple[Seat, ...], until: float, rolling: tuple[tuple[Rolling, Measure], ...]
@@ -53,6 +55,18 @@ class Desk:
         self.seats = seats
         self.until = until
         self.rolling = rolling
+        self._kept: tuple[tuple[str, Pacer], ...] = ()
+
+    @property
+    def pacers(self) -> tuple[tuple[str, Pacer], ...]:
+        """What lets calls through, each with the id of its rule."""
+        there = tuple((seat.rule.spec.id, seat.pacer) for seat in self.seats if seat.pacer is not None)
+        return there or self._kept
+
+    def clear(self) -> None:
+        """Its books are gone: what they counted is held here no longer, what pacers let through still is."""
+        self._kept = self.pacers
+        self.seats, self.rolling, self.until = (), (), float("-inf")
 
 
 class Desks:
@@ -81,18 +95,23 @@ class Desks:
         for desk in self._desks.values():
             desk.until = float("-inf")
 
-    def unseat_one(self, account_id: str) -> None:
+    def clear(self) -> None:
+        """All books are gone: every account is seated anew at its next question."""
+        for desk in self._desks.values():
+            desk.clear()
+
+    def clear_one(self, account_id: str) -> None:
         """The books of an account are gone: it is seated anew at its next question."""
         desk = self._desks.get(account_id)
         if desk is not None and self._used_lately(desk):
-            desk.until = float("-inf")
+            desk.clear()
         elif desk is not None:
             del self._desks[account_id]
 
     def _seat(self, account_id: str, at: float, old: Desk | None) -> Desk:
         source = self._source
         account = source.account(account_id)
-        pacers = {seat.rule.spec.id: seat.pacer for seat in old.seats} if old else {}
+        pacers = dict(old.pacers) if old else {}
         file = File(account, source.registers, source.loads, self._canonical)
         until = float("inf")
 
@@ -121,13 +140,13 @@ class Desks:
             if len(self._desks) <= MOST_DESKS:
                 break
             longest_here, oldest = self._desks.popitem(last=False)
-            if self._used_lately(oldest):
+            if self._used_lately(oldest) and len(self._desks) < 2 * MOST_DESKS:
                 self._desks[longest_here] = oldest
 
     def _used_lately(self, desk: Desk) -> bool:
         """Whether a call went on just now, or will: a pacer must not forget it."""
         lately = self._clock() - LATELY
-        return any(seat.pacer is not None and seat.pacer.used(lately) for seat in desk.seats)
+        return any(pacer.used(lately) for _, pacer in desk.pacers)
 
 
 def _rolling(seats: Sequence[Seat]) -> tuple[tuple[Rolling, Measure], ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -14,6 +15,7 @@ from enforcer.domain.call import Source
 from enforcer.domain.measure import Measure, Scope, Window
 from enforcer.domain.mode import Mode, ModeSetting
 from enforcer.domain.policy import Policy
+from enforcer.domain.usage import Tally
 from enforcer.ledger import sqlite, strangers
 from enforcer.ledger.books import Books
 from enforcer.ledger.memory import MemoryLedger
@@ -61,6 +63,47 @@ def test_of_many_made_up_accounts_so_many_have_books_and_nothing_else_is_kept(le
     assert len(books._desks._desks) <= 2 * MOST         # a pacer that let a call through is not forgotten yet
     assert len(books._shelf._rolling) <= 2 * MOST
     assert len(books.strangers) == MOST
+
+
+def tallies_held() -> int:
+    """Tallies that this process holds, whoever holds them."""
+    gc.collect()
+    return sum(1 for one in gc.get_objects() if isinstance(one, Tally))
+
+
+def test_what_one_counted_who_made_room_is_held_by_nobody(ledger: Ledger) -> None:
+    """Nor by the desk that remembers for a minute when its pacer let a call through."""
+    before = tallies_held()
+    calls_of(ledger, range(MOST))
+    each = tallies_held() - before
+    pacers = books_of(ledger)._desks._desks
+    calls_of(ledger, range(MOST, 10 * MOST))
+    for nth in range(10 * MOST):
+        for seat in ledger.seats(f"a{nth}", NOON):
+            if seat.pacer is not None:
+                seat.pacer.take(NOON)
+    assert len(pacers) > 2 * MOST
+    assert tallies_held() - before <= each
+
+
+def test_a_policy_that_is_replaced_leaves_no_tallies_behind(ledger: Ledger) -> None:
+    for nth in range(MOST):
+        calls_of(ledger, range(nth, nth + 1))
+        for seat in ledger.seats(f"a{nth}", NOON):
+            if seat.pacer is not None:
+                seat.pacer.take(NOON)
+    before = tallies_held()
+    for _ in range(3):
+        ledger.use(POLICY)
+    assert tallies_held() <= before + 1                 # `seat` has its own
+
+
+def test_what_a_pacer_let_through_is_known_though_its_caller_made_room(ledger: Ledger) -> None:
+    (pacer,) = [seat.pacer for seat in ledger.seats("a0", NOON) if seat.pacer is not None]
+    pacer.take(NOON)
+    calls_of(ledger, range(1, 5 * MOST))
+    assert "a0" not in open_books(ledger)
+    assert [seat.pacer for seat in ledger.seats("a0", NOON) if seat.pacer is not None] == [pacer]
 
 
 def test_who_comes_back_is_counted_from_the_ledger_within_a_look(ledger: Ledger) -> None:

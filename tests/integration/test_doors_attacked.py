@@ -18,6 +18,7 @@ import pytest
 from enforcer.domain.call import CallAttempt
 from enforcer.domain.decision import Decision, Verdict
 from enforcer.doors import make_room
+from enforcer.settings_http import HttpSettings
 from enforcer.switch import door as doors
 from enforcer.switch.agi import AgiDoor
 from enforcer.switch.door import BACKLOG, Door, Outcome
@@ -294,6 +295,12 @@ def test_there_is_a_file_for_every_connection_that_may_come_at_once() -> None:
             door = AgiDoor(Deciding(), "pbx1", clock=lambda: 7.5, most=1000)
             make_room([door], Silent())     # type: ignore[arg-type]
             assert resource.getrlimit(resource.RLIMIT_NOFILE) == (1000 + BACKLOG + 256, 5000)
+            assert not told
+            make_room([door], Silent(), HttpSettings().files)   # type: ignore[arg-type]
+            assert resource.getrlimit(resource.RLIMIT_NOFILE) == (1000 + BACKLOG + 256, 5000)
+            http = HttpSettings(listen="127.0.0.1:8080", max_connections=2000)
+            make_room([door], Silent(), http.files)     # type: ignore[arg-type]
+            assert resource.getrlimit(resource.RLIMIT_NOFILE) == (1000 + BACKLOG + 2000 + 128 + 256, 5000)
             assert not told
             door.most = 10_000
             make_room([door], Silent())     # type: ignore[arg-type]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import json
 import time
@@ -57,17 +58,17 @@ AUTHORITY = certificate()
 
 @pytest.fixture
 def broker(mosquitto: Mapping[str, Provisioned], tmp_path: Path) -> Iterator[Broker]:
-    directory = tmp_path / "broker"
+    directory = tmp_path / "tls"
     directory.mkdir()
     (tmp_path / "authority.pem").write_text(AUTHORITY.public)
     (tmp_path / "other.pem").write_text(certificate().public)
     server = certificate("127.0.0.1", by=AUTHORITY)
     (directory / "server.pem").write_text(server.public)
     (directory / "server.key").write_text(server.private)
-    found = Broker(mosquitto, directory, tls=directory)
+    found = Broker(mosquitto, directory)
     run_apart(found.start())
     yield found
-    found.kill()
+    found.close()
 
 
 class Control:
@@ -434,6 +435,34 @@ async def test_a_broker_that_comes_and_goes_costs_a_metric_and_no_call(
         await broker.start()
         async with ear() as again:
             assert (await again.on("mode"))["mode"] == "block"
+            await again.online()
+        assert enforcer.metric("enforcer_mqtt_up") == 1
+
+
+async def test_whoever_answers_in_its_place_costs_no_call_and_the_broker_is_found_again(
+    broker: Broker, control: Open, ear: Hear
+) -> None:
+    async def welcomes_and_floods(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"\x20\x03\x00\x00\x00")
+        with contextlib.suppress(OSError):
+            while not writer.is_closing():
+                writer.write(b"A\x41" * 10_000)
+                await writer.drain()
+        writer.transport.abort()
+
+    async with control() as enforcer:
+        async with ear() as someone:
+            await someone.online()
+        broker.kill()
+        while enforcer.metric("enforcer_mqtt_up") != 0:
+            await enforcer.retries.get()
+        async with await asyncio.start_server(welcomes_and_floods, "127.0.0.1", broker.port):
+            while not any("no MQTT" in fault["problem"] for fault in enforcer.house.room.faults):
+                await enforcer.retries.get()
+            assert enforcer.call(1) is Verdict.ALLOW
+            assert enforcer.metric("enforcer_mqtt_up") == 0
+        await broker.start()
+        async with ear() as again:
             await again.online()
         assert enforcer.metric("enforcer_mqtt_up") == 1
 

@@ -133,7 +133,7 @@ INVENTORY = {
     "ledger/strangers._by_silence": "MOST_STRANGERS; whoever was silent longest goes [test_ledger_strangers]",
     "ledger/strangers._named": "accounts that people set a mode for",
     "ledger/turns._row": "threads of this process that write",
-    "ledger/desks._desks": "MOST_DESKS; whoever asked longest ago is seated anew [CAPS]",
+    "ledger/desks._desks": "MOST_DESKS, twice that where all let calls through just now [CAPS]",
     "ledger/roll.accounts": "accounts that are registered",
     "ledger/roll._first_account": "accounts that are registered",
     "ledger/sight_rows._sights": SWITCHES,
@@ -187,6 +187,8 @@ INVENTORY = {
     "control/http/front.counters": "two",
     "control/http/front.sessions": "the doors that log people in",
     "control/http/front.streams": "[http] max_streams; any more are refused [test_http_server]",
+    "control/http/guests._inside": "[http] max_connections; who asks nothing goes [test_http_server]",
+    "control/http/guests._greeted": "handshakes: as many as are inside",
     "control/http/front.wrong": "ADDRESSES; the oldest go",
     "control/page/sessions.said": "5; the oldest go",
     "control/http/problems.headers": "the headers of one answer",
@@ -342,6 +344,16 @@ def desks_of_a_ledger(most: int) -> int:
     return len(ledger._books._desks._desks)
 
 
+def desks_that_let_a_call_through(most: int) -> int:
+    ledger = MemoryLedger(classify, Clock())
+    ledger.use(POLICY)
+    for nth in range(5 * most):
+        for seat in ledger.seats(f"a{nth}", NOON):
+            if seat.pacer is not None:
+                seat.pacer.take(NOON)
+    return len(ledger._books._desks._desks) // 2            # twice as many, and no more
+
+
 def books_of_strangers(most: int) -> int:
     ledger = MemoryLedger(classify, Clock())
     ledger.use(POLICY)
@@ -459,6 +471,7 @@ def calls_unheard(most: int) -> int:
 
 CAPS = [
     Cap(at_hand, "REMEMBER_CALLS", calls_at_hand), Cap(desks, "MOST_DESKS", desks_of_a_ledger),
+    Cap(desks, "MOST_DESKS", desks_that_let_a_call_through),
     Cap(strangers, "MOST_STRANGERS", books_of_strangers),
     Cap(memory, "REMEMBER_DECISIONS", decisions_in_memory), Cap(feed, "LATELY", a_feed),
     Cap(feed, "KEEP_UP", a_subscriber), Cap(series, "MINUTES", a_series),

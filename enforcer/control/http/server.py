@@ -20,12 +20,11 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from enforcer.control.http.guests import Arrival, Guests
 from enforcer.errors import LinkError
-from enforcer.settings_http import HttpSettings
+from enforcer.settings_http import BACKLOG, HttpSettings
 
 LAST_SECONDS = 2                # for answers that are under way when the enforcer stops
 KEEP_SECONDS = 15               # for a connection between two requests
 LONGEST_HEAD = 16_384           # bytes of a request line and headers
-BACKLOG = 128
 
 
 class _Quiet(uvicorn.Server):
