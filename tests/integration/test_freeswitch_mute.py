@@ -201,7 +201,7 @@ async def silent_door() -> AsyncIterator[tuple[str, list[None]]]:
 
 
 async def test_try_of_a_caller_who_hangs_up_does_not_silence_the_hook_for_ever() -> None:
-    async with silent_door() as (address, _), FakeFreeswitch(door=address, second=0.02) as switch:
+    async with silent_door() as (address, _), FakeFreeswitch(door=address, second=0.1) as switch:
         left(switch, "hb", until=3600)
         calls = await asyncio.gather(*(switch.call("acme", NUMBER, talk=0) for _ in range(12)))
         assert {call.variables["userfield"] for call in calls} == {"default;allow:0:0:0::"}
@@ -234,14 +234,14 @@ async def test_enforcer_that_is_well_again_decides_again() -> None:
     scripted = Scripted()
     scripted.answer = ANSWERS["block"]
     async with EslDoor(scripted, "fs1", clock=lambda: 7.5, port=0) as door, FakeFreeswitch(
-        second=0.02, clock=lambda: 1_800_000_000.0
+        second=LONG, clock=lambda: 1_800_000_000.0
     ) as switch:
         left(switch, "hb", until=3600)
         for _ in range(15):
             assert (await switch.call("acme", NUMBER, talk=0)).code == 200
         switch.globals["enf_door"] = f"127.0.0.1:{door.port}"
         for _ in range(3):
-            await until(lambda: "enf_try" not in switch.hash)
+            switch.hash.pop("enf_try")
             assert (await switch.call("acme", NUMBER, talk=0)).code == 403
         assert (await switch.call("acme", NUMBER, talk=0)).code == 403
     assert len(scripted.asked) == 4
