@@ -29,7 +29,6 @@ class Applications(Commands):
 
     def __init__(self) -> None:
         super().__init__()
-        self.rates: dict[str, tuple[int, int]] = {}     # second, how many in it
         self.listeners: set[asyncio.Task[None]] = set()
 
     # --- running a dialplan
@@ -127,22 +126,9 @@ class Applications(Commands):
         self.forget(channel.uuid)
 
     async def _app_limit(self, channel: Channel, data: str) -> None:
-        backend, realm, what, most, *away = data.split()
-        assert backend == "hash"
-        key, (limit, _, interval) = f"{realm}_{what}", most.partition("/")
-        held = self.held.setdefault(key, set())
-        if interval:
-            second, times = self.rates.get(key, (0, 0))
-            now = int(self.clock())
-            times = times + 1 if second > now - int(interval) else 1
-            self.rates[key] = (second if times > 1 else now, times)
-            over = times > int(limit)
-        else:
-            over = 0 <= int(limit) < len(held | {channel.uuid})
-        if over:
+        counted, away = data.split()[:4], data.split()[4:]
+        if self.too_many(channel, *counted):
             channel.transfer = (away[0], away[2])
-        else:
-            held.add(channel.uuid)
 
     def let_go(self, channel: Channel) -> None:
         """What a channel held ends with it."""

@@ -29,6 +29,7 @@ class Commands:
         self.curl: Callable[[str, str], str] = lambda url, posted: ""       # nobody answers
         self.hash: dict[str, str] = {}          # "realm_key" -> value
         self.held: dict[str, set[str]] = {}     # `limit`: "realm_id" -> the channels that count
+        self.rates: dict[str, tuple[int, int]] = {}     # the same, by rate: second, how many in it
         self.tasks: dict[int, asyncio.TimerHandle] = {}
         self.groups: dict[int, str] = {}
         self.sessions = 0                       # channels since the start
@@ -41,6 +42,25 @@ class Commands:
             channel.variables[name] = value
         else:
             channel.variables.pop(name, None)
+
+    def too_many(self, channel: Channel, backend: str, realm: str, what: str, most: str) -> bool:
+        """`limit`, which counts and compares in one step: whether this channel is one too many."""
+        assert backend == "hash"
+        key, (limit, _, interval) = f"{realm}_{what}", most.partition("/")
+        held = self.held.setdefault(key, set())
+        if interval:
+            second, times = self.rates.get(key, (0, 0))
+            now = int(self.clock())
+            times = times + 1 if second > now - int(interval) else 1
+            self.rates[key] = (second if times > 1 else now, times)
+            over = times > int(limit)
+        else:
+            over = 0 <= int(limit) < len(held | {channel.uuid})
+        if not over:
+            held.add(channel.uuid)
+            channel.variables[f"limit_usage_{key}"] = str(len(held))
+            channel.variables[f"limit_rate_{key}"] = str(self.rates.get(key, (0, 0))[1])
+        return over
 
     # --- the scheduler
 
@@ -82,6 +102,11 @@ class Commands:
         if verb == "select":
             return self.hash.get(name, "")
         if verb == "insert":
+            self.hash[name] = value[0]
+            return "+OK\n"
+        if verb == "insert_ifempty":
+            if name in self.hash:
+                return "-ERR key already exists\n"
             self.hash[name] = value[0]
             return "+OK\n"
         assert verb == "delete", verb
@@ -164,6 +189,20 @@ class Commands:
     def _api_limit_usage(self, arguments: str) -> int:
         _backend, realm, what = arguments.split()
         return len(self.held.get(f"{realm}_{what}", ()))
+
+    def _api_uuid_limit(self, arguments: str) -> str:
+        uuid, *counted = arguments.split()
+        if (channel := self.channels.get(uuid)) is None:
+            return f"-ERR Cannot find session with uuid {uuid}\n"
+        assert not self.too_many(channel, *counted), "what is done then is not written here"
+        return "+OK"
+
+    def _api_uuid_limit_release(self, arguments: str) -> str:
+        uuid, _backend, realm, what = arguments.split()
+        if uuid not in self.channels:
+            return f"-ERR Cannot find session with uuid {uuid}\n"
+        self.held.get(f"{realm}_{what}", set()).discard(uuid)
+        return "+OK"
 
     def _api_global_setvar(self, arguments: str) -> str:
         name, _, value = arguments.partition("=")

@@ -10,7 +10,7 @@ from tests.bench.report import Figure, show
 
 ALL = (
     "decide", "decode", "decode_esl", "esl_link", "ledger", "percall", "switch", "safety", "freeswitch",
-    "toggle",
+    "safety_freeswitch", "toggle",
 )
 
 

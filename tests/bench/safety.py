@@ -19,7 +19,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,27 +35,26 @@ KEPT = Path("safety.json")
 START = 100.0           # calls/s
 STEP = 1.05
 SECONDS = 3.0           # of calls at each rate
+STUTTERS = {"slow": (0.4, 0.1), "slower": (2.5, 0.2)}     # s it is stopped, s it runs
 NICE = 5                # as `[run] nice` is where nobody sets it
 
 
 @contextlib.asynccontextmanager
-async def harmed(rig: Rig, harm: str) -> AsyncIterator[None]:
-    """The enforcer of this rig is not well meanwhile."""
+async def harmed(pid: int, harm: str, beat: Callable[[], Coroutine[None, None, None]]) -> AsyncIterator[None]:
+    """The enforcer of this pid is not well meanwhile; `beat` keeps its heartbeat fresh where it is silent."""
     if harm in ("none", WELL):
         yield
         return
-    assert rig.enforcer is not None
-    pid = rig.enforcer.pid
     jobs: list[asyncio.Task[None]] = []
     burner: subprocess.Popen[bytes] | None = None
     try:
-        if harm == "slow":
-            jobs.append(asyncio.create_task(_stutter(pid), name="stutter"))
+        if harm in STUTTERS:
+            jobs.append(asyncio.create_task(_stutter(pid, *STUTTERS[harm]), name="stutter"))
         else:
             freeze(pid)
         if harm == "silent":
-            jobs.append(asyncio.create_task(_beat(rig), name="beat"))
-        elif harm != "slow":
+            jobs.append(asyncio.create_task(beat(), name="beat"))
+        elif harm not in STUTTERS:
             await asyncio.sleep(8.0)        # a stale heartbeat
         if harm.startswith("looping"):
             burner = _burning(NICE if "nice" in harm else 0)
@@ -77,12 +76,12 @@ def _burning(nice: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(guarded(command))
 
 
-async def _stutter(pid: int) -> None:
+async def _stutter(pid: int, stopped: float, running: float) -> None:
     while True:
         freeze(pid)
-        await asyncio.sleep(0.4)
+        await asyncio.sleep(stopped)
         thaw(pid)
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(running)
 
 
 async def _beat(rig: Rig) -> None:
@@ -105,7 +104,9 @@ class Run(NamedTuple):
 async def _climbed(parts: dict[str, Provisioned], harm: str) -> Run:
     """Upwards in steps of 5 %, until a rate is not clean twice."""
     variant = Variant(harm) if harm == "none" else Variant(harm, policy=ASKED)
-    async with Rig(parts, variant) as rig, harmed(rig, harm):
+    async with Rig(parts, variant) as rig, harmed(
+        rig.enforcer.pid if rig.enforcer else 0, harm, lambda: _beat(rig)
+    ):
         before = rig.cpu()[0]
         outcome = await rig.calls(START, int(START * 2 * SECONDS))
         cpu = 1000 * (rig.cpu()[0] - before) / outcome.placed
