@@ -37,13 +37,18 @@ class Reading:
         self._paho: Any = client._client
         self._loop = asyncio.get_running_loop()
         self._longest_silence: int = self._client._keepalive
+        self._trouble = ""
         self._second, self._count = 0.0, 0
+        self._paho.connect_timeout = client.timeout     # also of a TLS handshake, in a thread
         self._receive = self._paho._sock_recv
         self._paho._sock_recv = self._received
         self._paho.on_socket_open = self._opened
 
     def connected(self) -> None:
-        """A broker says how long nobody may be silent. Not for longer than we want to wait, nor for ever."""
+        """A broker says how long nobody may be silent. Not for longer than we want to wait, nor for ever.
+        Raises MqttError where it is gone already."""
+        if self._trouble:
+            raise aiomqtt.MqttError(self._trouble)
         self._paho._keepalive = min(self._paho._keepalive or self._longest_silence, self._longest_silence)
 
     def close(self) -> None:
@@ -115,6 +120,7 @@ class Reading:
 
     def _over(self, trouble: str) -> None:
         """Whoever waits for the broker, or for what it sends, hears what is wrong with it."""
+        self._trouble = self._trouble or trouble
         waiting = self._client._disconnected if self._client._connected.done() else self._client._connected
         if not waiting.done():
-            waiting.set_exception(aiomqtt.MqttError(trouble))
+            waiting.set_exception(aiomqtt.MqttError(self._trouble))
