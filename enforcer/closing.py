@@ -11,12 +11,11 @@ a cycle is ready for `enforcer settle`.
 from __future__ import annotations
 
 import asyncio
-import json
-import sys
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any, Protocol
 
+from enforcer import errand
 from enforcer.domain.account import Account
 from enforcer.domain.cycle import BillingCycle
 from enforcer.errors import LedgerError
@@ -79,20 +78,5 @@ class Closing:
 
 async def in_a_process(config: Path) -> Facts:
     """Settle what is due in a process of its own. Raises LedgerError with what it complained of."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "enforcer", "settle-due", "--json", "--config", str(config),
-        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        async with asyncio.timeout(LONGEST_SECONDS):    # (wait_for may let go of a cancellation)
-            told, complained = await process.communicate()
-    except TimeoutError:
-        raise LedgerError(f"settling was not done in {LONGEST_SECONDS:g} s") from None
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if process.returncode:
-        raise LedgerError(complained.decode("utf-8", "replace").strip() or f"exit code {process.returncode}")
-    found: Facts = json.loads(told)
+    found: Facts = await errand.run(config, "settle-due", within=LONGEST_SECONDS, what="settling")
     return found

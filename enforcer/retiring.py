@@ -8,12 +8,11 @@ so it is another process, the last in line for the machine, and writes in bites 
 from __future__ import annotations
 
 import asyncio
-import json
-import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Protocol
 
+from enforcer import errand
 from enforcer.errors import LedgerError
 
 EVERY = 6 * 3600.0              # seconds
@@ -51,19 +50,5 @@ async def retire(
 
 async def in_a_process(config: Path) -> dict[str, Any]:
     """Prune in a process of its own. Raises LedgerError with what it complained of."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "enforcer", "prune", "--gently", "--json", "--config", str(config),
-        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        told, complained = await asyncio.wait_for(process.communicate(), LONGEST)
-    except TimeoutError:
-        raise LedgerError(f"pruning was not done in {LONGEST:g} s") from None
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if process.returncode:
-        raise LedgerError(complained.decode("utf-8", "replace").strip() or f"exit code {process.returncode}")
-    found: dict[str, Any] = json.loads(told)
+    found: dict[str, Any] = await errand.run(config, "prune", "--gently", within=LONGEST, what="pruning")
     return found

@@ -36,7 +36,7 @@ def from_environment(name: str, where: str) -> str:
     """The value of a variable. Raises BadInput where it is not set, or empty."""
     found = os.environ.get(name, "")
     if not found:
-        raise BadInput(where, f"environment variable {name} is not set")
+        raise BadInput(where, f"environment variable {name} is not set: set it before `enforcer` starts")
     return found
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lab.ami import Ami
-from lab.own_switch import OwnSwitch
+from lab.own_program import OwnSwitch
 from lab.process import LabFailed, free_port
 from lab.provision import ROOT, Provisioned
 
@@ -107,7 +107,7 @@ class Asterisk(OwnSwitch):
         """See `OwnSwitch`."""
         return self._env
 
-    async def takes_calls(self) -> bool:
+    async def ready(self) -> bool:
         """Whether it has said FullyBooted."""
         try:
             async with self.ami() as session:

@@ -13,11 +13,12 @@ import contextlib
 import secrets
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 from lab.fake_ami import FakeAmi, Headers
+from lab.fake_channel import UP, Channel, ask_agi
 
 EMERGENCY = frozenset({"112", "911", "933"})
 FAR_END = {"486": (17, 486), "404": (1, 404), "503": (34, 503), "603": (21, 403)}
@@ -25,7 +26,6 @@ FAR_END = {"486": (17, 486), "404": (1, 404), "503": (34, 503), "603": (21, 403)
 SIP_CODES = {1: 404, 16: 603, 17: 486, 19: 480, 21: 403, 28: 484, 34: 503, 42: 503}
 """Q.850 cause of our hang-up -> what the caller is answered, as measured on Asterisk 22."""
 CHANNEL_VARIABLES = ("ENF_VERDICT", "ENF_DECISION")
-RINGING, UP = "4", "6"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +42,6 @@ class FakeCall:
     """Seconds between the call's start and the dial, or the refusal."""
     talked: float
     variables: dict[str, str]
-
-
-@dataclass(slots=True)
-class _Channel:
-    name: str
-    uniqueid: str
-    account: str
-    number: str
-    started: float
-    state: str = RINGING
-    answered: float = 0.0
-    cause: int = 0
-    variables: dict[str, str] = field(default_factory=dict)
-    told: asyncio.Event = field(default_factory=asyncio.Event)
-    ended: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class FakeAsterisk:
@@ -82,7 +67,7 @@ class FakeAsterisk:
         self.variables: dict[str, str] = {}
         self._ask, self._agi = ask, agi
         self._max_wait, self._stale, self._fail = max_wait, stale, fail
-        self._channels: dict[str, _Channel] = {}
+        self._channels: dict[str, Channel] = {}
         self._serial = 0
 
     @property
@@ -124,16 +109,16 @@ class FakeAsterisk:
         talked = time.time() - channel.answered if channel.answered else 0.0
         return FakeCall(channel.uniqueid, code, channel.cause, source, waited, talked, channel.variables)
 
-    def _create(self, account: str, number: str) -> _Channel:
+    def _create(self, account: str, number: str) -> Channel:
         self._serial += 1
         now = time.time()
         name = f"PJSIP/{account}-{self._serial:08x}"
-        channel = _Channel(name, f"fake-{int(now)}.{self._serial}", account, number, now)
+        channel = Channel(name, f"fake-{int(now)}.{self._serial}", account, number, now)
         self._channels[name] = channel
         self._event("Newchannel", channel)
         return channel
 
-    async def _dial(self, channel: _Channel, talk: float, ring: float) -> None:
+    async def _dial(self, channel: Channel, talk: float, ring: float) -> None:
         suffix = channel.number[-3:]
         if suffix == "180":
             ring = max(ring, 60.0)
@@ -149,14 +134,14 @@ class FakeAsterisk:
             await self._ended_within(channel, talk)
 
     @staticmethod
-    async def _ended_within(channel: _Channel, seconds: float) -> bool:
+    async def _ended_within(channel: Channel, seconds: float) -> bool:
         """Wait so long, or until somebody hangs the channel up (True then)."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await channel.ended.wait()
         return channel.ended.is_set()
 
-    def _destroy(self, channel: _Channel) -> int:
+    def _destroy(self, channel: Channel) -> int:
         """Hang up; what the caller was answered."""
         del self._channels[channel.name]
         answered = channel.state == UP
@@ -169,7 +154,7 @@ class FakeAsterisk:
 
     # --- the hook
 
-    async def _admitted(self, channel: _Channel) -> tuple[str, int, float, float]:
+    async def _admitted(self, channel: Channel) -> tuple[str, int, float, float]:
         """(source, cause, hold, cap), as dialplan/asterisk/enforcer.conf would come to it."""
         if channel.number in EMERGENCY:
             return "emergency", 0, 0.0, 0.0
@@ -180,7 +165,7 @@ class FakeAsterisk:
         if now - _number(self._stored("hb")) <= self._stale:
             with contextlib.suppress(TimeoutError, OSError):
                 async with asyncio.timeout(self._max_wait):
-                    await (self._ask_agi(channel) if self._ask == "agi" else self._ask_ami(channel))
+                    await (ask_agi(self._agi, channel) if self._ask == "agi" else self._ask_ami(channel))
             answer = channel.variables.get("ENF_ANSWER", "")
         if _parts(answer) is None:
             until, _, word = self._stored(f"word/{channel.account}").partition(":")
@@ -194,41 +179,10 @@ class FakeAsterisk:
         refused = verdict in ("throttle", "block")
         return source, int(cause) if refused else 0, min(float(hold), 30.0), float(cap)
 
-    async def _ask_ami(self, channel: _Channel) -> None:
+    async def _ask_ami(self, channel: Channel) -> None:
         headers = [("Account", channel.account), ("Direction", "outbound"), ("Number", channel.number)]
         self._event("UserEvent", channel, headers, before=[("UserEvent", "EnfAsk")])
         await channel.told.wait()
-
-    async def _ask_agi(self, channel: _Channel) -> None:
-        """One FastAGI dialogue: our header, then the door's commands until it closes."""
-        host, _, port = self._agi.rpartition(":")
-        reader, writer = await asyncio.open_connection(host, int(port))
-        try:
-            header = {
-                "network": "yes",
-                "request": f"agi://{self._agi}/ask",
-                "channel": channel.name,
-                "uniqueid": channel.uniqueid,
-                "callerid": channel.account,
-                "context": "enforcer",
-                "extension": "agi",
-                "accountcode": channel.account,
-                "arg_1": channel.account,
-                "arg_2": "outbound",
-                "arg_3": channel.number,
-                "arg_4": channel.uniqueid,
-            }
-            writer.write(("".join(f"agi_{key}: {value}\n" for key, value in header.items()) + "\n").encode())
-            while line := await reader.readline():
-                command = line.decode("utf-8", "replace").strip()
-                if command.upper().startswith("SET VARIABLE "):
-                    name, _, value = command[len("SET VARIABLE ") :].partition(" ")
-                    channel.variables[name] = value.strip('"')
-                    writer.write(b"200 result=1\n")
-                else:
-                    writer.write(b"510 Invalid or unknown command\n")
-        finally:
-            writer.close()
 
     def _stored(self, key: str) -> str:
         return self.ami.database.get(f"enforcer/{key}", "")
@@ -263,48 +217,14 @@ class FakeAsterisk:
 
     def status(self, variables: Sequence[str]) -> list[Headers]:
         return [
-            [
-                *self._about(channel),
-                *(("Variable", f"{name}={self._cdr(channel, name)}") for name in variables),
-            ]
+            [*channel.about(), *(("Variable", f"{name}={channel.told_of(name)}") for name in variables)]
             for channel in self._channels.values()
         ]
 
-    @staticmethod
-    def _cdr(channel: _Channel, name: str) -> str:
-        known = {
-            "CDR(start,u)": f"{channel.started:.6f}",
-            "CDR(answer,u)": f"{channel.answered:.6f}",
-            "CDR(dcontext)": "from-accounts",
-            "CDR(dst)": channel.number,
-        }
-        return known.get(name) or channel.variables.get(name, "")
-
-    def _event(self, name: str, channel: _Channel, after: Headers = (), before: Headers = ()) -> None:
+    def _event(self, name: str, channel: Channel, after: Headers = (), before: Headers = ()) -> None:
         privilege = "user,all" if name == "UserEvent" else "call,all"
         shown = [("ChanVariable", f"{key}={channel.variables.get(key, '')}") for key in CHANNEL_VARIABLES]
-        self.ami.event(name, privilege, [*before, *self._about(channel), *shown, *after])
-
-    @staticmethod
-    def _about(channel: _Channel) -> list[tuple[str, str]]:
-        """The headers by which every event names its channel."""
-        return [
-            ("Channel", channel.name),
-            ("ChannelState", channel.state),
-            ("ChannelStateDesc", "Up" if channel.state == UP else "Ring"),
-            ("CallerIDNum", channel.account),
-            ("CallerIDName", "<unknown>"),
-            ("ConnectedLineNum", "<unknown>"),
-            ("ConnectedLineName", "<unknown>"),
-            ("Language", "en"),
-            ("AccountCode", channel.account),
-            ("Context", "from-accounts"),
-            ("Exten", channel.number),
-            ("Priority", "1"),
-            ("Uniqueid", channel.uniqueid),
-            ("Linkedid", channel.uniqueid),
-        ]
-
+        self.ami.event(name, privilege, [*before, *channel.about(), *shown, *after])
 
 def _number(text: str) -> int:
     head = text.partition(":")[0]

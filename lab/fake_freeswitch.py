@@ -7,12 +7,11 @@ the events of it all. Refuses to know SIP and voice.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -20,7 +19,8 @@ from typing import Any, Self
 from lab import fs_dialplan
 from lab.fake_esl import FakeEventSocket, event_bytes
 from lab.fs_applications import Applications
-from lab.fs_causes import NAME_OF, NUMBER_OF
+from lab.fs_causes import NUMBER_OF
+from lab.fs_channel import Channel
 from lab.provision import ROOT
 
 HOOK = ROOT / "dialplan" / "freeswitch"
@@ -53,53 +53,6 @@ class FakeCall:
     """The headers that each leg dialled was sent, and its number as ""."""
     passes: int
     """How often its dialplan began."""
-
-
-@dataclass(slots=True, eq=False)
-class Channel:
-    """A channel; a call's first has the direction inbound."""
-
-    name: str
-    destination: str
-    context: str
-    caller: str
-    direction: str = "inbound"
-    uuid: str = field(default_factory=lambda: str(uuid.uuid4()))
-    variables: dict[str, str] = field(default_factory=dict)
-    started: float = 0.0
-    answered: float = 0.0
-    ended_at: float = 0.0
-    cause: int = 0
-    code: int = 0
-    phrase: str = ""
-    talk: float = 0.1
-    ring: float = 0.0
-    transfer: tuple[str, str] | None = None
-    again: bool = False                 # uuid_break
-    parked: bool = False                # waits for the other side of a `socket`
-    reset: bool = False                 # a late answer has torn a live call from what it was doing
-    ended: bool = False
-    stirred: asyncio.Event = field(default_factory=asyncio.Event)
-    legs: list[dict[str, str]] = field(default_factory=list)
-    hunting: list[tuple[str, str]] = field(default_factory=list)
-
-    @property
-    def ready(self) -> bool:
-        """Whether its dialplan goes on."""
-        return not self.ended and self.transfer is None
-
-    def stir(self) -> None:
-        """Wake whatever waits on it."""
-        self.stirred.set()
-
-    async def stirred_within(self, seconds: float) -> None:
-        """Wait so long, or until somebody breaks, transfers or ends it."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                while self.ready and not self.again:
-                    self.stirred.clear()
-                    await self.stirred.wait()
-        self.again = False
 
 
 class FakeFreeswitch(Applications):
@@ -261,28 +214,8 @@ class FakeFreeswitch(Applications):
         self.socket.fire(self.described(event, channel))
 
     def described(self, event: str, channel: Channel) -> dict[str, str]:
-        """The headers of an event about a channel, as 1.11 has them, less those that nobody reads."""
-        up = "answered" if channel.answered else "ringing"
-        micros = {
-            name: str(int(at * 1e6))
-            for name, at in (("Created", channel.started), ("Answered", channel.answered),
-                             ("Hangup", channel.ended_at))
-        }  # fmt: skip
-        parent = channel.variables.get("originator", "")
-        headers = {
-            "Event-Name": event, **self.stamp(), "FreeSWITCH-Hostname": "fake",
-            "Channel-State": "CS_HANGUP" if channel.ended else "CS_EXECUTE", "Channel-Name": channel.name,
-            "Unique-ID": channel.uuid, "Call-Direction": channel.direction,
-            "Channel-Call-UUID": parent or channel.uuid, "Answer-State": "hangup" if channel.ended else up,
-            "Caller-Direction": channel.direction, "Caller-Caller-ID-Number": channel.caller,
-            "Caller-Orig-Caller-ID-Number": channel.caller, "Caller-Dialplan": "XML",
-            "Caller-Destination-Number": channel.destination, "Caller-Unique-ID": channel.uuid,
-            "Caller-Context": channel.context, "Caller-Channel-Name": channel.name,
-            **{f"Caller-Channel-{name}-Time": value for name, value in micros.items()},
-        }  # fmt: skip
-        if channel.ended:
-            headers["Hangup-Cause"] = NAME_OF.get(channel.cause, "NORMAL_CLEARING")
-        return {**headers, **{f"variable_{name}": value for name, value in channel.variables.items()}}
+        """The headers of an event about a channel."""
+        return {"Event-Name": event, **self.stamp(), "FreeSWITCH-Hostname": "fake", **channel.told()}
 
     def dump(self, channel: Channel) -> str:
         """What `uuid_dump` says, and `connect` on an outbound socket."""
@@ -290,17 +223,6 @@ class FakeFreeswitch(Applications):
 
     def listing(self) -> str:
         """What `show channels as json` says."""
-        rows: list[Mapping[str, Any]] = [
-            {
-                "uuid": one.uuid, "direction": one.direction, "created_epoch": str(int(one.started)),
-                "name": one.name, "state": "CS_EXECUTE", "cid_name": one.caller, "cid_num": one.caller,
-                "dest": one.destination, "dialplan": "XML", "context": one.context,
-                "accountcode": one.variables.get("accountcode", ""),
-                "callstate": "ACTIVE" if one.answered else "RINGING",
-                "call_uuid": one.variables.get("originator") or one.uuid,
-                "initial_dest": one.destination, "initial_context": one.context,
-            }
-            for one in self.channels.values()
-        ]  # fmt: skip
+        rows = [one.row() for one in self.channels.values()]
         told: dict[str, Any] = {"row_count": len(rows)}
         return json.dumps({**told, "rows": rows} if rows else told)

@@ -14,7 +14,7 @@ import socket
 from collections.abc import Mapping
 from pathlib import Path
 
-from lab.own_switch import OwnSwitch
+from lab.own_program import OwnSwitch
 from lab.process import LabFailed, free_port
 from lab.provision import ROOT
 
@@ -93,7 +93,7 @@ class AnyFreeswitch(OwnSwitch):
         """What one API command answers. Raises LabFailed."""
         return (await ask("127.0.0.1", self.esl_port, self.secret, command))[0]
 
-    async def takes_calls(self) -> bool:
+    async def ready(self) -> bool:
         """Whether the switch is ready and both profiles run."""
         try:
             status, profiles = await ask(

@@ -9,16 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from lab import fs_dialplan
 from lab.fake_esl import goodbye, headers_of, reply
 from lab.fs_causes import NUMBER_OF
+from lab.fs_channel import Channel
 from lab.fs_commands import Commands
 from lab.fs_dialplan import Application
-
-if TYPE_CHECKING:
-    from lab.fake_freeswitch import Channel
 
 # `respond` ends the call with the cause that FreeSWITCH maps a SIP code to (seen on 1.11).
 CAUSE_OF = {403: 21, 404: 1, 408: 102, 410: 22, 480: 18, 484: 28, 486: 17, 488: 88, 500: 41, 503: 41, 603: 21}

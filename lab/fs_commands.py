@@ -8,14 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from lab import fs_dialplan
 from lab.fs_causes import NUMBER_OF
-
-if TYPE_CHECKING:
-    from lab.fake_freeswitch import Channel
-
+from lab.fs_channel import Channel
 
 
 class Commands:

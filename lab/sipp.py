@@ -6,21 +6,18 @@ Refuses to know what the switch decided; it reports only what was on the wire. S
 
 from __future__ import annotations
 
-import asyncio
-import csv
-import re
 import shutil
 import tempfile
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
+from lab.own_program import OwnProgram
 from lab.process import Child, LabFailed, free_port
 from lab.provision import Provisioned
+from lab.sipp_files import Outcome, SipMessage, errors_in, messages_in, outcome_in
+
+__all__ = ("SCENARIOS", "Call", "Callee", "Outcome", "SipMessage", "place")
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 TALK = 0.1
@@ -35,67 +32,6 @@ class Call:
     number: str
     talk: float = TALK
     """Seconds after the answer until the caller hangs up; in `caller_gives_up`, seconds it rings."""
-
-
-@dataclass(frozen=True, slots=True)
-class SipMessage:
-    """One message as SIPp traced it."""
-
-    at: float
-    """Epoch seconds."""
-    sent: bool
-    """True: SIPp sent it, False: it received it."""
-    start: str
-    headers: tuple[tuple[str, str], ...]
-
-    def header(self, name: str) -> str | None:
-        """The first header of this name, None if there is none."""
-        wanted = name.lower()
-        return next((value for key, value in self.headers if key.lower() == wanted), None)
-
-    @property
-    def code(self) -> int | None:
-        """The status of a response, None for a request."""
-        found = re.match(r"SIP/2\.0 (\d{3})", self.start)
-        return int(found[1]) if found else None
-
-    @property
-    def method(self) -> str:
-        """The request's method, or that of the request a response answers."""
-        return (self.header("CSeq") or " ").split()[-1] if self.code else self.start.split(" ", 1)[0]
-
-    @property
-    def number(self) -> str:
-        """The user part of the request's URI, or of To."""
-        source = (self.header("To") or "") if self.code else self.start
-        found = re.search(r"sip:([^@>]*)@", source)
-        return found[1] if found else ""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What SIPp saw of one batch of calls."""
-
-    placed: int
-    failed: int
-    """Calls that did not follow the scenario: no answer at all, or an unexpected message."""
-    codes: Counter[int]
-    """Final answers to INVITE, by SIP code."""
-    retransmissions: int
-    setup_ms: tuple[float, ...]
-    """INVITE to final answer, milliseconds, one a call."""
-    messages: tuple[SipMessage, ...] = field(default=())
-
-    def final(self, number: str) -> list[SipMessage]:
-        """Every final answer to the INVITEs for this number, in order (only with `messages=True`)."""
-        return [
-            message
-            for message in self.messages
-            if not message.sent
-            and message.method == "INVITE"
-            and message.number == number
-            and (message.code or 0) >= 200
-        ]
 
 
 async def place(
@@ -145,66 +81,37 @@ async def _place(
     try:
         status = await child.wait(within)
     except TimeoutError:
-        raise LabFailed(f"the calls were not over within {within:g} s:\n{_errors(directory)}") from None
+        raise LabFailed(f"the calls were not over within {within:g} s:\n{errors_in(directory)}") from None
     finally:
         await child.stop(patience=0.5)
     if status not in (0, 1):  # 1: at least one call failed, which the figures say better
-        raise LabFailed(f"SIPp ended with {status}:\n{_errors(directory) or child.last_words()}")
-    return _read_outcome(directory)
+        raise LabFailed(f"SIPp ended with {status}:\n{errors_in(directory) or child.last_words()}")
+    return outcome_in(directory)
 
 
-class Callee:
+class Callee(OwnProgram):
     """The far end: a SIPp that rings, answers or refuses as the dialled number says (see `callee.xml`)."""
 
+    name = "callee"
+    patience = 0.0      # calls that hang on it are left to the switch
+
     def __init__(self, parts: Provisioned, port: int, *, messages: bool = False) -> None:
+        super().__init__()
         self.port = port
         self._parts = parts
         self._messages = messages
-        self._directory = Path(tempfile.mkdtemp(prefix="lab-callee-"))
-        self._child: Child | None = None
 
-    async def __aenter__(self) -> Self:
-        try:
-            await self.start()
-        except BaseException:
-            self.close()
-            raise
-        return self
+    def command(self) -> list[str]:
+        """See `OwnProgram`."""
+        return _sipp(self._parts, "callee", self.directory, self._messages, self.port)
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    @property
-    def pid(self) -> int:
-        if self._child is None:
-            raise LabFailed("the callee is not running")
-        return self._child.pid
-
-    async def start(self, within: float = 10.0) -> None:
-        """Start and wait until its port is bound. Raises LabFailed."""
-        command = [*_sipp(self._parts, "callee", self._directory, self._messages, self.port)]
-        self._child = Child(command, log=self._directory / "screen.log", cwd=self._directory)
-        try:
-            async with asyncio.timeout(within):
-                while not _udp_bound(self.port):
-                    if not self._child.running:
-                        raise LabFailed(f"the callee ended at once:\n{self._child.last_words()}")
-                    await asyncio.sleep(0.02)
-        except TimeoutError:
-            raise LabFailed(f"the callee did not listen on {self.port} within {within:g} s") from None
-
-    def close(self) -> None:
-        """End it; calls that hang on it are left to the switch."""
-        if self._child is not None:
-            self._child.kill()
-            self._child = None
-        shutil.rmtree(self._directory, ignore_errors=True)
+    async def ready(self) -> bool:
+        """Whether its port is bound."""
+        return _udp_bound(self.port)
 
     def messages(self) -> tuple[SipMessage, ...]:
         """All it saw and said so far (only with `messages=True`)."""
-        return tuple(_read_messages(self._directory / "messages.log"))
+        return tuple(messages_in(self.directory))
 
     def invites(self, number: str | None = None) -> list[SipMessage]:
         """The INVITEs that reached it, retransmissions too; of one number if named."""
@@ -236,69 +143,3 @@ def _udp_bound(port: int) -> bool:
     """Whether somebody holds this UDP port: asked of the kernel, so that no packet disturbs the program."""
     table = Path("/proc/net/udp").read_text().splitlines()[1:]
     return any(line.split()[1].endswith(f":{port:04X}") for line in table)
-
-
-def _errors(directory: Path) -> str:
-    path = directory / "errors.log"
-    return path.read_text(errors="replace")[:1000] if path.exists() else ""
-
-
-def _read_outcome(directory: Path) -> Outcome:
-    last = _last_row(directory / "stat.csv")
-    counts = _last_row(next(directory.glob("*_counts.csv"), directory / "counts.csv"))
-    return Outcome(
-        placed=int(last["OutgoingCall(C)"]),
-        failed=int(last["FailedCall(C)"]),
-        codes=_invite_answers(counts),
-        retransmissions=int(last["Retransmissions(C)"]),
-        setup_ms=tuple(_read_rtt(next(directory.glob("*_rtt.csv"), None))),
-        messages=tuple(_read_messages(directory / "messages.log")),
-    )
-
-
-def _invite_answers(counts: dict[str, str]) -> Counter[int]:
-    """SIPp counts messages by place in the scenario: past BYE or CANCEL, only 487 answers INVITE."""
-    codes: Counter[int] = Counter()
-    ending = False
-    for column, value in counts.items():
-        ending = ending or re.match(r"\d+_(BYE|CANCEL)_Sent$", column) is not None
-        if (found := re.match(r"\d+_(\d{3})_Recv$", column)) and value and int(value):
-            code = int(found[1])
-            if code == 487 or (code >= 200 and not ending):
-                codes[code] += int(value)
-    return codes
-
-
-def _last_row(path: Path) -> dict[str, str]:
-    with path.open(newline="") as handle:
-        rows = list(csv.DictReader(handle, delimiter=";"))
-    if not rows:
-        raise LabFailed(f"SIPp left {path.name} empty")
-    return rows[-1]
-
-
-def _read_rtt(path: Path | None) -> Iterable[float]:
-    """SIPp's rows: date in ms; response time in ms; name of the timer."""
-    for line in path.read_text().splitlines()[1:] if path else ():
-        cells = line.split(";")
-        if len(cells) >= 2 and cells[1]:
-            yield float(cells[1])
-
-
-def _read_messages(path: Path) -> Iterable[SipMessage]:
-    """SIPp's message log: a rule of dashes with the date, how it was carried, an empty line, the message."""
-    if not path.exists():
-        return
-    text = path.read_text(errors="replace")
-    parts = re.split(r"^-{20,} (.*)$\n", text, flags=re.MULTILINE)[1:]
-    for stamp, body in zip(parts[::2], parts[1::2], strict=False):
-        how, _, message = body.partition("\n\n")
-        lines = message.replace("\r", "").split("\n\n", 1)[0].splitlines()
-        if not lines:
-            continue
-        at = datetime.fromisoformat(stamp.strip()).timestamp()
-        pairs = (line.partition(":") for line in lines[1:])
-        headers = tuple((key.strip(), value.strip()) for key, colon, value in pairs if colon)
-        yield SipMessage(at, " sent " in how, lines[0], headers)
-
-

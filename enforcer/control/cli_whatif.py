@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from enforcer.control.cli_terminal import CONFIG, Config, Json, emit, say, table
-from enforcer.control.commands import known_account
+from enforcer.control.commands import known_account, unknown
 from enforcer.control.effects import effects
 from enforcer.control.site import Site
 from enforcer.control.words import span_of
@@ -32,7 +32,7 @@ def show(
     """Show what each mode would have done to the calls of the last hours. Nothing is set."""
     site = Site(config)
     if rule and rule not in site.known.rules:
-        raise BadInput("--rule", f"no such rule: {rule!r}")
+        raise BadInput("--rule", unknown("rule", rule, site.known.rules))
     with site.ledger() as ledger:
         if account:
             known_account(ledger, account)

@@ -124,9 +124,9 @@ def _put_mode(command: SetMode, ledger: Ledger, known: Known, at: float) -> str:
     if command.account:
         known_account(ledger, command.account)
     if command.rule and command.rule not in known.rules:
-        raise BadInput("--rule", _unknown("rule", command.rule, known.rules))
+        raise BadInput("--rule", unknown("rule", command.rule, known.rules))
     if command.switch and command.switch not in known.switches:
-        raise BadInput("--switch", _unknown("switch", command.switch, known.switches))
+        raise BadInput("--switch", unknown("switch", command.switch, known.switches))
     setting = ModeSetting(
         command.mode, command.account, command.rule, command.switch, command.ceiling, command.who, at,
         command.why, None if command.seconds is None else at + command.seconds,
@@ -135,7 +135,8 @@ def _put_mode(command: SetMode, ledger: Ledger, known: Known, at: float) -> str:
     return f"{setting.subject}: {setting.mode.word}"
 
 
-def _unknown(noun: str, word: str, known: Collection[str]) -> str:
+def unknown(noun: str, word: str, known: Collection[str]) -> str:
+    """That there is nothing of this name, what there is, and what may have been meant."""
     there = f"there is {one_of(sorted(known))}" if known else "there is none"
     return f"no such {noun}: {word!r} ({there}){meant(word, known)}"
 

@@ -36,7 +36,7 @@ def read_rows(path: Path, fields: Sequence[str]) -> Iterator[tuple[int, dict[str
     except OSError as error:
         raise BadInput(str(path), f"cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError:
-        raise BadInput(f"{path}:{_line_of_bad_text(path)}", "is not UTF-8 text") from None
+        raise BadInput(f"{path}:{_line_of_bad_text(path)}", "is not UTF-8 text: save it as UTF-8") from None
     except csv.Error as error:
         raise BadInput(f"{path}:{before + 1}", f"not CSV: {error}") from None
     if header is None:

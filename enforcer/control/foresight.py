@@ -163,9 +163,7 @@ def _strike(order: AddStrike, scene: Scene) -> Iterator[str]:
 
 
 def _withdrawn(order: WithdrawStrike, scene: Scene) -> Iterator[str]:
-    strike = scene.ledger.registers.strikes.get(order.strike)
-    if strike is None:
-        raise BadInput("", f"no such strike: {order.strike!r}")
+    strike = strikes.known_strike(scene.ledger, order.strike)
     found = strikes.standings(scene.ledger, scene.policy(), scene.now, strike.customer, strike.account)
     for one in found:
         if any(counted.strike.id == strike.id for counted in one.counted):

@@ -91,13 +91,19 @@ def add(
     return strike
 
 
-def withdraw(ledger: Ledger, strike_id: str, now: float, who: str, why: str) -> Strike:
-    """It counts no more; it stays on record. Raises BadInput."""
+def known_strike(ledger: Ledger, strike_id: str) -> Strike:
+    """The strike of that id. Raises BadInput."""
     strikes = ledger.registers.strikes
-    strike = strikes.get(strike_id)
-    if strike is None:
+    found = strikes.get(strike_id)
+    if found is None:
         hint = meant(strike_id, [one.id for one in strikes.all()])
         raise BadInput("ID", f"no such strike: {strike_id!r}{hint or '; see `enforcer strike list`'}")
+    return found
+
+
+def withdraw(ledger: Ledger, strike_id: str, now: float, who: str, why: str) -> Strike:
+    """It counts no more; it stays on record. Raises BadInput."""
+    strike = known_strike(ledger, strike_id)
     if strike.pardoned:
         raise BadInput("ID", f"strike {strike_id} is withdrawn already: {strike.pardoned}")
     ledger.put([JournalEntry(

@@ -22,6 +22,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from enforcer.errors import LedgerError
+from enforcer.ledger.remedy import remedy
 from enforcer.ledger.tables import MARK
 from enforcer.ledger.turns import turns_of
 
@@ -54,7 +55,7 @@ class Store:
             _make(path)
             self._turns = turns_of(path)
         except OSError as problem:
-            raise LedgerError(f"{path}: {problem.strerror}") from problem
+            raise LedgerError(f"{path}: {problem.strerror}{remedy(path, problem)}") from problem
         self._reading = _engine(self.connect, "BEGIN", pool_size=MOST_READING, pool_use_lifo=True)
         self._writing = _engine(
             partial(self.connect, WRITING_KIB), "BEGIN IMMEDIATE", pool_size=1, max_overflow=0
@@ -85,11 +86,11 @@ class Store:
 
     @contextmanager
     def guarded(self) -> Iterator[None]:
-        """Turns what the database complains of into a LedgerError that names the file."""
+        """Turns what the database complains of into a LedgerError that names the file, and what to do."""
         try:
             yield
         except (SQLAlchemyError, sqlite3.Error) as problem:
-            raise LedgerError(f"{self.path}: {words(problem)}") from problem
+            raise LedgerError(f"{self.path}: {words(problem)}{remedy(self.path, problem)}") from problem
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -218,7 +219,7 @@ def alone(path: Path) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as problem:
-        raise LedgerError(f"{beside}: {problem.strerror}") from problem
+        raise LedgerError(f"{beside}: {problem.strerror}{remedy(beside, problem)}") from problem
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

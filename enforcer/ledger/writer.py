@@ -21,6 +21,7 @@ from enforcer.errors import LedgerError
 from enforcer.ledger.call_rows import Written, write
 from enforcer.ledger.journal_rows import append
 from enforcer.ledger.port import Backlog
+from enforcer.ledger.remedy import remedy
 from enforcer.ledger.store import Store, words
 
 GROUP_SECONDS = 0.05        # what a crash may cost; a commit each time leaves the disk idle nine tenths
@@ -245,7 +246,8 @@ class Writer:
             self._failures += 1
             self._trouble = True
             self.degraded = self._complaint(
-                f"{self._store.path}: {words(problem)}; {self.waiting} calls wait in memory"
+                f"{self._store.path}: {words(problem)}{remedy(self._store.path, problem)}; "
+                f"{self.waiting} calls wait in memory"
             )
             self._ready.notify_all()
 

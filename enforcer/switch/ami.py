@@ -39,8 +39,9 @@ from enforcer.switch.unheard import Unheard
 from enforcer.wire.ami import Message
 from enforcer.wire.ami_actions import FAMILY, Command, answer, command_for, heartbeat
 from enforcer.wire.answer import answer_line
-from enforcer.wire.asterisk import CallBook, Question
+from enforcer.wire.asterisk import CallBook
 from enforcer.wire.asterisk_messages import is_message
+from enforcer.wire.asterisk_questions import Question
 from enforcer.wire.asterisk_status import STATUS_HEADERS, resync
 from enforcer.wire.channel import Identity, event_time, plain
 from enforcer.wire.legs import Legs, SwitchNews

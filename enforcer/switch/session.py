@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import traceback
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, TypeVar
 
@@ -145,6 +146,8 @@ async def opened(
     except BaseException as problem:
         if session is not None:
             session.close("login failed")
+        if isinstance(problem, OSError):        # frames of a TLS handshake would hold 256 KiB until collected
+            traceback.clear_frames(problem.__traceback__)
         if isinstance(problem, TimeoutError):
             raise LinkError(f"{peer}: no login within {within:g} s") from None
         if isinstance(problem, ssl.SSLError):

@@ -72,10 +72,6 @@ class Message:
             raise WireError(f"{self.name or 'response'} without {header}")
         return value
 
-    def get_all(self, header: str) -> list[str]:
-        """Every value of a header that may be repeated (ChanVariable, Variable), in order."""
-        return [value for name, value in self if name == header]
-
     def variable(self, name: str, header: str = "ChanVariable") -> str | None:
         """The value in a line "<header>: <name>=value"; None where there is no such line."""
         key = _KEYS.get(header) or _key(header)

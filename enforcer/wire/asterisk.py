@@ -34,47 +34,37 @@ display name or a number, except with `account_from = "caller"`, where a person 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple
 
 from enforcer.domain.call import CallAttempt, CallEvent, Direction, Phase, Refusal
 from enforcer.wire.ami import Message
 from enforcer.wire.answer import SIP_CODE_OF_CAUSE
+from enforcer.wire.asterisk_questions import Question, Questions
 from enforcer.wire.channel import (
     ENDING_ONCE,
     QUESTION_ONCE,
     account_name,
-    direction_of,
     endpoint_of,
     epoch_in,
     event_time,
     number_in,
     refusal_of,
-    route_asked,
-    sip_call_id_asked,
     started_by_serial,
     whole,
 )
-from enforcer.wire.legs import MOST_LEGS_OF_A_CALL, Call, Legs, SwitchNews
+from enforcer.wire.legs import MOST_LEGS_OF_A_CALL, Call, SwitchNews
 
 WANTED_EVENTS = frozenset({"Newchannel", "Newstate", "Hangup", "UserEvent", "FullyBooted", "Shutdown"})
 ASK_EVENT = "EnfAsk"
 BACK_EVENT = "EnfBack"      # let through as a call back after an emergency call: nobody is asked
-UP = "6"                   # ChannelState of an answered channel
+UP = "6"                    # ChannelState of an answered channel
 PLUMBING = ("Local/", "Message/")
-
-
-class Question(NamedTuple):
-    """The dialplan asks what to do with a call; the answer is set on `channel`."""
-
-    attempt: CallAttempt
-    channel: str
-
 
 Fact = CallEvent | Question | SwitchNews
 
 
-class CallBook(Legs):
-    """Reads events in order and tells the facts in them; what it has to remember for that, see `legs`."""
+class CallBook(Questions):
+    """Reads events in order and tells the facts in them; what it has to remember for that, see `legs`;
+    what is asked about them, `asterisk_questions`."""
 
     def read(self, message: Message, received_at: float) -> list[Fact]:
         """The facts in one message. `received_at` stands in where the switch sends no timestamps.
@@ -109,28 +99,12 @@ class CallBook(Legs):
         whole(message, QUESTION_ONCE if asked else (*QUESTION_ONCE, "Since"))
         facts = self._asked(message, received_at)
         if asked:
-            return facts
+            return [*facts]
         since = epoch_in(message.get("Since"))
         return [
             CallEvent(Phase.STARTED, one.attempt, one.attempt.at, callback=True, since=since)
             if isinstance(one, Question) else one for one in facts
         ]
-
-    def asked(self, question: CallAttempt) -> list[CallEvent]:
-        """The FastAGI door was asked about a call. One that began where no call of ours begins, or that the
-        switch placed, is a call from now on; that it is answered already is the fact returned."""
-        leader = question.call_id.partition("/")[2]
-        if self.find(question.call_id) is not None:
-            return []
-        if self._leg_of.get(leader) != "" and leader not in self._originated:
-            return []
-        self._make_room()
-        self._leg_of.pop(leader, None)
-        up_since = self._originated.pop(leader, None)
-        self._calls[leader] = Call(question, up_since)
-        if up_since is None:
-            return []
-        return [CallEvent(Phase.ANSWERED, question, up_since, answered_at=up_since)]
 
     def _created(self, message: Message, received_at: float) -> list[Fact]:
         channel = message["Channel"]
@@ -158,14 +132,6 @@ class CallBook(Legs):
         call = self._call(message, uniqueid, channel, direction, event_time(message, received_at))
         self._calls[uniqueid] = call
         return [CallEvent(Phase.STARTED, call.attempt, call.attempt.at)]
-
-    def _call(
-        self, message: Message, uniqueid: str, channel: str, direction: Direction, at: float
-    ) -> Call:
-        number = message.get("Exten") or ""
-        attempt = self.identity.attempt(message, uniqueid, channel, direction, number, at)
-        inbound = direction is Direction.INBOUND
-        return Call(attempt, None, self.identity.party(message, channel) if inbound else "")
 
     def _dialled(self, call: Call, message: Message, channel: str) -> None:
         """The first leg dialled names the carrier of an outbound call, the account of an inbound one."""
@@ -206,55 +172,6 @@ class CallBook(Legs):
         if uniqueid in self._originated and self._originated[uniqueid] is None:
             self._originated[uniqueid] = event_time(message, received_at)
         return []
-
-    def _asked(self, message: Message, received_at: float) -> list[Fact]:
-        channel, uniqueid, linkedid = message["Channel"], message["Uniqueid"], message["Linkedid"]
-        account, number = account_name(message.get("Account")), message.get("Number") or ""
-        at = event_time(message, received_at)
-        leader = self._leg_of.get(uniqueid) or linkedid
-        call = (
-            self._calls.get(uniqueid)
-            or self._calls.get(leader)
-            or self._calls.get(self._leg_of.get(leader, ""))
-        )
-        up_since: float | None = None
-        if call is None:
-            direction = direction_of(message.get("Direction")) or self._directions.get(message["Context"])
-            if direction is None:
-                self._note_unlisted(message["Context"])
-                return []
-            self._make_room()
-            self._leg_of.pop(uniqueid, None)
-            up_since = self._originated.pop(uniqueid, None)
-            call = self._call(message, uniqueid, channel, direction, up_since or at)
-            self._calls[uniqueid] = call
-            if leader != uniqueid:
-                self._leg_of[leader] = uniqueid
-                call.alias = leader
-            call.attempt = replace(
-                call.attempt,
-                call_id=f"{self.identity.switch}/{leader}",
-                account=account or call.attempt.account,
-                number=number or call.attempt.number,
-            )
-        elif account and not call.attempt.account:
-            call.attempt = replace(call.attempt, account=account)
-        if not call.attempt.route and (route := route_asked(message)):
-            call.attempt = replace(call.attempt, route=route)
-        # A transferred or forwarded leg asks about another number, perhaps in another direction, and is
-        # answered on its own channel. That a call from our phones stays inside only the dialplan knows.
-        attempt, told = call.attempt, direction_of(message.get("Direction")) or call.attempt.direction
-        if told is Direction.INTERNAL and call.answered_at is None:
-            attempt = call.attempt = replace(attempt, direction=told)
-        if (attempt.channel, attempt.direction) != (channel, told) or (number and attempt.number != number):
-            attempt = replace(attempt, channel=channel, number=number or attempt.number, direction=told)
-        if sip := sip_call_id_asked(message, channel):
-            attempt = replace(attempt, sip_call_id=sip)
-        facts: list[Fact] = [Question(attempt, channel)]
-        if up_since is not None:
-            call.answered_at = up_since
-            facts.append(CallEvent(Phase.ANSWERED, call.attempt, up_since, answered_at=up_since))
-        return facts
 
     def _hung_up(self, message: Message, received_at: float) -> list[Fact]:
         uniqueid = message["Uniqueid"]

@@ -56,16 +56,6 @@ def events(names: Iterable[str], subclasses: Iterable[str] = ()) -> bytes:
     return _command("event plain", words)
 
 
-def no_events() -> bytes:
-    """Asks for no events any more."""
-    return b"noevents\n\n"
-
-
-def keep_only(header: str, value: str) -> bytes:
-    """Server-side selection: only events with this value in this header. Several add up ("or")."""
-    return _command("filter", [_checked(_HEADER, header, "name of a header"), word(value)])
-
-
 def api(command: str, *arguments: str) -> bytes:
     """A command that is answered with `api/response`; the switch's socket thread waits for it."""
     return _command("api", [_checked(_APPLICATION, command, "command"), *map(word, arguments)])
@@ -124,14 +114,6 @@ def multiset(values: Mapping[str, str]) -> str:
     if not pairs or delimiter is None:
         raise WireError("values that no delimiter can part", remote=False)
     return f"^^{delimiter}{delimiter.join(pairs)}"
-
-
-def set_many(channel: str, values: Mapping[str, str]) -> bytes:
-    """Sets variables of a channel over the inbound link, from anywhere."""
-    argument = multiset(values)
-    if argument[2] != ";" or " " in argument:
-        raise WireError("uuid_setvar_multi knows no other delimiter than ';' and no blanks", remote=False)
-    return api("uuid_setvar_multi", channel_id(channel), argument[3:])
 
 
 def channel_id(text: str) -> str:

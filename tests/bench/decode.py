@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import process_time
+from typing import TypeVar
 
 from panoramisk.ami_protocol import AMIProtocol
 
@@ -27,6 +28,7 @@ ROUNDS = 9
 EVENTS_A_TURN = 20_000  # so that a turn takes tenths of a second, whoever's it is
 
 Pieces = Sequence[bytes]
+T = TypeVar("T")
 
 
 class _Counting:
@@ -87,13 +89,13 @@ def panoramisk(pieces: Pieces) -> int:
     return manager.events
 
 
-def rate(read: Callable[[Pieces], int], pieces: Pieces) -> float:
-    """Events a second of CPU time in one turn."""
+def rate(read: Callable[[T], int], recording: T, enough: int = EVENTS_A_TURN) -> float:
+    """Events a second of CPU time in one turn, which ends with `enough` of them."""
     events = 0
     gc.collect()
     begin = process_time()
-    while events < EVENTS_A_TURN:
-        events += read(pieces)
+    while events < enough:
+        events += read(recording)
     return events / (process_time() - begin)
 
 

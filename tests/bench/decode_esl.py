@@ -8,16 +8,15 @@ Out: events a second on one core, and their ratio.
 
 from __future__ import annotations
 
-import gc
 import io
-from collections.abc import Callable, Sequence
-from time import process_time
+from collections.abc import Sequence
 
 from greenswitch.esl import ESLProtocol
 
 from enforcer.wire.channel import Identity
 from enforcer.wire.esl import EVENT, Decoder
 from enforcer.wire.freeswitch import WANTED_EVENTS, CallBook
+from tests.bench.decode import rate
 from tests.bench.report import Figure, at_least, median
 from tests.support.esl import DIALOGUES, frame, recorded
 
@@ -96,23 +95,13 @@ def greenswitch(data: bytes) -> int:
     return counting.events
 
 
-def rate(read: Callable[[bytes], int], data: bytes) -> float:
-    """Events a second of CPU time in one turn."""
-    events = 0
-    gc.collect()
-    begin = process_time()
-    while events < EVENTS_A_TURN:
-        events += read(data)
-    return events / (process_time() - begin)
-
-
 def run() -> list[Figure]:
     """All figures of this page."""
     figures = []
     for name, data in (("all events", everything()), ("subscribed events", subscribed())):
         assert facts(data) == greenswitch(data), "both see the same events"
         ways = (facts, messages, headers, greenswitch)
-        turns = [[rate(read, data) for read in ways] for _ in range(ROUNDS)]
+        turns = [[rate(read, data, EVENTS_A_TURN) for read in ways] for _ in range(ROUNDS)]
         to_facts, to_messages, to_headers, stock = zip(*turns, strict=True)
         figures += [
             Figure(f"{name} to messages", median(to_messages), "/s"),

@@ -111,7 +111,7 @@ class OwnFreeswitch(AnyFreeswitch):
         (self.directory / "conf" / "freeswitch.xml").write_text(named + document)
 
     def command(self) -> list[str]:
-        """See `lab.own_switch`."""
+        """See `lab.own_program`."""
         places = {"conf": "conf", "log": "log", "db": "db", "run": "run", "temp": "run", "storage": "run",
                   "cache": "run", "recordings": "run", "certs": "run", "scripts": "run", "htdocs": "run"}
         words = [word for name, where in places.items() for word in (f"-{name}", str(self.directory / where))]

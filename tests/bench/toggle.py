@@ -14,13 +14,11 @@ import asyncio
 import json
 import os
 import socket
-import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from itertools import cycle
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
@@ -153,10 +151,7 @@ async def measure() -> list[Figure]:
     parts = provision(["asterisk", "sipp", "mosquitto"])
     figures = []
     async with AsyncExitStack() as stack:
-        directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        broker = Broker(parts, directory)
-        await broker.start()
-        stack.callback(broker.kill)
+        broker = await stack.enter_async_context(Broker(parts))
         table = (
             f'[http]\nlisten = "127.0.0.1:{HTTP_PORT}"\n[mqtt]\n'
             f'url = "mqtt://enforcer@127.0.0.1:{broker.port}"\nsecret_env = "{SECRET}"\n'

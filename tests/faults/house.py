@@ -106,7 +106,7 @@ class House:
         self.agi_port = free_port(socket.SOCK_STREAM)
         self.cable = Cable() if "cable" in wants and namespaces() else None
         self.small = self.directory / "small" if "small" in wants and namespaces() else None
-        self.broker = Broker(parts, self._made("broker")) if "broker" in wants else None
+        self.broker = Broker(parts) if "broker" in wants else None
         self.switch = Asterisk(
             parts["asterisk"], accounts=list(ACCOUNTS),
             variables={"ENF_ASK": asks, "ENF_AGI": f"agi://127.0.0.1:{self.agi_port}/ask"},
@@ -135,11 +135,6 @@ class House:
     ) -> None:
         await self._stack.aclose()
 
-    def _made(self, name: str) -> Path:
-        path = self.directory / name
-        path.mkdir()
-        return path
-
     async def _built(self) -> None:
         enter = self._stack.enter_async_context
         self._stack.callback(shutil.rmtree, self.directory, ignore_errors=True)
@@ -154,8 +149,7 @@ class House:
         await enter(Callee(self.parts["sipp"], self.switch.carrier_port))
         await enter(self.relay)
         if self.broker is not None:
-            await self.broker.start()
-            self._stack.push_async_callback(self.broker.stop)
+            await enter(self.broker)
         self.enforcer = self._enforcer()
         await enter(self.enforcer)
 

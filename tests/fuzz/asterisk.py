@@ -14,8 +14,9 @@ from enforcer.switch.ami_session import LISTED
 from enforcer.wire.agi import LONGEST_REPLY, AgiReader, AgiReply, AgiRequest, attempt_of
 from enforcer.wire.ami import Decoder, Message, encode_action
 from enforcer.wire.ami_actions import answer
-from enforcer.wire.asterisk import WANTED_EVENTS, CallBook, Question
+from enforcer.wire.asterisk import WANTED_EVENTS, CallBook
 from enforcer.wire.asterisk_messages import is_message, message_answer, read_message
+from enforcer.wire.asterisk_questions import Question
 from enforcer.wire.asterisk_status import resync
 from enforcer.wire.channel import Identity
 from tests.fuzz.target import Target, chunkings

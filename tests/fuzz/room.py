@@ -25,18 +25,10 @@ from enforcer.settings_mqtt import MqttSettings
 from enforcer.wire.answer import SIP_CODES
 from tests.fuzz.files import _place
 from tests.fuzz.target import Target
+from tests.support.house import one_rule
 
 NOW = 1_795_309_510.0
-PACK = """
-[pack]
-name = "small"
-revision = "1"
-[[rule]]
-id = "calls"
-kind = "attempts"
-clause = "1"
-critical = { at = 4, verdict = "block" }
-"""
+PACK = one_rule('at = 4, verdict = "block"')
 RENEWED = 300           # orders at one desk: what they put on record is kept
 
 

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
-from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import CliRunner
 
 from enforcer.checkup import Finding, Grade
 from enforcer.control.cli import Outside, app
 from enforcer.settings import Settings
+from tests.support.house import HEADER, ROOT, Commands, process
 
-ROOT = Path(__file__).parents[2]
-HEADER = "account,customer,type,channels,plan,anchor_day,timezone\n"
 CONFIG = f"""
 site = "lab"
 [ledger]
@@ -39,43 +33,20 @@ ROW = (
 )
 
 
-class House:
-    """A directory with a configuration, and the command line in front of it."""
+class House(Commands):
+    """What is started, and found of the switch, is told by the test."""
 
     def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.config = directory / "enforcer.toml"
-        self.config.write_text(CONFIG)
+        super().__init__(directory, CONFIG)
         self.ran: list[Settings] = []
         self.switch_findings = [Finding("switch pbx1", Grade.OK, "logged in")]
 
-    def run(self, *args: str) -> Result:
+    def outside(self) -> Outside:
         def pretend(settings: Settings) -> int:
             self.ran.append(settings)
             return 0
 
-        outside = Outside(pretend, lambda switch, emergency: self.switch_findings)
-        return CliRunner().invoke(app, [*args, "--config", str(self.config)], obj=outside)
-
-    def ok(self, *args: str) -> str:
-        result = self.run(*args)
-        assert result.exit_code == 0, (args, result.output, result.exception)
-        return result.stdout
-
-    def json(self, *args: str) -> Any:
-        return json.loads(self.ok(*args, "--json"))
-
-    def refused(self, *args: str) -> str:
-        """The one line of a command that exits 2 and changes nothing."""
-        result = self.run(*args)
-        assert result.exit_code == 2, (args, result.output, result.exception)
-        assert result.stdout == ""
-        (line,) = result.stderr.splitlines()
-        return line.removeprefix("enforcer: ")
-
-    def file(self, name: str, text: str) -> str:
-        (self.directory / name).write_text(text)
-        return str(self.directory / name)
+        return Outside(pretend, lambda switch, emergency: self.switch_findings)
 
 
 @pytest.fixture
@@ -351,41 +322,27 @@ def test_the_configuration_may_be_named_before_the_command_or_in_the_environment
     assert CliRunner().invoke(app, ["mode", "--json"]).stdout == before.stdout
 
 
-def enforcer(directory: Path, *args: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "80"}
-    environment.pop("ENFORCER_CONFIG", None)
-    return subprocess.run(
-        [sys.executable, "-m", "enforcer", *args],
-        cwd=directory,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
 def test_as_a_process_it_finds_its_configuration_beside_itself(house: House) -> None:
-    done = enforcer(house.directory, "check")
-    assert (done.returncode, done.stderr) == (0, "")
+    done = process(house.directory, "check")
+    assert (done.exit_code, done.stderr) == (0, "")
     assert done.stdout.startswith("enforcer.toml: site lab, switches pbx1, ledger var/enforcer.db")
 
 
 def test_as_a_process_it_says_what_is_missing(tmp_path: Path) -> None:
-    done = enforcer(tmp_path, "mode")
-    assert (done.returncode, done.stdout) == (2, "")
+    done = process(tmp_path, "mode")
+    assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr.startswith("enforcer: enforcer.toml: no such file; start from enforcer.example.toml")
 
 
 def test_as_a_process_a_table_in_a_pipe_is_not_cut(house: House) -> None:
     name = "a" * 75
-    enforcer(house.directory, "account", "add", name, "--type", "pbx", "--customer", "c" * 60)
-    assert name in enforcer(house.directory, "account", "list").stdout
+    process(house.directory, "account", "add", name, "--type", "pbx", "--customer", "c" * 60)
+    assert name in process(house.directory, "account", "list").stdout
 
 
 def test_without_a_command_it_shows_the_help(tmp_path: Path) -> None:
-    done = enforcer(tmp_path)
-    assert done.returncode == 2
+    done = process(tmp_path)
+    assert done.exit_code == 2
     for command in (
         "run", "check", "doctor", "mode", "account", "customer", "notice", "usage", "why", "cdr", "verify",
         "optout", "strike", "head", "evidence", "interruptions",

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import subprocess
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from typer.testing import CliRunner, Result
 
-from enforcer.control.cli import Outside, app
 from tests.support.freeswitch_cdr import A, B, C, D, channel, leg, row
+from tests.support.house import Commands, process
 
-ROOT = Path(__file__).parents[2]
 CONFIG = """
 site = "lab"
 [ledger]
@@ -50,38 +43,18 @@ ACCOUNTS = "account,customer,type,channels,plan,anchor_day,timezone\nacme,acme-i
 OCTOBER = datetime(2026, 10, 5, 10, tzinfo=UTC).timestamp()
 
 
-class House:
-    """A directory with a configuration, and the command line in it."""
+class House(Commands):
+    """A directory with a configuration and one account."""
+
+    inside = True
 
     def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.file("enforcer.toml", CONFIG)
-        self.file("pack.toml", PACK)
-        self.file("accounts.csv", ACCOUNTS)
-        self.run("account", "import", "accounts.csv")
-
-    def file(self, name: str, text: str) -> str:
-        (self.directory / name).write_text(text, newline="")
-        return name
+        super().__init__(directory, CONFIG, **{"pack.toml": PACK, "accounts.csv": ACCOUNTS})
+        self.ok("account", "import", "accounts.csv")
 
     def rows(self, *rows: str, name: str = "Master.csv") -> str:
-        return self.file(name, "".join(f"{one}\n" for one in rows))
-
-    def run(self, *args: str, code: int = 0) -> Result:
-        with contextlib.chdir(self.directory):
-            done = CliRunner().invoke(app, args, obj=Outside(lambda settings: 0, lambda *_: []))
-        assert done.exit_code == code, (args, done.output, done.exception)
-        return done
-
-    def process(self, *args: str) -> subprocess.CompletedProcess[str]:
-        """The same as a process of its own."""
-        return subprocess.run(
-            [sys.executable, "-m", "enforcer", *args], cwd=self.directory, capture_output=True, text=True,
-            timeout=60, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=False,
-        )
-
-    def json(self, *args: str, code: int = 0) -> Any:
-        return json.loads(self.run(*args, "--json", code=code).stdout)
+        self.file(name, "".join(f"{one}\n" for one in rows))
+        return name
 
     def imported(self, *files: str, code: int = 0) -> dict[str, int]:
         told: dict[str, int] = self.json("cdr", "import", *files, "--switch", "fs1", code=code)
@@ -119,7 +92,7 @@ def test_a_call_with_three_legs_is_one_attempt_or_three_as_the_rule_asks(house: 
     assert (outbound["attempts"], outbound["completed"], outbound["minutes"]) == (1, 1, "1")
     told = house.json("why", A)["call"]
     assert (told["account"], told["billsec"]) == ("acme", "60.000")
-    assert house.run("verify").stdout.startswith("1 calls: all counters agree")
+    assert house.ok("verify").startswith("1 calls: all counters agree")
     rows = house.json("settle", "--cycle", "2026-10")
     told = [(one["rule"], one["value"], one["attempts"]) for one in rows]
     assert told == [("calls", "1", 1), ("legs", "3", 3)]
@@ -137,7 +110,7 @@ def test_importing_again_changes_nothing(house: House) -> None:
 
 def test_rows_that_come_late_correct_the_record(house: House) -> None:
     house.imported(house.rows(failed(B)))
-    assert house.run("usage", "acme", "--cycle", "2026-10").stdout.count("60") == 0
+    assert house.ok("usage", "acme", "--cycle", "2026-10").count("60") == 0
     house.imported(house.rows(call(talk=5.0)))
     assert house.values() == {"calls": "1", "legs": "1"}
     house.imported(house.rows(call(talk=120.0), failed(C)))
@@ -165,7 +138,7 @@ def test_stock_rows_are_read_in_the_zone_of_the_settings(house: House) -> None:
 
 def test_bad_rows_are_named_with_file_and_line_and_the_rest_imported(house: House) -> None:
     path = house.rows(call(), "nonsense", call(B)[:200], call(C), call(D)[:100])
-    done = house.run("cdr", "import", path, "--switch", "fs1", code=1)
+    done = house.coded(1, "cdr", "import", path, "--switch", "fs1")
     assert done.stdout == "2 rows imported: 2 new calls, 0 completed, 0 known already; 3 bad rows skipped\n"
     assert [line.split(": ")[1] for line in done.stderr.splitlines()] == [f"{path}:{n}" for n in (2, 3, 5)]
     assert all(line.endswith("(skipped)") for line in done.stderr.splitlines())
@@ -182,14 +155,14 @@ def test_bytes_of_any_kind_neither_stop_nor_fill_the_import(house: House) -> Non
 
 def test_the_file_of_another_switch_says_what_was_expected(house: House) -> None:
     path = house.rows('"acme","acme","1000","from-accounts","x","PJSIP/a-1","","Dial","y"')
-    done = house.run("cdr", "import", path, "--switch", "fs1", code=1)
+    done = house.coded(1, "cdr", "import", path, "--switch", "fs1")
     assert "9 columns, of none of the templates enforcer, example and asterisk" in done.stderr
 
 
 def test_without_a_secret_its_cdrs_are_read_but_nothing_runs(house: House) -> None:
-    assert "switches fs1" in house.run("check").stdout
-    refused = house.process("run")
-    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "switches fs1" in house.ok("check")
+    refused = process(house.directory, "run")
+    assert (refused.exit_code, refused.stdout) == (2, "")
     problem = 'no secret: name an environment variable, secret_env = "ENFORCER_ESL_SECRET"'
     assert refused.stderr == f"enforcer: switch fs1: {problem}\n"
     (finding,) = [one for one in house.json("doctor", code=1) if one["subject"] == "switch fs1"]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from enforcer.control.drill import FAULTS
-from tests.support.house import House
+from tests.support.house import SWITCH, House
 
 PACK = """
 [pack]
@@ -34,15 +34,12 @@ clause = "3"
 critical = { at = 2, verdict = "block" }
 accounts = ["solo"]
 """
-SWITCH = '[[switch]]\nname = "pbx1"\nsecret_env = "DRILL_SECRET"\n'
+MORE = 'mode = "block"' + SWITCH      # of [policy]
 
 
 @pytest.fixture
 def house(tmp_path: Path) -> House:
-    made = House(tmp_path, PACK)
-    text = made.config.read_text() + SWITCH
-    made.config.write_text(text.replace("[policy]\n", '[policy]\nmode = "block"\n'))
-    return made
+    return House(tmp_path, PACK, MORE)
 
 
 def by(rows: list[dict[str, Any]], key: str) -> dict[str, dict[str, Any]]:

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
-import sys
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
 
-from enforcer.control.cli import app
 from enforcer.packs import schema
+from tests.support.house import Commands, process
 
-ROOT = Path(__file__).parents[2]
 CONFIG = """
 site = "lab"
 [ledger]
@@ -62,30 +56,11 @@ ROW = (
 )
 
 
-class House:
+class House(Commands):
     """A directory with a configuration, a pack and a ledger, and the command line in front of them."""
 
     def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        (directory / "enforcer.toml").write_text(CONFIG)
-        (directory / "house.toml").write_text(PACK)
-
-    def run(self, *args: str) -> Result:
-        return CliRunner().invoke(app, [*args, "--config", str(self.directory / "enforcer.toml")])
-
-    def ok(self, *args: str) -> str:
-        result = self.run(*args)
-        assert result.exit_code == 0, (args, result.output, result.exception)
-        return result.stdout
-
-    def json(self, *args: str) -> Any:
-        return json.loads(self.ok(*args, "--json"))
-
-    def refused(self, *args: str) -> str:
-        result = self.run(*args)
-        assert result.exit_code == 2, (args, result.output, result.exception)
-        (line,) = result.stderr.splitlines()
-        return line.removeprefix("enforcer: ")
+        super().__init__(directory, CONFIG, **{"house.toml": PACK})
 
 
 @pytest.fixture
@@ -202,9 +177,6 @@ def test_a_ledger_that_cannot_be_read_keeps_nobody_from_checking_a_pack(
 
 
 def test_the_schema_is_printed_without_a_configuration(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "enforcer", "check", "--schema"], cwd=tmp_path, capture_output=True, text=True,
-        timeout=60, env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}, check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
+    done = process(tmp_path, "check", "--schema")
+    assert (done.exit_code, done.stderr) == (0, "")
     assert done.stdout == schema()

@@ -258,7 +258,8 @@ def test_doctor_tells_what_has_not_arrived_and_what_cannot_be_used(house: House)
     assert notices()[0][0] == "ok"
     addresses = 'ops = ["json://127.0.0.1/x", "nosuch://t0ken", "json://u:${NO_SUCH_VARIABLE}@h/x"]\n'
     house.config.write_text(house.config.read_text() + addresses)
-    assert notices() == [("failed", "notices.ops: environment variable NO_SUCH_VARIABLE is not set")]
+    unset = "notices.ops: environment variable NO_SUCH_VARIABLE is not set: set it before `enforcer` starts"
+    assert notices() == [("failed", unset)]
     text = house.config.read_text()
     house.config.write_text(text.replace(', "json://u:${NO_SUCH_VARIABLE}@h/x"', ""))
     (bad, good, _) = notices()

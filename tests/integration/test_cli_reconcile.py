@@ -8,28 +8,17 @@ from pathlib import Path
 import pytest
 
 from enforcer.domain.gap import Ended, Gap
-from tests.support import house as support
 from tests.support.cdr_rows import row
-from tests.support.house import House
+from tests.support.house import House, one_rule
 
-PACK = """
-[pack]
-name = "p"
-revision = "1"
-[[rule]]
-id = "calls"
-kind = "attempts"
-clause = "c"
-critical = { at = 1000 }
-"""
+PACK = one_rule("at = 1000", name="p", clause="c")
 SWITCH = '[[switch]]\nname = "pbx1"\nsecret_env = "X"\ncdr_file = "Master.csv"\n'
 ELSEWHERE = '[[switch]]\nname = "pbx2"\nsecret_env = "X"\n'
 
 
 @pytest.fixture
-def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
-    monkeypatch.setattr(support, "CONFIG", support.CONFIG + SWITCH + ELSEWHERE)
-    return House(tmp_path, PACK)
+def house(tmp_path: Path) -> House:
+    return House(tmp_path, PACK, SWITCH + ELSEWHERE)
 
 
 def opened(house: House, since: float, until: float, unseen: int | None = 3, switch: str = "pbx1") -> Gap:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -15,8 +12,8 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}
+from tests.support.apart import Apart
+
 CONFIG = """
 site = "lab"
 [ledger]
@@ -39,45 +36,12 @@ critical = { at = 10, verdict = "tag" }
 """
 
 
-class House:
-    """A directory with a configuration, its commands, and an enforcer that runs on it."""
+class House(Apart):
+    """See `Apart`; with one pack."""
 
     def __init__(self, directory: Path) -> None:
-        self.directory = directory
+        super().__init__(directory, CONFIG, **{"house.toml": PACK})
         self.pack = directory / "house.toml"
-        self.pack.write_text(PACK)
-        (directory / "enforcer.toml").write_text(CONFIG)
-        self.process: subprocess.Popen[str] | None = None
-
-    def run(self, *args: str, code: int | None = 0) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "enforcer", *args], cwd=self.directory, capture_output=True, text=True,
-            timeout=60, env=ENVIRONMENT,
-        )
-        assert code in (None, done.returncode), (args, done.stdout, done.stderr)
-        return done
-
-    def start(self) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "enforcer", "run"], cwd=self.directory, stderr=subprocess.PIPE, text=True,
-            env=ENVIRONMENT,
-        )
-        assert self.line("running")["policy"] == "house@1"
-
-    def line(self, event: str) -> dict[str, Any]:
-        """The next line of the log about this."""
-        assert self.process is not None
-        assert self.process.stderr is not None
-        for text in self.process.stderr:
-            found: dict[str, Any] = json.loads(text)
-            if found["event"] == event:
-                return found
-        raise AssertionError(f"the enforcer ended, and never told: {event}")
-
-    def stop(self) -> None:
-        if self.process is not None:
-            self.process.send_signal(signal.SIGTERM)
-            self.process.communicate(timeout=30)
 
     def journal(self, kind: str) -> list[tuple[str, dict[str, Any]]]:
         with closing(sqlite3.connect(self.directory / "var" / "enforcer.db")) as database:
@@ -95,7 +59,7 @@ def house(tmp_path: Path) -> Iterator[House]:
 
 
 def test_without_a_running_enforcer_there_is_nothing_to_reload(house: House) -> None:
-    done = house.run("reload", code=1)
+    done = house.coded(1, "reload")
     assert done.stderr == (
         "enforcer: no enforcer runs on var/enforcer.db: the packs are read when `enforcer run` starts\n"
     )
@@ -103,11 +67,11 @@ def test_without_a_running_enforcer_there_is_nothing_to_reload(house: House) -> 
 
 
 def test_a_running_enforcer_reads_the_packs_again_and_says_what_is_in_force(house: House) -> None:
-    house.start()
+    assert house.start()["policy"] == "house@1"
     house.pack.write_text(PACK.replace('revision = "1"', 'revision = "2"').replace("at = 10", "at = 20"))
-    assert house.run("reload").stdout == "in force: house@2\n"
+    assert house.ok("reload") == "in force: house@2\n"
     assert house.line("policy reloaded")["policy"] == "house@2"
-    assert json.loads(house.run("reload", "--json").stdout) == {"policy": "house@2", "problem": None}
+    assert house.json("reload") == {"policy": "house@2", "problem": None}
     told = house.journal("policy")
     assert [ref for ref, _ in told] == ["house@1", "house@2"]
     assert [body["text"] for _, body in told] == [PACK, house.pack.read_text()]
@@ -117,7 +81,7 @@ def test_a_running_enforcer_reads_the_packs_again_and_says_what_is_in_force(hous
 def test_a_pack_that_is_wrong_leaves_the_old_one_in_force_and_says_where(house: House) -> None:
     house.start()
     house.pack.write_text(PACK.replace('revision = "1"', 'revision = "2"').replace("at = 10", "at = 10.5"))
-    done = house.run("reload", code=2)
+    done = house.coded(2, "reload")
     assert done.stderr == (
         "enforcer: house.toml:10: rule.critical.at: must be a whole number of attempts; "
         "house@1 stays in force\n"
@@ -130,20 +94,19 @@ def test_a_pack_may_not_change_under_its_old_revision(house: House) -> None:
     house.pack.write_text(PACK.replace("at = 10", "at = 20"))
     problem = "house.toml:4: house@1 is on record with another text since"
     for command in (["reload"], ["check"], ["settle", "--cycle", "2026-10"]):
-        done = house.run(*command, code=2)
+        done = house.coded(2, *command)
         assert done.stderr.startswith(f"enforcer: {problem}")
         assert "a changed pack needs a new revision" in done.stderr
         assert done.stderr.count("\n") == 1
     house.stop()
-    house.process = None
-    assert house.run("run", code=2).stderr.count(problem) == 1
+    assert house.coded(2, "run").stderr.count(problem) == 1
     house.pack.write_text(PACK)
-    house.run("check")
+    house.ok("check")
     assert len(house.journal("policy")) == 1
 
 
 def test_check_of_a_site_that_never_ran_makes_no_ledger(house: House) -> None:
-    house.run("check")
+    house.ok("check")
     assert not (house.directory / "var").exists()
 
 
@@ -151,20 +114,19 @@ def test_a_pack_that_is_no_longer_named_is_withdrawn(house: House) -> None:
     house.start()
     house.stop()
     (house.directory / "enforcer.toml").write_text(CONFIG.replace('"house.toml"', ""))
-    house.run("settle", "--cycle", "2026-10")
+    house.ok("settle", "--cycle", "2026-10")
     assert [body.get("withdrawn", False) for _, body in house.journal("policy")] == [False, True]
 
 
 def test_a_request_that_nobody_answers_is_given_up(house: House) -> None:
     house.start()
-    assert house.process is not None
     with closing(sqlite3.connect(house.directory / "var" / "enforcer.db", timeout=30)) as database:
         database.execute("BEGIN IMMEDIATE")             # stopped while it writes, it would keep the ledger
-        house.process.send_signal(signal.SIGSTOP)
+        house.signal(signal.SIGSTOP)
         database.rollback()
     try:
-        done = house.run("reload", "--wait", "0.2", code=1)
+        done = house.coded(1, "reload", "--wait", "0.2")
     finally:
-        house.process.send_signal(signal.SIGCONT)
+        house.signal(signal.SIGCONT)
     assert "did not answer in 0.2 s" in done.stderr
     assert house.line("policy reloaded")["policy"] == "house@1"

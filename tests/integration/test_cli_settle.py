@@ -4,29 +4,23 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import sqlite3
-import subprocess
-import sys
 import time
-from collections.abc import Sequence
-from contextlib import chdir, closing
+from contextlib import closing
 from decimal import Decimal
 from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
 from enforcer.closing import in_a_process
-from enforcer.control.cli import app
 from enforcer.domain.cycle import BillingCycle
 from enforcer.errors import LedgerError
+from tests.support.house import HEADER, ROOT, Commands, Said, process
 from tests.support.rules import NOON
 
-ROOT = Path(__file__).parents[2]
 CONFIG = f"""
 site = "lab"
 [ledger]
@@ -38,8 +32,7 @@ name = "pbx1"
 secret_env = "ENFORCER_TEST_SECRET"
 """
 ACCOUNTS = (
-    "account,customer,type,channels,plan,anchor_day,timezone\n"
-    "acme,acme-inc,pbx,,flat,1,UTC\nglobex,globex-llc,trunk,1,flat,1,UTC\n"
+    f"{HEADER}acme,acme-inc,pbx,,flat,1,UTC\nglobex,globex-llc,trunk,1,flat,1,UTC\n"
 )
 ROW = (
     '"{account}","100","12025550123","from-accounts","""A"" <100>","PJSIP/a-{n:08}","PJSIP/c-{n:08}","Dial",'
@@ -63,48 +56,25 @@ def cdrs(account: str, *billsecs: int, first: int = 1) -> str:
     )
 
 
-class Done(NamedTuple):
-    """What a command said."""
+class House(Commands):
+    """A directory with a configuration and two accounts: `apart` with commands as processes of their own."""
 
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-class House:
-    """A directory with a configuration, and the command line in it: `apart` as a process of its own each
-    time, which takes the machine thirty times as long."""
+    inside = True
 
     def __init__(self, directory: Path, *, apart: bool = False) -> None:
-        self.directory = directory
+        super().__init__(directory, CONFIG, **{"accounts.csv": ACCOUNTS})
         self.apart = apart
-        (directory / "enforcer.toml").write_text(CONFIG)
-        (directory / "accounts.csv").write_text(ACCOUNTS)
-        self.run("account", "import", "accounts.csv")
+        self.ok("account", "import", "accounts.csv")
 
-    def run(self, *args: str, code: int = 0) -> Done:
-        done = self._process(args) if self.apart else self._here(args)
-        assert done.returncode == code, (args, done.stdout, done.stderr)
-        return done
-
-    def _process(self, args: Sequence[str]) -> Done:
-        done = subprocess.run(
-            [sys.executable, "-m", "enforcer", *args], cwd=self.directory, capture_output=True, text=True,
-            timeout=60, env=os.environ | {"PYTHONPATH": str(ROOT)},
-        )
-        return Done(done.returncode, done.stdout, done.stderr)
-
-    def _here(self, args: Sequence[str]) -> Done:
-        with chdir(self.directory):
-            done = CliRunner().invoke(app, args)
-        return Done(done.exit_code, done.stdout, done.stderr)
+    def run(self, *args: str) -> Said:
+        return process(self.directory, *args) if self.apart else super().run(*args)
 
     def told(self, rows: str) -> None:
-        (self.directory / "Master.csv").write_text(rows)
-        self.run("cdr", "import", "Master.csv", "--switch", "pbx1")
+        self.file("Master.csv", rows)
+        self.ok("cdr", "import", "Master.csv", "--switch", "pbx1")
 
     def settled(self, *args: str) -> dict[tuple[str, str], dict[str, Any]]:
-        rows = json.loads(self.run("settle", "--cycle", "2026-10", "--json", *args).stdout)
+        rows = self.json("settle", "--cycle", "2026-10", *args)
         assert all(list(row) == KEYS for row in rows)
         return {(row["customer"], row["rule"]): row for row in rows}
 
@@ -152,11 +122,11 @@ def test_without_one_completed_call_a_ratio_is_beyond_all_numbers(house: House) 
 
 def test_people_get_a_table_and_what_was_written(house: House) -> None:
     house.told(cdrs("acme", 0, 0) + cdrs("globex", 3599, first=3))
-    done = house.run("settle", "--cycle", "2026-10")
+    done = house.coded(0, "settle", "--cycle", "2026-10")
     assert "written: acme-inc, asr: 0.01 USD (2 x 0.005 per attempt)" in done.stdout
     assert "globex-llc" in done.stdout
     assert done.stderr == ""
-    again = house.run("settle", "--cycle", "2026-10", "--customer", "acme-inc")
+    again = house.coded(0, "settle", "--cycle", "2026-10", "--customer", "acme-inc")
     assert "written" not in again.stdout
     assert "0.01 USD" in again.stdout
     assert "globex-llc" not in again.stdout
@@ -166,11 +136,9 @@ def test_a_customer_whose_cycle_is_open_is_named_and_the_others_are_settled(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     house.told(cdrs("acme", 0))
-    house.run("account", "add", "late", "--customer", "late-inc", "--type", "pbx", "--anchor-day", "31")
+    house.ok("account", "add", "late", "--customer", "late-inc", "--type", "pbx", "--anchor-day", "31")
     monkeypatch.setattr("enforcer.control.cli_settle.time", SimpleNamespace(time=lambda: NOON))
-    config = str(house.directory / "enforcer.toml")
-    done = CliRunner().invoke(app, ["settle", "--cycle", "2026-10", "--json", "--config", config])
-    assert done.exit_code == 1
+    done = house.coded(1, "settle", "--cycle", "2026-10", "--json")
     late = "2026-10 of customer late-inc is not over before 2026-11-30 00:00:00 UTC"
     assert done.stderr == f"enforcer: {late}\n"
     assert {row["customer"] for row in json.loads(done.stdout)} == {"acme-inc", "globex-llc"}
@@ -179,9 +147,9 @@ def test_a_customer_whose_cycle_is_open_is_named_and_the_others_are_settled(
 
 def test_spreadsheets_get_the_same_facts(house: House) -> None:
     house.told(cdrs("acme", 0))
-    text = house.run("settle", "--cycle", "2026-10", "--customer", "acme-inc", "--csv").stdout
+    text = house.ok("settle", "--cycle", "2026-10", "--customer", "acme-inc", "--csv")
     sheet = list(csv.DictReader(StringIO(text)))
-    told = house.run("settle", "--cycle", "2026-10", "--customer", "acme-inc", "--json").stdout
+    told = house.ok("settle", "--cycle", "2026-10", "--customer", "acme-inc", "--json")
     assert [list(row) for row in sheet] == [KEYS] * len(json.loads(told))
     assert [row["rule"] for row in sheet] == [row["rule"] for row in json.loads(told)]
     assert (sheet[0]["account"], sheet[0]["breached"], sheet[0]["charge"]) == ("", "true", "0.005")
@@ -202,7 +170,7 @@ def test_what_cannot_be_settled_is_one_line_and_changes_nothing(tmp_path: Path) 
     house = House(tmp_path, apart=True)     # what is missing is said by the process as a whole
     house.told(cdrs("acme", 0))
     for args, line in REFUSED:
-        done = house.run("settle", *args, code=2)
+        done = house.coded(2, "settle", *args)
         assert (done.stdout, done.stderr) == ("", f"enforcer: {line}\n")
         assert house.entries() == []
 
@@ -215,18 +183,18 @@ def last_month() -> str:
 def test_what_closed_is_settled_once_without_a_person_and_money_waits_for_one(house: House) -> None:
     cycle = last_month()
     house.told(cdrs("acme", 0, 0).replace("2026-10", cycle))
-    done = house.run("settle-due")
+    done = house.coded(0, "settle-due")
     assert done.stdout == (
         f"{cycle}: customers acme-inc: 1 breach, 1 strike written or withdrawn, "
         f"1 charge waits for `enforcer settle --cycle {cycle}`\n"
     )
-    assert house.run("settle-due").stdout == "nothing is due\n"
+    assert house.ok("settle-due") == "nothing is due\n"
     assert house.entries() == []
     config = house.directory / "enforcer.toml"
     config.write_text(config.read_text() + "[settle]\nauto = true\n")
-    assert house.run("settle-due").stdout.endswith("1 charge written\n")
+    assert house.ok("settle-due").endswith("1 charge written\n")
     assert house.entries() == [("acme-inc", "0.01", 0)]
-    assert json.loads(house.run("settle-due", "--json").stdout) == []
+    assert house.json("settle-due") == []
 
 
 async def test_the_enforcer_settles_in_a_process_of_its_own(house: House, monkeypatch: Any) -> None:
@@ -252,11 +220,11 @@ def test_a_new_revision_of_a_pack_leaves_what_was_settled_and_says_so(house: Hou
     pack.write_text(dearer.replace(revision, 'revision = "2099.1"'))
     assert house.settled() == before
     assert house.entries() == entries
-    done = house.run("settle", "--cycle", "2026-10", "--json")
+    done = house.coded(0, "settle", "--cycle", "2026-10", "--json")
     assert "ip2call@2099.1 came into force on" in done.stderr
     assert "cycles that began before are settled by ip2call@20" in done.stderr
     pack.write_text(dearer)
-    done = house.run("settle", "--cycle", "2026-10", code=2)
+    done = house.coded(2, "settle", "--cycle", "2026-10")
     assert "is on record with another text" in done.stderr
     assert house.entries() == entries
 
@@ -264,6 +232,6 @@ def test_a_new_revision_of_a_pack_leaves_what_was_settled_and_says_so(house: Hou
 def test_an_account_that_is_changed_leaves_what_was_settled(house: House) -> None:
     house.told(cdrs("acme", 0, 0))
     before = house.settled()
-    house.run("account", "set", "acme", "--plan", "metered", "--type", "residential", "--anchor-day", "15")
-    house.run("account", "add", "other", "--customer", "acme-inc", "--type", "pbx", "--plan", "flat")
+    house.ok("account", "set", "acme", "--plan", "metered", "--type", "residential", "--anchor-day", "15")
+    house.ok("account", "add", "other", "--customer", "acme-inc", "--type", "pbx", "--plan", "flat")
     assert house.settled() == before

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import pytest
 
 from enforcer.domain.call import CallAttempt
-from enforcer.domain.decision import Decision, Verdict
+from enforcer.domain.decision import Decision
 from enforcer.errors import LinkError
 from enforcer.switch.agi import AgiDoor, Outcome
+from tests.support.at_door import SOON, Scripted, blocked, connect, counted, leave, rest
 
 REQUEST = b"""\
 agi_network: yes
@@ -25,26 +26,6 @@ agi_arg_3: 12025550142
 agi_arg_4: lab-7.5
 
 """
-SOON = 5.0
-
-
-class Scripted:
-    """Decides as it is told, and remembers what it was asked."""
-
-    def __init__(self) -> None:
-        self.asked: list[CallAttempt] = []
-        self.decide: Callable[[CallAttempt], Decision] = decision
-
-    def admit(self, attempt: CallAttempt) -> Decision:
-        self.asked.append(attempt)
-        return self.decide(attempt)
-
-
-def decision(attempt: CallAttempt) -> Decision:
-    return Decision(
-        "d1-2f", attempt.at, attempt.call_id, attempt.switch, attempt.account, attempt.number,
-        attempt.direction, Verdict.BLOCK, Verdict.BLOCK, sip_code=403, tags=("minutes",),
-    )
 
 
 ANSWER = b'SET VARIABLE ENF_ANSWER "block:21:0:0:minutes:d1-2f"\n'
@@ -59,31 +40,6 @@ def scripted() -> Scripted:
 async def door(scripted: Scripted) -> AsyncIterator[AgiDoor]:
     async with AgiDoor(scripted, "pbx1", clock=lambda: 7.5, port=0) as door:
         yield door
-
-
-async def counted(door: AgiDoor, outcome: Outcome, times: int = 1) -> None:
-    """Wait until so many connections were counted as this: the peer that left sees no sign of it."""
-    async with asyncio.timeout(SOON):
-        while door.counts[outcome] < times:  # noqa: ASYNC110
-            await asyncio.sleep(0)
-
-
-async def connect(door: AgiDoor) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    return await asyncio.open_connection("127.0.0.1", door.port)
-
-
-async def rest(reader: asyncio.StreamReader) -> bytes:
-    """All that still comes until the door closes."""
-    try:
-        async with asyncio.timeout(SOON):
-            return await reader.read()
-    except ConnectionResetError:
-        return b""
-
-
-async def leave(writer: asyncio.StreamWriter) -> None:
-    writer.close()
-    await asyncio.gather(writer.wait_closed(), return_exceptions=True)
 
 
 async def test_one_question_gets_one_answer(door: AgiDoor, scripted: Scripted) -> None:
@@ -196,7 +152,7 @@ async def test_error_in_deciding_closes_the_connection_and_is_told(scripted: Scr
         await leave(writer)
         assert door.counts == {Outcome.FAULT: 1}
         assert [type(fault) for fault in told] == [ZeroDivisionError]
-        scripted.decide = decision
+        scripted.decide = blocked
         reader, writer = await connect(door)
         writer.write(REQUEST)
         assert await reader.readline() == ANSWER

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
 
-from enforcer.app import House, build, serve
+from enforcer.app import House, build
 from enforcer.errors import BadInput
 from enforcer.settings import Settings, load
 from enforcer.settings_doors import doorways
@@ -21,18 +18,11 @@ from enforcer.telemetry import Telemetry
 from lab.fake_asterisk import FakeAsterisk
 from lab.fake_freeswitch import FakeFreeswitch
 from lab.process import free_port
+from tests.support.house import one_rule
+from tests.support.running import running, until
 
 NUMBER = "12025550142"
-PACK = """
-[pack]
-name = "p"
-revision = "1"
-[[rule]]
-id = "calls"
-kind = "attempts"
-clause = "c"
-critical = { at = 3, verdict = "block", sip_code = 403 }
-"""
+PACK = one_rule('at = 3, verdict = "block", sip_code = 403', name="p", clause="c")
 HEAD = """
 site = "lab"
 [ledger]
@@ -57,24 +47,8 @@ def settings(home: Path, text: str) -> Settings:
     return load(home / "enforcer.toml")
 
 
-async def until(true: Callable[[], object]) -> None:
-    """Wait for what no event tells."""
-    async with asyncio.timeout(10):
-        while not true():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
-
-
-@asynccontextmanager
-async def running(configured: Settings) -> AsyncIterator[House]:
-    house = build(configured, Telemetry(CollectorRegistry()), asyncio.get_running_loop().call_soon)
-    stop = asyncio.Event()
-    task = asyncio.create_task(serve(house, stop), name="enforcer")
-    try:
-        await until(lambda: task.done() or all(link.state().connected for link in house.links))
-        yield house
-    finally:
-        stop.set()
-        await task
+def connected(house: House) -> bool:
+    return all(link.state().connected for link in house.links)
 
 
 async def test_two_freeswitches_ask_each_at_its_own_door_and_are_one_account(
@@ -92,7 +66,7 @@ async def test_two_freeswitches_ask_each_at_its_own_door_and_are_one_account(
             + switch("fs1", "freeswitch", one.socket.port)
             + switch("fs2", "freeswitch", two.socket.port, f"door_port = {second}"),
         )
-        async with running(configured) as house:
+        async with running(configured, connected) as house:
             await until(lambda: "enf_hb" in one.hash and "enf_hb" in two.hash)
             calls = [await one.call("acme", NUMBER, talk=0), await two.call("acme", NUMBER, talk=0),
                      await two.call("acme", NUMBER, talk=0), await one.call("acme", NUMBER, talk=0)]
@@ -126,7 +100,7 @@ async def test_two_asterisks_ask_each_at_its_own_door(
             + switch("pbx1", "asterisk", one.ami_port)
             + switch("pbx2", "asterisk", two.ami_port, f"door_port = {second}"),
         )
-        async with running(configured) as house:
+        async with running(configured, connected) as house:
             await until(lambda: all("enforcer/hb" in fake.ami.database for fake in (one, two)))
             calls = [await one.call("acme", NUMBER), await two.call("acme", NUMBER)]
             assert [call.source for call in calls] == ["live", "live"]

@@ -84,13 +84,10 @@ async def doors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     parts = provided("mosquitto")
     monkeypatch.setenv("TEST_AMI_SECRET", "s3cret-of-the-test")
     monkeypatch.setenv("TEST_MQTT_SECRET", "s3cret-of-the-broker")
-    directory = tmp_path / "broker"
-    directory.mkdir()
-    broker = Broker(parts, directory)
-    await broker.start()
+    broker = Broker(parts)
     mqtt = f'[mqtt]\nurl = "mqtt://enforcer@127.0.0.1:{broker.port}"\nsecret_env = "TEST_MQTT_SECRET"\n'
     async with AsyncExitStack() as stack:
-        stack.callback(broker.kill)
+        await stack.enter_async_context(broker)
         client = await stack.enter_async_context(broker.client("ann"))
         await client.subscribe("#", 1)
         door = await stack.enter_async_context(

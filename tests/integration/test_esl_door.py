@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from enforcer.domain.call import CallAttempt
-from enforcer.domain.decision import Decision, Verdict
+from enforcer.domain.decision import Decision
 from enforcer.switch.esl_door import EslDoor, Outcome
 from lab.fake_esl import goodbye, reply
+from tests.support.at_door import Scripted, connect, counted, leave, rest
 from tests.support.esl import RECORDED, event_bytes
 
-SOON = 5.0
 ASKS = event_bytes({
     "variable_enforcer_account": "acme", "variable_enforcer_direction": "outbound",
     "variable_enforcer_number": "12025550142",
@@ -39,25 +39,6 @@ def channel() -> bytes:
 CHANNEL = channel()
 
 
-class Scripted:
-    """Decides as it is told, and remembers what it was asked."""
-
-    def __init__(self) -> None:
-        self.asked: list[CallAttempt] = []
-        self.decide: Callable[[CallAttempt], Decision] = decision
-
-    def admit(self, attempt: CallAttempt) -> Decision:
-        self.asked.append(attempt)
-        return self.decide(attempt)
-
-
-def decision(attempt: CallAttempt) -> Decision:
-    return Decision(
-        "d1-2f", attempt.at, attempt.call_id, attempt.switch, attempt.account, attempt.number,
-        attempt.direction, Verdict.BLOCK, Verdict.BLOCK, sip_code=403, tags=("minutes",),
-    )
-
-
 @pytest.fixture
 def scripted() -> Scripted:
     return Scripted()
@@ -67,31 +48,6 @@ def scripted() -> Scripted:
 async def door(scripted: Scripted) -> AsyncIterator[EslDoor]:
     async with EslDoor(scripted, "fs1", clock=lambda: 7.5, port=0) as door:
         yield door
-
-
-async def counted(door: EslDoor, outcome: Outcome) -> None:
-    """Wait until a connection was counted as this: the peer that left sees no sign of it."""
-    async with asyncio.timeout(SOON):
-        while not door.counts[outcome]:  # noqa: ASYNC110
-            await asyncio.sleep(0)
-
-
-async def connect(door: EslDoor) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    return await asyncio.open_connection("127.0.0.1", door.port)
-
-
-async def rest(reader: asyncio.StreamReader) -> bytes:
-    """All that still comes until the door closes."""
-    try:
-        async with asyncio.timeout(SOON):
-            return await reader.read()
-    except ConnectionResetError:
-        return b""
-
-
-async def leave(writer: asyncio.StreamWriter) -> None:
-    writer.close()
-    await asyncio.gather(writer.wait_closed(), return_exceptions=True)
 
 
 async def test_a_call_asks_in_two_round_trips(door: EslDoor, scripted: Scripted) -> None:

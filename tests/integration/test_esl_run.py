@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from pathlib import Path
 
 import pytest
 
-from enforcer.app import build, serve
-from enforcer.settings import load
-from enforcer.telemetry import Telemetry
 from tests.support.esl import event_bytes, frame
 from tests.support.esl_server import PASSWORD, esl_server
+from tests.support.house import one_rule
+from tests.support.running import running
 
 UUID = "c03e2ee0-8baa-4a9d-85b4-b30a36945051"
-PACK = """
-[pack]
-name = "p"
-revision = "1"
-[[rule]]
-id = "calls"
-kind = "attempts"
-clause = "c"
-critical = { at = 1000 }
-"""
+PACK = one_rule("at = 1000", name="p", clause="c")
 
 
 async def test_calls_are_counted_and_who_calls_gets_a_lease(
@@ -40,21 +29,17 @@ async def test_calls_are_counted_and_who_calls_gets_a_lease(
             'secret_env = "ENFORCER_TEST_SECRET"\n'
         )
         server.now = time.time()
-        house = build(load(config), Telemetry(), asyncio.get_running_loop().call_soon)
-        stop = asyncio.Event()
-        running = asyncio.create_task(serve(house, stop))
-        await server.received("api show")
-        server.say(frame(event_bytes({
-            "Event-Name": "CHANNEL_CREATE", **dict(server.stamp()), "Channel-Name": "sofia/lab/acme",
-            "Unique-ID": UUID, "Call-Direction": "inbound", "Caller-Context": "default",
-            "Caller-Destination-Number": "12025550142", "variable_accountcode": "acme",
-        })))    # fmt: skip
-        lease = await server.received("api hash insert/enf/lease.acme/")
-        assert int(lease.rpartition("/")[2]) >= int(server.now) + 50
-        assert [(record.account, record.call_id) for record in house.ledger.live("fs1")] == [
-            ("acme", f"fs1/{UUID}")
-        ]
-        stop.set()
-        await running
+        async with running(config, lambda house: True) as house:
+            await server.received("api show")
+            server.say(frame(event_bytes({
+                "Event-Name": "CHANNEL_CREATE", **dict(server.stamp()), "Channel-Name": "sofia/lab/acme",
+                "Unique-ID": UUID, "Call-Direction": "inbound", "Caller-Context": "default",
+                "Caller-Destination-Number": "12025550142", "variable_accountcode": "acme",
+            })))    # fmt: skip
+            lease = await server.received("api hash insert/enf/lease.acme/")
+            assert int(lease.rpartition("/")[2]) >= int(server.now) + 50
+            assert [(record.account, record.call_id) for record in house.ledger.live("fs1")] == [
+                ("acme", f"fs1/{UUID}")
+            ]
         await server.received("exit")
         assert "hb" not in server.hash

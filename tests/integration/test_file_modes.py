@@ -10,19 +10,10 @@ from pathlib import Path
 import pytest
 
 from enforcer.ledger.store import alone
-from tests.support.house import House
+from tests.support.house import House, one_rule
 from tests.support.ledgers import Call, talked, tell
 
-PACK = """
-[pack]
-name = "p"
-revision = "1"
-[[rule]]
-id = "calls"
-kind = "attempts"
-clause = "Fair Use"
-critical = { at = 10 }
-"""
+PACK = one_rule("at = 10", name="p", clause="Fair Use")
 
 
 @pytest.fixture

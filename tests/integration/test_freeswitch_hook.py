@@ -18,7 +18,8 @@ from enforcer.domain.call import CallAttempt
 from enforcer.domain.decision import Decision, Verdict
 from enforcer.switch.esl_door import EslDoor, Outcome
 from enforcer.wire.answer import CAUSE_OF_SIP_CODE
-from lab.fake_freeswitch import OUT, Channel, FakeFreeswitch
+from lab.fake_freeswitch import OUT, FakeFreeswitch
+from lab.fs_channel import Channel
 
 DIALPLAN = Path(__file__).parents[2] / "dialplan"
 NUMBER = "12025550142"

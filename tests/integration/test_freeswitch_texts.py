@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from prometheus_client import CollectorRegistry
 
-from enforcer.app import House, build, serve
+from enforcer.app import House
 from enforcer.domain.account import Account, Standing
 from enforcer.domain.call import CallRecord, Medium, Refusal
 from enforcer.domain.mode import Modes
-from enforcer.settings import load
-from enforcer.telemetry import Telemetry
 from tests.support.fake_texts import TextingFreeswitch
+from tests.support.running import running, until
 
 NUMBER = "12025550142"
 PACK = """
@@ -58,13 +55,6 @@ mode = "block"
 """
 
 
-async def until(true: Callable[[], object]) -> None:
-    """Wait for what no event tells."""
-    async with asyncio.timeout(10):
-        while not true():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
-
-
 @pytest.fixture
 async def switch() -> AsyncIterator[TextingFreeswitch]:
     async with TextingFreeswitch() as switch:
@@ -80,13 +70,8 @@ async def beside(switch: TextingFreeswitch, directory: Path) -> AsyncIterator[Ho
         f'{CONFIG}[[switch]]\nname = "fs1"\nkind = "freeswitch"\nport = {switch.socket.port}\n'
         'secret_file = "secret"\nmessages = true\n'
     )
-    house = build(load(config), Telemetry(CollectorRegistry()), asyncio.get_running_loop().call_soon)
-    stop = asyncio.Event()
-    running = asyncio.create_task(serve(house, stop), name="enforcer")
-    await until(lambda: running.done() or house.links[0].state().level)
-    yield house
-    stop.set()
-    await running
+    async with running(config) as house:
+        yield house
 
 
 @pytest.fixture

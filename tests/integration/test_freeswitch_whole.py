@@ -4,30 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
 
-from enforcer.app import House, build, serve
+from enforcer.app import House, build
 from enforcer.errors import BadInput
 from enforcer.settings import load
 from enforcer.telemetry import Telemetry
 from lab.fake_freeswitch import FakeFreeswitch
 from lab.process import free_port
+from tests.support.house import one_rule
+from tests.support.running import running, until
 
 NUMBER = "12025550142"
-PACK = """
-[pack]
-name = "p"
-revision = "1"
-[[rule]]
-id = "calls"
-kind = "attempts"
-clause = "c"
-critical = { at = 3, verdict = "block", sip_code = 403 }
-"""
+PACK = one_rule('at = 3, verdict = "block", sip_code = 403', name="p", clause="c")
 CONFIG = """
 site = "lab"
 [breaker]
@@ -43,13 +36,6 @@ seconds = 0
 enabled = true
 port = {door}
 """
-
-
-async def until(true: Callable[[], object]) -> None:
-    """Wait for what no event tells."""
-    async with asyncio.timeout(10):
-        while not true():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
 
 
 @pytest.fixture
@@ -69,17 +55,9 @@ async def house(
         f'{CONFIG.format(door=free_port(socket.SOCK_STREAM))}[[switch]]\nname = "fs1"\nkind = "freeswitch"\n'
         f'port = {switch.socket.port}\nsecret_env = "ENFORCER_TEST_SECRET"\n'
     )
-    settings = load(config)
-    house = build(settings, Telemetry(CollectorRegistry()), asyncio.get_running_loop().call_soon)
-    stop = asyncio.Event()
-    running = asyncio.create_task(serve(house, stop), name="enforcer")
-    await until(lambda: running.done() or "enf_hb" in switch.hash)
-    if running.done():
-        await running           # says why
-    switch.globals["enf_door"] = f"127.0.0.1:{house.doors[0].port}"
-    yield house
-    stop.set()
-    await running
+    async with running(config, lambda house: "enf_hb" in switch.hash) as house:
+        switch.globals["enf_door"] = f"127.0.0.1:{house.doors[0].port}"
+        yield house
 
 
 async def test_calls_are_asked_about_counted_once_and_blocked_at_the_limit(

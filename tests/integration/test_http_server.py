@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import signal
 import socket
 import ssl
+from asyncio.sslproto import SSLProtocol
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -19,7 +21,7 @@ import pytest
 from enforcer import app
 from enforcer.control.feed import KEEP_UP, LATELY
 from enforcer.control.http import events
-from enforcer.control.http.server import _protocol
+from enforcer.control.http.guests import Guests
 from enforcer.domain.decision import Verdict
 from enforcer.errors import LinkError
 from enforcer.settings_http import HttpSettings
@@ -264,6 +266,40 @@ async def test_plain_words_at_a_port_for_tls_are_let_go_of(tmp_path: Path) -> No
         assert not door.house.room.faults
 
 
+async def test_a_port_for_tls_holds_no_more_than_its_cap_and_forgets_who_is_gone(tmp_path: Path) -> None:
+    """Each connection over TLS costs asyncio 256 KiB: of silent ones only the cap's, of gone ones nothing."""
+    made = certificate("127.0.0.1")
+    (tmp_path / "c.pem").write_text(made.public)
+    (tmp_path / "k.pem").write_text(made.private)
+    table = 'tls_cert = "c.pem"\ntls_key = "k.pem"\nmax_connections = 10'
+
+    def held() -> int:
+        return sum(isinstance(one, SSLProtocol) for one in gc.get_objects())
+
+    async with http_house(tmp_path, http=table, listening=True) as door:
+        gc.collect()
+        gc.disable()
+        try:
+            before = held()
+            silent = [await asyncio.open_connection("127.0.0.1", door.port) for _ in range(30)]
+            context = ssl.create_default_context(cadata=made.public)
+            async with httpx.AsyncClient(verify=context) as client:
+                assert (await client.get(f"https://127.0.0.1:{door.port}/healthz")).status_code == 200
+                assert held() <= before + 10
+            for number in range(40):
+                _, writer = await asyncio.open_connection("127.0.0.1", door.port)
+                writer.write(WHOLE * (number % 2))
+                writer.transport.abort()
+            for _, writer in silent:
+                writer.transport.abort()
+            async with asyncio.timeout(10):
+                while held() > before:  # noqa: ASYNC110
+                    await asyncio.sleep(0)
+        finally:
+            gc.enable()
+        assert not door.house.room.faults
+
+
 async def test_a_port_that_is_taken_is_one_line(tmp_path: Path) -> None:
     async with http_house(tmp_path) as door:
         with socket.create_server(("127.0.0.1", door.port)), pytest.raises(LinkError) as told:
@@ -300,17 +336,15 @@ async def test_over_tls_a_token_is_shown_to_nobody_else(tmp_path: Path) -> None:
                 await client.get(f"http://127.0.0.1:{door.port}/healthz")
 
 
-async def test_who_comes_from_a_network_that_is_not_listed_is_not_listened_to() -> None:
+def test_who_comes_from_a_network_that_is_not_listed_is_not_listened_to() -> None:
     settings = HttpSettings(listen="0.0.0.0:8085", allow=("10.0.0.0/8", "fd00::/8"))
-    protocol = _protocol(settings)
+    guests = Guests(settings)
     welcome = {
         "10.1.2.3": True, "127.0.0.1": True, "::ffff:10.1.2.3": True, "fd00::1": True, "::1": True,
         "192.0.2.1": False, "::ffff:192.0.2.1": False, "2001:db8::1": False,
     }
     for address, expected in welcome.items():
-        one = object.__new__(protocol)
-        one.client = (address, 5)
-        assert one._welcome() is expected, address     # type: ignore[attr-defined]
+        assert guests.welcome(address) is expected, address
 
 
 async def test_no_answer_waits_for_what_the_last_one_is_acknowledged_by(tmp_path: Path) -> None:

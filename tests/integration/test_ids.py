@@ -72,12 +72,9 @@ async def first(ear: aiomqtt.Client, number: int) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("ask", ["ami", "agi"])
 @pytest.mark.asterisk
 async def test_one_id_is_found_wherever_a_decision_is_met(
-    parts: Mapping[str, Provisioned], tmp_path: Path, request: pytest.FixtureRequest, ask: str
+    parts: Mapping[str, Provisioned], tmp_path: Path, ask: str
 ) -> None:
-    (tmp_path / "broker").mkdir()
-    broker = Broker(parts, tmp_path / "broker")
-    await broker.start()
-    request.addfinalizer(broker.kill)
+    broker = Broker(parts)
     door = free_port(socket.SOCK_STREAM)
     variables = {"ENF_ASK": ask, "ENF_AGI": f"agi://127.0.0.1:{door}/ask", "ENF_MAXWAIT": "5"}
     more = f'[mqtt]\nurl = "mqtt://enforcer@127.0.0.1:{broker.port}"\nsecret_env = "{SECRET}"\n'
@@ -85,6 +82,7 @@ async def test_one_id_is_found_wherever_a_decision_is_met(
     async with (
         Asterisk(parts["asterisk"], variables=variables) as switch,
         Callee(parts["sipp"], switch.carrier_port, messages=True) as callee,
+        broker,
         broker.client("watcher") as ear,
         Enforcer(
             tmp_path, switch, PACK, accounts="acme,acme,pbx,,,,\n", more=more,

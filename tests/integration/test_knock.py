@@ -18,19 +18,10 @@ from enforcer import app, lookout, settings
 from enforcer.control.knock import beside, knock, reachable
 from enforcer.domain.mode import Mode
 from enforcer.telemetry import Telemetry
-from tests.integration.test_cli_reload import House as Processes
-from tests.support.house import House
+from tests.support.apart import Apart
+from tests.support.house import CONFIG, House, one_rule
 
-PACK = """
-[pack]
-name = "small"
-revision = "1"
-[[rule]]
-id = "calls"
-kind = "attempts"
-clause = "1"
-critical = { at = 4, verdict = "block" }
-"""
+PACK = one_rule('at = 4, verdict = "block"')
 NEVER = 3600.0
 
 
@@ -147,19 +138,17 @@ def test_a_stranger_there_is_told_nothing(site: House) -> None:
 
 
 def test_a_frozen_enforcer_follows_when_it_goes_on(tmp_path: Path) -> None:
-    house = Processes(tmp_path)
+    house = Apart(tmp_path, CONFIG + '[log]\nformat = "json"\n', **{"pack.toml": PACK})
     house.start()
     try:
-        assert house.process is not None
         for _ in range(20):         # one that is frozen while it writes lets nobody else write
-            house.process.send_signal(signal.SIGSTOP)
-            done = house.run("mode", "set", "tag", code=None)
-            house.process.send_signal(signal.SIGCONT)
-            if done.returncode == 0:
+            house.signal(signal.SIGSTOP)
+            done = house.run("mode", "set", "tag")
+            house.signal(signal.SIGCONT)
+            if done.exit_code == 0:
                 break
             assert "locked" in done.stderr
         assert house.line("took over changes")["level"] == "info"
     finally:
-        assert house.process is not None
-        house.process.send_signal(signal.SIGCONT)
+        house.signal(signal.SIGCONT)
         house.stop()

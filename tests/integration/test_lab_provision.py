@@ -13,15 +13,13 @@ from pathlib import Path
 import pytest
 
 from lab import provision as provisioning
+from lab.bundles import Bundle, asterisk_modules, bundles
+from lab.debian import debian_mirror
 from lab.provision import (
     CANNOT,
     ROOT,
-    Bundle,
     LabUnavailable,
     Provisioned,
-    asterisk_modules,
-    bundles,
-    debian_mirror,
     main,
     provision,
 )

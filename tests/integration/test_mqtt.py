@@ -58,17 +58,17 @@ AUTHORITY = certificate()
 
 @pytest.fixture
 def broker(mosquitto: Mapping[str, Provisioned], tmp_path: Path) -> Iterator[Broker]:
-    directory = tmp_path / "broker"
+    directory = tmp_path / "tls"
     directory.mkdir()
     (tmp_path / "authority.pem").write_text(AUTHORITY.public)
     (tmp_path / "other.pem").write_text(certificate().public)
     server = certificate("127.0.0.1", by=AUTHORITY)
     (directory / "server.pem").write_text(server.public)
     (directory / "server.key").write_text(server.private)
-    found = Broker(mosquitto, directory, tls=directory)
+    found = Broker(mosquitto, directory)
     run_apart(found.start())
     yield found
-    found.kill()
+    found.close()
 
 
 class Control:

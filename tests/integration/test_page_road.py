@@ -49,14 +49,9 @@ secret_env = "TEST_MQTT_SECRET"
 
 
 @pytest.fixture
-async def broker(tmp_path: Path) -> AsyncIterator[Broker]:
-    parts = provided("mosquitto")
-    directory = tmp_path / "broker"
-    directory.mkdir()
-    found = Broker(parts, directory)
-    await found.start()
-    yield found
-    found.kill()
+async def broker() -> AsyncIterator[Broker]:
+    async with Broker(provided("mosquitto")) as found:
+        yield found
 
 
 @pytest.fixture

@@ -19,19 +19,10 @@ from pathlib import Path
 import pytest
 
 from enforcer.control.knock import beside
-from tests.support.house import House
+from tests.support.house import House, one_rule
 from tests.unit.test_top_frame import BLOCKED, view
 
-PACK = """
-[pack]
-name = "small"
-revision = "1"
-[[rule]]
-id = "calls"
-kind = "attempts"
-clause = "1"
-critical = { at = 1, verdict = "block" }
-"""
+PACK = one_rule()
 
 
 @pytest.fixture

@@ -22,24 +22,11 @@ from enforcer.control.window import MOST, MOST_TOLD, UNREAD
 from enforcer.domain.call import CallAttempt, Direction
 from enforcer.errors import LinkError
 from enforcer.telemetry import Telemetry
-from tests.support.house import House
+from tests.support.house import SWITCH, House, one_rule
+from tests.support.running import built
 
 NOW = 1_795_309_510.0
-PACK = """
-[pack]
-name = "small"
-revision = "1"
-[[rule]]
-id = "calls"
-kind = "attempts"
-clause = "1"
-critical = { at = 4, verdict = "block" }
-"""
-SWITCH = """
-[[switch]]
-name = "pbx1"
-secret_env = "TEST_AMI_SECRET"
-"""
+PACK = one_rule('at = 4, verdict = "block"')
 
 
 class Seen:
@@ -70,13 +57,9 @@ class Seen:
 def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("TEST_AMI_SECRET", "s3cret-of-the-test")
     monkeypatch.setattr(window, "SECONDS", 0.05)
-    site = House(tmp_path, PACK)
-    site.config.write_text(site.config.read_text() + SWITCH)
-    built = app.build(
-        settings.load(site.config), Telemetry(CollectorRegistry()), lambda do: do(), lambda: NOW
-    )
-    yield built
-    built.ledger.close()
+    site = House(tmp_path, PACK, SWITCH)
+    with built(site.config, lambda: NOW) as found:
+        yield found
 
 
 @asynccontextmanager

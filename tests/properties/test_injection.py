@@ -95,7 +95,7 @@ def test_no_value_begins_a_command_of_the_event_socket(text: str) -> None:
     made += [
         lambda: esl_commands.api("uuid_kill", text), lambda: esl_commands.fire("enforcer::beat", {"X": text}),
         lambda: esl_commands.execute("multiset", esl_commands.multiset({ANSWER: text})),
-        lambda: esl_commands.set_many("c-1", {"a": text}), lambda: esl_commands.auth(text),
+        lambda: esl_commands.auth(text),
     ]
     for make in made:
         with suppress(WireError):

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from enforcer.domain.call import CallEvent, Refusal
 from enforcer.errors import WireError
 from enforcer.wire.ami import Decoder, Message, encode_action
-from enforcer.wire.asterisk import WANTED_EVENTS, CallBook, Question
+from enforcer.wire.asterisk import WANTED_EVENTS, CallBook
+from enforcer.wire.asterisk_questions import Question
 from enforcer.wire.channel import Identity
 
 BANNER = b"Asterisk Call Manager/11.0.0\r\n"

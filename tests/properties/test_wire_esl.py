@@ -168,12 +168,10 @@ def test_nothing_breaks_out_of_a_command(one: str, two: str, values: dict[str, s
         (lambda: say.api("uuid_kill", one, two), 1),
         (lambda: say.api(one), 1),
         (lambda: say.bgapi("status", one, job=two or "j"), 2),
-        (lambda: say.keep_only(one, two), 1),
         (lambda: say.events([one], [two]), 1),
         (lambda: say.execute(one, two, channel=one), 4),
         (lambda: say.execute("multiset", two), 4),
         (lambda: say.execute("multiset", say.multiset(values)), 4),
-        (lambda: say.set_many(one, values), 1),
     ):
         try:
             data = encode()

@@ -12,19 +12,20 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+from tests.support.link_server import LinkServer
+
 Action = dict[str, str]
 BANNER = b"Asterisk Call Manager/11.0.0\r\n"
 SECRET = "s3cret-of-the-test"
 CHALLENGE = "156113427"
 
 
-class AmiServer:
+class AmiServer(LinkServer):
     """`actions` keeps everything received (headers as sent; a repeated one keeps its last value)."""
 
     def __init__(self) -> None:
-        self.port = 0
+        super().__init__()
         self.actions: list[Action] = []
-        self.connections = 0
         self.banner = BANNER
         self.secret = SECRET
         self.startup = "00:00:01"
@@ -33,8 +34,6 @@ class AmiServer:
         self.reading = asyncio.Event()      # cleared: what is sent stays in the sockets
         self.reading.set()
         self._by_name: defaultdict[str, list[Action]] = defaultdict(list)
-        self._arrived = asyncio.Condition()
-        self._writers: list[asyncio.StreamWriter] = []
 
     async def received(self, name: str, count: int = 1, **headers: str) -> Action:
         """The count-th action of this name (with these headers), once it has come."""
@@ -46,13 +45,7 @@ class AmiServer:
                 if all(action.get(k) == v for k, v in headers.items())
             ]
 
-        async with asyncio.timeout(10), self._arrived:
-            await self._arrived.wait_for(lambda: len(found()) >= count)
-        return found()[count - 1]
-
-    async def connected(self, count: int) -> None:
-        async with asyncio.timeout(10), self._arrived:
-            await self._arrived.wait_for(lambda: self.connections >= count)
+        return await self.nth(found, count)
 
     def say(self, text: str | bytes) -> None:
         """Bytes to the latest connection, as they are; text gets CR LF line ends and an empty line."""
@@ -63,37 +56,27 @@ class AmiServer:
         """What follows this action stays in the sockets until `reading` is set again."""
         self.overrides[name] = self._stops_reading
 
-    def hang_up(self) -> None:
-        self._writers[-1].close()
-
     def names(self) -> list[str]:
         return [action["Action"] for action in self.actions]
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._writers.append(writer)
-        async with self._arrived:
-            self.connections += 1
-            self._arrived.notify_all()
+    async def conversation(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Action by action."""
         writer.write(self.banner)
-        try:
-            while True:
-                await self.reading.wait()
-                block = await reader.readuntil(b"\r\n\r\n")
-                action = dict(
-                    line.split(": ", 1) for line in block.decode().strip().split("\r\n") if ": " in line
-                )
-                answer = self.overrides.get(action.get("Action", ""), self._answer)(action)
-                if answer:
-                    writer.write(answer)
-                async with self._arrived:
-                    self.actions.append(action)
-                    self._by_name[action.get("Action", "")].append(action)
-                    self._arrived.notify_all()
-                if action.get("Action") == "Logoff" and answer:
-                    break           # as Asterisk does: whoever says good-bye waits for it
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        writer.close()
+        while True:
+            await self.reading.wait()
+            block = await reader.readuntil(b"\r\n\r\n")
+            action = dict(
+                line.split(": ", 1) for line in block.decode().strip().split("\r\n") if ": " in line
+            )
+            answer = self.overrides.get(action.get("Action", ""), self._answer)(action)
+            if answer:
+                writer.write(answer)
+            async with self._arrived:
+                self.actions.append(action)
+                self._by_name[action.get("Action", "")].append(action)
+                self._arrived.notify_all()
+            if action.get("Action") == "Logoff" and answer:
+                break           # as Asterisk does: whoever says good-bye waits for it
 
     def _stops_reading(self, action: Action) -> bytes:
         self.reading.clear()
@@ -132,14 +115,8 @@ def response(action: Action, kind: str = "Success", **headers: str) -> bytes:
 @asynccontextmanager
 async def ami_server() -> AsyncIterator[AmiServer]:
     """One server on a free port of the loopback, gone afterwards."""
-    state = AmiServer()
-    server = await asyncio.start_server(state._serve, "127.0.0.1", 0)
-    state.port = server.sockets[0].getsockname()[1]
-    try:
-        yield state
-    finally:
-        server.close()
-        state.reading.set()
-        for writer in state._writers:
-            writer.transport.abort()
-        await server.wait_closed()
+    async with AmiServer().listening() as server:
+        try:
+            yield server
+        finally:
+            server.reading.set()

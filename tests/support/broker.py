@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import subprocess
 from collections.abc import Mapping
@@ -10,7 +9,8 @@ from pathlib import Path
 
 import aiomqtt
 
-from lab.process import Child, LabFailed, free_port
+from lab.own_program import OwnProgram
+from lab.process import free_port
 from lab.provision import Provisioned
 
 PASSWORDS = {"enforcer": "s3cret-of-the-broker", "ann": "anns-own", "watcher": "watchers-own"}
@@ -27,12 +27,16 @@ pattern write enforcer/+/by/%u/#
 """
 
 
-class Broker:
-    """Start it, stop it, start it again: same ports, nothing remembered but what `persistent` keeps."""
+class Broker(OwnProgram):
+    """See `OwnProgram`; what is retained is kept over an orderly stop. `tls` is the directory of its
+    certificate, where it has one."""
 
-    def __init__(self, parts: Mapping[str, Provisioned], directory: Path, tls: Path | None = None) -> None:
+    name = "Mosquitto"
+
+    def __init__(self, parts: Mapping[str, Provisioned], tls: Path | None = None) -> None:
+        super().__init__()
         self._parts = parts["mosquitto"]
-        self._directory = directory
+        directory = self.directory
         self.port = free_port(socket.SOCK_STREAM)
         self.tls_port = free_port(socket.SOCK_STREAM)
         passwords = directory / "passwords"
@@ -51,31 +55,18 @@ class Broker:
             lines += [f"listener {self.tls_port} 127.0.0.1", f"certfile {tls / 'server.pem'}",
                       f"keyfile {tls / 'server.key'}"]
         (directory / "mosquitto.conf").write_text("\n".join([*lines, "user root", ""]))
-        self._child: Child | None = None
 
-    async def start(self) -> None:
-        """Returns when it lets people in."""
-        command = [*self._parts.command("mosquitto"), "-c", str(self._directory / "mosquitto.conf")]
-        self._child = Child(command, log=self._directory / "log")
-        for _ in range(200):
-            try:
-                async with self.client("watcher"):
-                    return
-            except aiomqtt.MqttError:
-                if not self._child.running:
-                    break
-                await asyncio.sleep(0.05)
-        raise LabFailed(f"Mosquitto did not start: {self._child.last_words()}")
+    def command(self) -> list[str]:
+        """See `OwnProgram`."""
+        return [*self._parts.command("mosquitto"), "-c", str(self.directory / "mosquitto.conf")]
 
-    async def stop(self) -> None:
-        """In order: what is retained is kept for the next start."""
-        if self._child is not None:
-            await self._child.stop()
-
-    def kill(self) -> None:
-        """As if its plug were pulled."""
-        if self._child is not None:
-            self._child.kill()
+    async def ready(self) -> bool:
+        """Whether it lets people in."""
+        try:
+            async with self.client("watcher"):
+                return True
+        except aiomqtt.MqttError:       # not listening yet
+            return False
 
     def client(self, user: str = "ann") -> aiomqtt.Client:
         """A client of its own for a test."""

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from tests.support.esl import event_bytes, frame
+from tests.support.link_server import LinkServer
 
 PASSWORD = "s3cret-of-the-test"
 CORE = "a8200edd-6298-479b-9719-520dac79234d"
@@ -19,13 +20,12 @@ GREETING = b"Content-Type: auth/request\n\n"
 GOODBYE = b"Disconnected, goodbye.\nSee you at ClueCon! http://www.cluecon.com/\n"
 
 
-class EslServer:
+class EslServer(LinkServer):
     """`commands` keeps everything received, without its empty line."""
 
     def __init__(self) -> None:
-        self.port = 0
+        super().__init__()
         self.commands: list[str] = []
-        self.connections = 0
         self.greeting = GREETING
         self.password = PASSWORD
         self.core = CORE
@@ -36,8 +36,6 @@ class EslServer:
         self.listing = '{"row_count":0}\n'
         self.dumps: dict[str, bytes] = {}
         self.overrides: dict[str, Callable[[str], bytes | None]] = {}     # by how a command begins
-        self._arrived = asyncio.Condition()
-        self._writers: list[asyncio.StreamWriter] = []
 
     async def received(self, beginning: str, count: int = 1) -> str:
         """The count-th command that begins so, once it has come."""
@@ -45,13 +43,7 @@ class EslServer:
         def found() -> list[str]:
             return [command for command in self.commands if command.startswith(beginning)]
 
-        async with asyncio.timeout(10), self._arrived:
-            await self._arrived.wait_for(lambda: len(found()) >= count)
-        return found()[count - 1]
-
-    async def connected(self, count: int) -> None:
-        async with asyncio.timeout(10), self._arrived:
-            await self._arrived.wait_for(lambda: self.connections >= count)
+        return await self.nth(found, count)
 
     def say(self, data: bytes) -> None:
         """Bytes to the latest connection, as they are."""
@@ -62,32 +54,23 @@ class EslServer:
         await self._writers[-1].drain()
         await asyncio.sleep(0)
 
-    def hang_up(self) -> None:
-        self._writers[-1].close()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._writers.append(writer)
-        async with self._arrived:
-            self.connections += 1
-            self._arrived.notify_all()
+    async def conversation(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Command by command."""
         writer.write(self.greeting)
-        try:
-            while True:
-                command = (await reader.readuntil(b"\n\n")).decode().removesuffix("\n\n")
-                answer = self._answer
-                for beginning, other in self.overrides.items():
-                    if command.startswith(beginning):
-                        answer = other
-                told = answer(command)
-                if told:
-                    writer.write(told)
-                async with self._arrived:
-                    self.commands.append(command)
-                    self._arrived.notify_all()
-                if command == "exit":
-                    writer.close()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            writer.close()
+        while True:
+            command = (await reader.readuntil(b"\n\n")).decode().removesuffix("\n\n")
+            answer = self._answer
+            for beginning, other in self.overrides.items():
+                if command.startswith(beginning):
+                    answer = other
+            told = answer(command)
+            if told:
+                writer.write(told)
+            async with self._arrived:
+                self.commands.append(command)
+                self._arrived.notify_all()
+            if command == "exit":
+                writer.close()
 
     def _answer(self, command: str) -> bytes:
         verb, _, rest = command.partition(" ")
@@ -141,13 +124,5 @@ def reply(text: str) -> bytes:
 @asynccontextmanager
 async def esl_server() -> AsyncIterator[EslServer]:
     """One server on a free port of the loopback, gone afterwards."""
-    state = EslServer()
-    server = await asyncio.start_server(state._serve, "127.0.0.1", 0)
-    state.port = server.sockets[0].getsockname()[1]
-    try:
-        yield state
-    finally:
-        server.close()
-        for writer in state._writers:
-            writer.transport.abort()
-        await server.wait_closed()
+    async with EslServer().listening() as server:
+        yield server

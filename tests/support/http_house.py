@@ -20,18 +20,9 @@ from enforcer.domain.call import CallAttempt, Direction
 from enforcer.domain.decision import Verdict
 from enforcer.telemetry import Telemetry
 from lab.process import free_port
-from tests.support.house import House
+from tests.support.house import House, one_rule
 
-PACK = """
-[pack]
-name = "small"
-revision = "1"
-[[rule]]
-id = "calls"
-kind = "attempts"
-clause = "1"
-critical = { at = 1, verdict = "block" }
-"""
+PACK = one_rule()
 SITE = """
 site = "lab"
 [policy]

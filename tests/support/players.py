@@ -14,7 +14,8 @@ from typing import Self
 from enforcer.domain.call import Direction
 from lab.ami import Ami
 from lab.asterisk import Asterisk
-from lab.fake_freeswitch import Channel, FakeFreeswitch
+from lab.fake_freeswitch import FakeFreeswitch
+from lab.fs_channel import Channel
 from lab.sipp import Callee, SipMessage
 from tests.support.phone import Phone
 from tests.support.sites import OUTSIDER

@@ -9,21 +9,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
 
 from prometheus_client import CollectorRegistry
-from typer.testing import CliRunner
 
 from enforcer.app import House, build, serve
-from enforcer.control.cli import Outside, app
 from enforcer.domain.actions import Action
 from enforcer.domain.call import CallEvent, Phase
 from enforcer.domain.decision import Decision
 from enforcer.settings import load
 from enforcer.telemetry import Telemetry
+from tests.support.house import HEADER, Commands
 
 T = TypeVar("T")
 PATIENCE = 30.0     # seconds; nothing takes so long, a machine with other things to do might
@@ -37,15 +36,14 @@ url = "sqlite:///enforcer.db"
 packs = ["pack.toml"]
 mode = "block"
 """
-HEADER = "account,customer,type,channels,plan,anchor_day,timezone\n"
 
 
 class Stage:
     """See the module; made by `raised`. `facts` and `decisions` are in the order in which they came."""
 
-    def __init__(self, house: House, config: Path) -> None:
+    def __init__(self, house: House, site: Commands) -> None:
         self.house = house
-        self.config = config
+        self.site = site
         self.facts: list[CallEvent] = []
         self.decisions: list[Decision] = []
         self._looks = 0
@@ -92,16 +90,10 @@ class Stage:
     async def run(self, *words: str) -> str:
         """A command, and the running enforcer has taken over what it changed."""
         async with self._commands:
-            said = await asyncio.to_thread(self._run, words)
+            said = await asyncio.to_thread(self.site.ok, *words)
             looks = self._looks
             await self.until(lambda: self._looks > looks, "look at the ledger")
         return said
-
-    def _run(self, words: Iterable[str]) -> str:
-        outside = Outside(lambda settings: 1, lambda switch, emergency: [])
-        result = CliRunner().invoke(app, [*words, "--config", str(self.config)], obj=outside)
-        assert result.exit_code == 0, (words, result.output, result.exception)
-        return result.stdout
 
     def ended(self, call_id: str) -> CallEvent | None:
         """The end of a call, once it was told."""
@@ -128,17 +120,11 @@ async def raised(
 ) -> AsyncIterator[Stage]:
     """A house in `directory`, running, and level with its switches. `accounts` are CSV rows, `switches`
     [[switch]] tables of the configuration, `more` what stands before them."""
-    (directory / "pack.toml").write_text(policy)
-    (directory / "accounts.csv").write_text(HEADER + accounts)
-    config = directory / "enforcer.toml"
-    config.write_text(CONFIG + more + switches)
-    outside = Outside(lambda settings: 1, lambda switch, emergency: [])
-    words = ["account", "import", str(directory / "accounts.csv"), "--config", str(config)]
-    imported = CliRunner().invoke(app, words, obj=outside)
-    assert imported.exit_code == 0, imported.output
+    site = Commands(directory, CONFIG + more + switches, **{"pack.toml": policy})
+    site.ok("account", "import", site.file("accounts.csv", HEADER + accounts))
     later = asyncio.get_running_loop().call_soon
-    house = build(load(config), Telemetry(CollectorRegistry()), later, time.time)
-    stage, stop = Stage(house, config), asyncio.Event()
+    house = build(load(site.config), Telemetry(CollectorRegistry()), later, time.time)
+    stage, stop = Stage(house, site), asyncio.Event()
     running = asyncio.create_task(serve(house, stop), name="enforcer")
     try:
         await stage.until(

@@ -21,7 +21,7 @@ from enforcer.domain.actions import (
     SetBrake,
     WithdrawLease,
 )
-from enforcer.domain.call import CallAttempt, CallEvent, Direction, Phase, Source
+from enforcer.domain.call import CallAttempt, Direction, Phase, Source
 from enforcer.domain.decision import Decision, Verdict
 from enforcer.domain.gap import Sight
 from enforcer.errors import LinkError, WireError
@@ -30,7 +30,9 @@ from enforcer.switch.ami_session import Peer, Session, open_session
 from enforcer.switch.link import Lapse
 from enforcer.switch.session import MOST_UNSENT
 from enforcer.wire.channel import Identity
+from tests.support import link_judge
 from tests.support.ami_server import SECRET, AmiServer, ami_server, response
+from tests.support.link_judge import Ticks
 
 IDENTITY = Identity("pbx1")
 
@@ -73,15 +75,12 @@ QUESTION = CallAttempt(
 )
 
 
-class Judge:
-    """Stands where Admission will: keeps what it was told, answers what the test wants."""
+class Judge(link_judge.Judge):
+    """It also answers what the test wants."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.attempts: list[CallAttempt] = []
-        self.events: list[CallEvent] = []
-        self.standing: list[Action] = []
-        self.reaction: list[Action] = []
-        self.fails: Exception | None = None
 
     def admit(self, attempt: CallAttempt) -> Decision:
         if self.fails is not None:
@@ -91,42 +90,6 @@ class Judge:
             "d1-1", attempt.at, attempt.call_id, attempt.switch, attempt.account, attempt.number,
             attempt.direction, Verdict.BLOCK, Verdict.BLOCK, sip_code=403,
         )  # fmt: skip
-
-    def observe(self, event: CallEvent) -> list[Action]:
-        if self.fails is not None:
-            raise self.fails
-        self.events.append(event)
-        return self.reaction
-
-    def round(self, switch: str, at: float) -> list[Action]:
-        if self.fails is not None:
-            raise self.fails
-        return []
-
-    def everything(self, switch: str, at: float) -> list[Action]:
-        return self.standing
-
-
-class Ticks:
-    """Sleeping, as the test lets it: `pauses` are the waits asked for, `wake()` ends the next one."""
-
-    def __init__(self) -> None:
-        self.pauses: list[float] = []
-        self._asleep = asyncio.Queue[float]()
-        self._wake = asyncio.Semaphore(0)
-
-    async def sleep(self, seconds: float) -> None:
-        self.pauses.append(seconds)
-        self._asleep.put_nowait(seconds)
-        await self._wake.acquire()
-
-    async def asleep(self) -> float:
-        """Waits until something sleeps; how long it wants to."""
-        async with asyncio.timeout(10):
-            return await self._asleep.get()
-
-    def wake(self) -> None:
-        self._wake.release()
 
 
 @pytest.fixture

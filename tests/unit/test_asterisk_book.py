@@ -11,7 +11,8 @@ import pytest
 from enforcer.domain.call import CallAttempt, CallEvent, Direction, Phase, Refusal, Source
 from enforcer.errors import WireError
 from enforcer.wire.ami import Decoder, Message
-from enforcer.wire.asterisk import CallBook, Fact, Question
+from enforcer.wire.asterisk import CallBook, Fact
+from enforcer.wire.asterisk_questions import Question
 from enforcer.wire.asterisk_status import resync
 from enforcer.wire.channel import (
     Identity,

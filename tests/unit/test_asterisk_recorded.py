@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +11,12 @@ from enforcer.domain.call import CallEvent, Phase, Refusal
 from enforcer.wire.ami import Decoder
 from enforcer.wire.asterisk import WANTED_EVENTS, CallBook, Fact
 from enforcer.wire.channel import Identity
+from tests.support.wire_trace import expected, joined
 
 RECORDED = Path(__file__).parents[1] / "recorded" / "asterisk"
 DIALOGUES = sorted(path.name.removesuffix(".facts.toml") for path in RECORDED.glob("*.facts.toml"))
+KEPT = (Refusal.BLOCKED, Refusal.SHED)
 IDENTITY = Identity("pbx1", outbound_contexts=("from-customer",), inbound_contexts=("from-carrier",))
-# A fact's time is Asterisk's, the expected one is the wire's. The largest gap in these recordings is 10 ms.
-TOLERANCE = 0.03
 
 
 def facts(path: Path, identity: Identity = IDENTITY, chunk: int = 4096) -> tuple[list[Fact], CallBook]:
@@ -29,63 +28,28 @@ def facts(path: Path, identity: Identity = IDENTITY, chunk: int = 4096) -> tuple
     return told, book
 
 
-def calls(told: list[Fact]) -> list[dict[str, Any]]:
-    """The events of each call joined, in the order in which the calls began."""
-    joined: dict[str, dict[str, Any]] = {}
-    for event in told:
-        if not isinstance(event, CallEvent):
-            continue
-        attempt = event.attempt
-        call = joined.setdefault(attempt.call_id, {"phases": []})
-        call["phases"].append(event.phase)
-        call |= {
-            "number": attempt.number, "account": attempt.account, "direction": attempt.direction.value,
-            "caller": attempt.caller, "route": attempt.route, "started": attempt.at,
-        }  # fmt: skip
-        if event.phase is Phase.ANSWERED:
-            call["answered"] = event.at
-        if event.phase is Phase.ENDED:
-            call |= {"ended": event.at, "cause": event.hangup_cause}
-            call |= {"sip_code": event.sip_code} if event.sip_code else {}
-            kept = event.refusal in (Refusal.BLOCKED, Refusal.SHED)
-            call |= {"refusal": event.refusal.value} if kept else {}
-    return sorted(joined.values(), key=lambda call: call["started"])
-
-
-def expected(name: str) -> list[dict[str, Any]]:
-    with (RECORDED / f"{name}.facts.toml").open("rb") as file:
-        return tomllib.load(file)["call"]
-
-
-def close(call: dict[str, Any]) -> dict[str, Any]:
-    return {
-        key: pytest.approx(value, abs=TOLERANCE) if isinstance(value, float) else value
-        for key, value in call.items()
-    }
-
-
 @pytest.mark.parametrize("name", DIALOGUES)
 def test_every_recorded_dialogue_yields_the_calls_of_its_wire_trace(name: str) -> None:
     told, book = facts(RECORDED / f"{name}.ami")
-    found = calls(told)
+    found = joined(told, refusals=KEPT)
     for call in found:
         phases = call.pop("phases")
         assert phases == sorted(set(phases)), "each phase once, in order"
         assert phases[-1] is Phase.ENDED
-    assert found == [close(call) for call in expected(name)]
+    assert found == expected(RECORDED, name)
     assert book.legs == 0, "ended calls leave no trace"
 
 
 @pytest.mark.parametrize("name", [name for name in DIALOGUES if (RECORDED / f"{name}.enf.ami").exists()])
 def test_a_stream_without_answers_still_yields_every_attempt_and_its_end(name: str) -> None:
     told, book = facts(RECORDED / f"{name}.enf.ami")
-    found = calls(told)
+    found = joined(told, refusals=KEPT)
     for call in found:
         assert call.pop("phases") in ([Phase.STARTED, Phase.ENDED], [Phase.STARTED])
-    wanted = expected(name)
+    wanted = expected(RECORDED, name)
     if name == "15_originate":
         wanted = []         # nobody told us that the leg came up, so nothing says it was a call
-    assert found == [close({k: v for k, v in call.items() if k != "answered"}) for call in wanted]
+    assert found == [{k: v for k, v in call.items() if k != "answered"} for call in wanted]
     assert book.legs == 0
 
 
@@ -109,14 +73,14 @@ def test_the_account_is_found_by_code_endpoint_or_number(
     account_from: Any, outbound: str, inbound: str
 ) -> None:
     identity = Identity("pbx1", ("from-customer",), ("from-carrier",), account_from=account_from)
-    (out,) = calls(facts(RECORDED / "01_answered_caller_bye.ami", identity)[0])
-    (into,) = calls(facts(RECORDED / "14_inbound.ami", identity)[0])
+    (out,) = joined(facts(RECORDED / "01_answered_caller_bye.ami", identity)[0], refusals=KEPT)
+    (into,) = joined(facts(RECORDED / "14_inbound.ami", identity)[0], refusals=KEPT)
     assert (out["account"], into["account"]) == (outbound, inbound)
 
 
 def test_a_call_in_a_context_listed_nowhere_is_not_counted_but_named() -> None:
     told, book = facts(RECORDED / "01_answered_caller_bye.ami", Identity("pbx1"))
-    assert calls(told) == []
+    assert joined(told, refusals=KEPT) == []
     assert book.unlisted == {"from-customer": 1}
     assert book.legs == 0
 

@@ -187,6 +187,8 @@ INVENTORY = {
     "control/http/front.counters": "two",
     "control/http/front.sessions": "the doors that log people in",
     "control/http/front.streams": "[http] max_streams; any more are refused [test_http_server]",
+    "control/http/guests._inside": "[http] max_connections; who asks nothing goes [test_http_server]",
+    "control/http/guests._greeted": "handshakes: as many as are inside",
     "control/http/front.wrong": "ADDRESSES; the oldest go",
     "control/page/sessions.said": "5; the oldest go",
     "control/http/problems.headers": "the headers of one answer",

@@ -18,31 +18,15 @@ from enforcer.control.drill import FAULTS
 from enforcer.control.http.tokens import Role
 from enforcer.domain.mode import Mode
 from tests.support import command_table
-from tests.support.house import House
+from tests.support.house import SWITCH, House, one_rule, process
 
 ROOT = Path(__file__).parents[2]
-PACK = """
-[pack]
-name = "small"
-revision = "1"
-[[rule]]
-id = "calls"
-kind = "attempts"
-clause = "1"
-critical = { at = 1, verdict = "block" }
-"""
-SWITCH = """
-[[switch]]
-name = "pbx1"
-secret_env = "TEST_AMI_SECRET"
-"""
+PACK = one_rule()
 
 
 @pytest.fixture
 def house(tmp_path: Path) -> House:
-    house = House(tmp_path, PACK)
-    house.config.write_text(house.config.read_text() + SWITCH)
-    return house
+    return House(tmp_path, PACK, SWITCH)
 
 
 def test_the_table_of_commands_is_that_of_the_commands() -> None:
@@ -179,10 +163,8 @@ def test_tab_completes_in_every_shell_that_is_here(house: House, shell: str) -> 
 
 def test_the_command_prints_the_lines_for_each_shell(house: House) -> None:
     for shell, script in SCRIPTS.items():
-        done = subprocess.run(
-            [sys.executable, "-m", "enforcer", "completion", shell], capture_output=True, text=True
-        )
-        assert (done.returncode, done.stdout) == (0, script)
+        done = process(house.directory, "completion", shell)
+        assert (done.exit_code, done.stdout) == (0, script)
 
 
 def test_help_and_tab_import_nothing_that_takes_its_time() -> None:

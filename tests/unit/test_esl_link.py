@@ -29,67 +29,34 @@ from enforcer.switch.esl_session import MOST_UNANSWERED, Peer, Session, open_ses
 from enforcer.switch.link import Deadlines, Lapse
 from enforcer.wire import esl_commands as say
 from enforcer.wire.channel import Identity
+from tests.support import link_judge
 from tests.support.esl import DIALOGUES, IDENTITY, event_bytes, facts, frame, recorded
 from tests.support.esl_server import PASSWORD, EslServer, esl_server, reply
+from tests.support.link_judge import Ticks
 
 UUID = "c03e2ee0-8baa-4a9d-85b4-b30a36945051"
 OTHER = "55b92bda-f106-4a17-a41b-489105af47ac"
 
 
-class Judge:
-    """Stands where Admission will: keeps what it was told, wants what the test wants."""
+class Judge(link_judge.Judge):
+    """It is never asked, and told late whose call it is."""
 
     def __init__(self) -> None:
-        self.events: list[CallEvent] = []
-        self.standing: list[Action] = []
-        self.reaction: list[Action] = []
-        self.fails: Exception | None = None
+        super().__init__()
         self.told = asyncio.Event()
         self.late: list[CallEvent] = []
 
     def observe(self, event: CallEvent) -> list[Action]:
-        if self.fails is not None:
-            raise self.fails
-        self.events.append(event)
+        actions = super().observe(event)
         self.told.set()
-        return self.reaction
+        return actions
 
     def named(self, event: CallEvent) -> list[Action]:
         self.late.append(event)
         return self.reaction
 
-    def round(self, switch: str, at: float) -> list[Action]:
-        if self.fails is not None:
-            raise self.fails
-        return []
-
-    def everything(self, switch: str, at: float) -> list[Action]:
-        return self.standing
-
     def __getattr__(self, name: str) -> Any:
         raise AssertionError(f"nobody asks for {name} here")
-
-
-class Ticks:
-    """Sleeping, as the test lets it: `pauses` are the waits asked for, `wake()` ends the next one."""
-
-    def __init__(self) -> None:
-        self.pauses: list[float] = []
-        self._asleep = asyncio.Queue[float]()
-        self._wake = asyncio.Semaphore(0)
-
-    async def sleep(self, seconds: float) -> None:
-        self.pauses.append(seconds)
-        self._asleep.put_nowait(seconds)
-        await self._wake.acquire()
-
-    async def asleep(self) -> float:
-        """Waits until something sleeps; how long it wants to."""
-        async with asyncio.timeout(10):
-            return await self._asleep.get()
-
-    def wake(self) -> None:
-        self._wake.release()
 
 
 @pytest.fixture

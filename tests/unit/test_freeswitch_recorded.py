@@ -2,53 +2,15 @@
 
 from __future__ import annotations
 
-import tomllib
-from typing import Any
-
 import pytest
 
-from enforcer.domain.call import CallEvent, Phase, Refusal
+from enforcer.domain.call import CallEvent, Phase
 from enforcer.wire.channel import Identity
 from enforcer.wire.esl import EVENT, Decoder, Message
-from enforcer.wire.freeswitch import Fact
 from tests.support.esl import DIALOGUES, RECORDED, event_bytes, facts, frame, recorded
+from tests.support.wire_trace import expected, joined
 
-# A fact's time is FreeSWITCH's, the expected one is the wire's; its clock ticks every 20 ms.
-TOLERANCE = 0.03
 TRAILING = frame(event_bytes({"Event-Name": "HEARTBEAT", "X": "1"}))
-
-
-def calls(told: list[Fact]) -> list[dict[str, Any]]:
-    """The events of each call joined, in the order in which the calls began."""
-    joined: dict[str, dict[str, Any]] = {}
-    for event in told:
-        assert isinstance(event, CallEvent)
-        attempt = event.attempt
-        call = joined.setdefault(attempt.call_id, {"phases": []})
-        call["phases"].append(event.phase)
-        call |= {
-            "number": attempt.number, "account": attempt.account, "direction": attempt.direction.value,
-            "caller": attempt.caller, "route": attempt.route, "started": attempt.at,
-        }  # fmt: skip
-        if event.phase is Phase.ANSWERED:
-            call["answered"] = event.at
-        if event.phase is Phase.ENDED:
-            call |= {"ended": event.at, "cause": event.hangup_cause, "legs": len(event.legs.split())}
-            call |= {"sip_code": event.sip_code} if event.sip_code else {}
-            call |= {"refusal": event.refusal.value} if event.refusal is not Refusal.NONE else {}
-    return sorted(joined.values(), key=lambda call: call["started"])
-
-
-def expected(name: str) -> list[dict[str, Any]]:
-    with (RECORDED / f"{name}.facts.toml").open("rb") as file:
-        return tomllib.load(file)["call"]
-
-
-def close(call: dict[str, Any]) -> dict[str, Any]:
-    return {
-        key: pytest.approx(value, rel=0, abs=TOLERANCE) if isinstance(value, float) else value
-        for key, value in call.items()
-    }
 
 
 def test_every_recording_says_what_it_is_a_recording_of() -> None:
@@ -58,12 +20,12 @@ def test_every_recording_says_what_it_is_a_recording_of() -> None:
 @pytest.mark.parametrize("name", DIALOGUES)
 def test_every_recorded_dialogue_yields_the_calls_of_its_wire_trace(name: str) -> None:
     told, book = facts(recorded(name))
-    found = calls(told)
+    found = joined(told, legs=True)
     for call in found:
         phases = call.pop("phases")
         assert phases == sorted(set(phases)), "each phase once, in order"
         assert phases[-1] is Phase.ENDED
-    assert found == [close(call) for call in expected(name)]
+    assert found == expected(RECORDED, name)
     assert book.legs == 0, "ended calls leave no trace"
 
 
@@ -107,9 +69,9 @@ def test_calls_are_told_apart_by_the_id_of_their_first_channel() -> None:
 
 def test_the_account_is_found_by_code_or_number() -> None:
     identity = Identity("fs1", ("lab",), account_from="caller")
-    (call,) = calls(facts(recorded("answered_caller_bye"), identity)[0])
+    (call,) = joined(facts(recorded("answered_caller_bye"), identity)[0], legs=True)
     assert call["account"] == "acct1"
-    (victim,) = calls(facts(recorded("injection"), identity)[0])
+    (victim,) = joined(facts(recorded("injection"), identity)[0], legs=True)
     assert victim["account"] == "", "a number with a line break in it is nobody's name"
 
 

@@ -14,25 +14,16 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 
-from enforcer import app, settings
 from enforcer.domain.call import CallAttempt, Direction
 from enforcer.telemetry import Telemetry
 from lab.provision import ROOT
-from tests.support.house import House
+from tests.support.house import House, one_rule
 from tests.support.parts import provided
+from tests.support.running import built
 
 GRAFANA = ROOT / "docker" / "grafana"
 NOW = 1_795_309_510.0
-PACK = """
-[pack]
-name = "small"
-revision = "1"
-[[rule]]
-id = "calls"
-kind = "attempts"
-clause = "1"
-critical = { at = 1, verdict = "block" }
-"""
+PACK = one_rule()
 MORE = """
 [[switch]]
 name = "pbx1"
@@ -49,29 +40,25 @@ WORDS = {"by", "le", "and", "rate", "sum", "abs", "increase", "histogram_quantil
 def metrics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mapping[str, set[str]]:
     """Each series that an enforcer can have, and its labels."""
     monkeypatch.setenv("TEST_AMI_SECRET", "s3cret-of-the-test")
-    site = House(tmp_path, PACK)
-    site.config.write_text(site.config.read_text() + MORE)
+    site = House(tmp_path, PACK, MORE)
     telemetry = Telemetry(CollectorRegistry())
-    built = app.build(settings.load(site.config), telemetry, lambda do: do(), lambda: NOW)
     found: dict[str, set[str]] = {"up": {"job", "instance"}}
-    try:
+    with built(site.config, lambda: NOW, telemetry) as house:
         call = CallAttempt(
             call_id="pbx1/1", account="acme", number="911", caller="", at=NOW, direction=Direction.OUTBOUND,
             switch="pbx1",
         )
-        built.admission.admit(call)
-        built.readings.take(NOW)
-        built.watching.measure()
+        house.admission.admit(call)
+        house.readings.take(NOW)
+        house.watching.measure()
         telemetry.fault("x")
         telemetry.notices.labels("ops", "delivered").inc()
         telemetry.breaker_share.labels("calls").set(0)
-        assert built.room.mqtt is not None
-        built.room.mqtt.messages.labels("told").inc()
+        assert house.room.mqtt is not None
+        house.room.mqtt.messages.labels("told").inc()
         for family in telemetry.registry.collect():
             for sample in family.samples:
                 found.setdefault(sample.name, set()).update(sample.labels)
-    finally:
-        built.ledger.close()
     return found
 
 

@@ -13,25 +13,16 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client import Histogram as TheirHistogram
 
-from enforcer import app, settings
+from enforcer import app
 from enforcer.buckets import SHORT, Histogram
 from enforcer.domain.call import CallAttempt, Direction
-from enforcer.telemetry import Telemetry
-from tests.support.house import House
+from tests.support.house import House, one_rule
 from tests.support.parts import provided
+from tests.support.running import built
 
 NOW = 1_795_309_510.0
 MANY = int(os.environ.get("ENFORCER_MANY_ACCOUNTS", "5000"))
-PACK = """
-[pack]
-name = "small"
-revision = "1"
-[[rule]]
-id = "calls"
-kind = "attempts"
-clause = "1"
-critical = { at = 1, verdict = "block" }
-"""
+PACK = one_rule()
 SWITCHES = """
 [[switch]]
 name = "pbx1"
@@ -48,13 +39,9 @@ url = "mqtt://127.0.0.1:1"
 @pytest.fixture
 async def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[app.House]:
     monkeypatch.setenv("TEST_AMI_SECRET", "s3cret-of-the-test")
-    site = House(tmp_path, PACK)
-    site.config.write_text(site.config.read_text() + SWITCHES)
-    built = app.build(
-        settings.load(site.config), Telemetry(CollectorRegistry()), lambda do: do(), lambda: NOW
-    )
-    yield built
-    built.ledger.close()
+    site = House(tmp_path, PACK, SWITCHES)
+    with built(site.config, lambda: NOW) as found:
+        yield found
 
 
 def attempt(number: int, account: str, switch: str = "pbx1") -> CallAttempt:

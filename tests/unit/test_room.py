@@ -8,9 +8,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from prometheus_client import CollectorRegistry
 
-from enforcer import app, settings
+from enforcer import app
 from enforcer import room as room_module
 from enforcer.control.page.moment import _words
 from enforcer.control.series import MINUTES, Series
@@ -20,38 +19,21 @@ from enforcer.domain.gap import Gap
 from enforcer.domain.journal import JournalEntry
 from enforcer.domain.open_gaps import MOST_OPEN
 from enforcer.ledger.sqlite import SqliteLedger
-from enforcer.telemetry import Telemetry, decision_line
-from tests.support.house import ACCOUNTS, House
+from enforcer.telemetry import decision_line
+from tests.support.house import ACCOUNTS, SWITCH, House, one_rule
 from tests.support.ledgers import PATIENCE, classify
+from tests.support.running import built
 
 NOW = 1_795_309_510.0
-PACK = """
-[pack]
-name = "small"
-revision = "1"
-[[rule]]
-id = "calls"
-kind = "attempts"
-clause = "1"
-critical = { at = 1, verdict = "block" }
-"""
-SWITCH = """
-[[switch]]
-name = "pbx1"
-secret_env = "TEST_AMI_SECRET"
-"""
+PACK = one_rule()
 
 
 @pytest.fixture
 async def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[app.House]:
     monkeypatch.setenv("TEST_AMI_SECRET", "s3cret-of-the-test")
-    site = House(tmp_path, PACK)
-    site.config.write_text(site.config.read_text() + SWITCH)
-    built = app.build(
-        settings.load(site.config), Telemetry(CollectorRegistry()), lambda do: do(), lambda: NOW
-    )
-    yield built
-    built.ledger.close()
+    site = House(tmp_path, PACK, SWITCH)
+    with built(site.config, lambda: NOW) as found:
+        yield found
 
 
 def attempt(number: int, account: str = "acme") -> CallAttempt:

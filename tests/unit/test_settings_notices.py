@@ -26,7 +26,8 @@ def test_variables_of_the_environment_are_filled_in_when_somebody_wants_to_send(
     assert terms.ops_addresses() == ("json://u:t0p@h/x",)
     with pytest.raises(BadInput) as error:
         terms.mail_server()
-    assert str(error.value) == "notices.mail: environment variable PASS is not set"
+    unset = "environment variable PASS is not set: set it before `enforcer` starts"
+    assert str(error.value) == f"notices.mail: {unset}"
 
 
 def test_more_addresses_come_from_a_file_beside_the_configuration(tmp_path: Path) -> None:

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import os
 import socket
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from enforcer.control.http.guests import Arrival, Guests
 from enforcer.errors import LinkError
 from enforcer.settings_http import BACKLOG, HttpSettings
 
@@ -35,29 +35,29 @@ class _Quiet(uvicorn.Server):
         yield
 
 
-def _protocol(settings: HttpSettings) -> type[H11Protocol]:
+def _protocol(guests: Guests, deadline: float) -> type[H11Protocol]:
     """A connection that may not dawdle: its first bytes, each head of a request, and what it is sent have
-    `read_deadline` seconds. Bodies have theirs in `bounds`. Where one comes too many, who has been here for
-    longest without a whole request goes for it: whoever only wants to be in the way keeps nobody out."""
-    allowed = tuple(ipaddress.ip_network(network) for network in settings.allow)
-    loopback = settings.loopback
-    deadline = settings.read_deadline
-    most = settings.max_connections
-    inside: dict[Prompt, None] = {}     # who was answered or came last is last
+    `deadline` seconds. Bodies have theirs in `bounds`."""
 
     class Prompt(H11Protocol):
         _late: asyncio.TimerHandle | None = None
         _stuck: asyncio.TimerHandle | None = None
+        _met = False            # our transport
+        _early = b""
 
         def connection_made(self, transport: Any) -> None:
+            self._met = True
             super().connection_made(transport)
-            if not self._welcome() or (len(inside) >= most and not _one_goes()):
-                transport.abort()
+            if not guests.enter(self):
                 return
-            inside[self] = None
             self._late = self.loop.call_later(deadline, transport.abort)
+            if self._early:
+                self.data_received(self._early)
 
         def data_received(self, data: bytes) -> None:
+            if not self._met:       # the end of a TLS handshake brought it
+                self._early += data
+                return
             if self.transport.is_closing():
                 return
             if self._late is None and (self.cycle is None or self.cycle.response_complete):
@@ -74,8 +74,7 @@ def _protocol(settings: HttpSettings) -> type[H11Protocol]:
             return cycle is not None and not cycle.response_complete and not cycle.more_body
 
         def on_response_complete(self) -> None:
-            if self in inside:
-                inside[self] = inside.pop(self)
+            guests.served(self)
             super().on_response_complete()
 
         def pause_writing(self) -> None:
@@ -89,25 +88,13 @@ def _protocol(settings: HttpSettings) -> type[H11Protocol]:
                 self._stuck = None
 
         def connection_lost(self, exc: Exception | None) -> None:
+            if not self._met:       # over before we heard of it
+                return
             for timer in (self._late, self._stuck):
                 if timer is not None:
                     timer.cancel()
-            inside.pop(self, None)
+            guests.leave(self)
             super().connection_lost(exc)
-
-        def _welcome(self) -> bool:
-            if not allowed or self.client is None:
-                return True
-            address = ipaddress.ip_address(self.client[0])
-            mapped = getattr(address, "ipv4_mapped", None) or address
-            return loopback or mapped.is_loopback or any(mapped in network for network in allowed)
-
-    def _one_goes() -> bool:
-        idle = next((one for one in inside if not one.asking), None)
-        if idle is not None:
-            del inside[idle]
-            idle.transport.abort()
-        return idle is not None
 
     return Prompt
 
@@ -124,14 +111,21 @@ class HttpServer:
         self._fault = fault
         self._close = close
         self._settings = settings
+        self._guests = Guests(settings)
+        reads, secured = _protocol(self._guests, settings.read_deadline), settings.tls()
+
+        def arrives(**its: Any) -> asyncio.Protocol:
+            if secured is None:
+                return reads(**its)
+            return Arrival(self._guests, secured, settings.read_deadline, lambda: reads(**its))
+
         config = uvicorn.Config(
-            app, http=_protocol(settings), ws="none", lifespan="off", log_config=None, log_level="critical",
-            access_log=False, server_header=False, proxy_headers=False, backlog=BACKLOG,
+            app, http=cast("type[asyncio.Protocol]", arrives), ws="none", lifespan="off", log_config=None,
+            log_level="critical", access_log=False, server_header=False, proxy_headers=False, backlog=BACKLOG,
             timeout_keep_alive=KEEP_SECONDS, timeout_graceful_shutdown=LAST_SECONDS,
             h11_max_incomplete_event_size=LONGEST_HEAD,
         )
         config.load()
-        config.ssl = settings.tls()
         self._server = _Quiet(config)
         self._task: asyncio.Task[None] | None = None
 
@@ -165,5 +159,6 @@ class HttpServer:
             return
         task, self._task = self._task, None
         await self._close()
+        self._guests.close()
         self._server.should_exit = True
         await asyncio.gather(task, return_exceptions=True)

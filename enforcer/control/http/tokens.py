@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from enforcer.errors import BadInput, LedgerError
+from enforcer.ledger.remedy import remedy
 
 PREFIX = "enf_"                 # so that scanners for lost secrets know one
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,39}\Z")
@@ -103,7 +104,7 @@ class Tokens:
             self._stamp, self._known = None, ()
             return ()
         except OSError as error:
-            raise LedgerError(f"tokens {self.path}: {error.strerror}") from None
+            raise LedgerError(f"tokens {self.path}: {error.strerror}{remedy(self.path, error)}") from None
         stamp = (state.st_ino, state.st_mtime_ns, state.st_size)
         if stamp != self._stamp:
             self._known, self._stamp = _read(self.path), stamp
@@ -139,7 +140,7 @@ class Tokens:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             lock = os.open(f"{self.path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise LedgerError(f"tokens {self.path}: {error.strerror}") from None
+            raise LedgerError(f"tokens {self.path}: {error.strerror}{remedy(self.path, error)}") from None
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
             tokens = list(self.all())
@@ -158,9 +159,11 @@ def _read(path: Path) -> tuple[Token, ...]:
         told: Any = json.loads(path.read_text("utf-8"))
         return tuple(_token(facts) for facts in told["tokens"])
     except OSError as error:
-        raise LedgerError(f"tokens {path}: {error.strerror}") from None
+        raise LedgerError(f"tokens {path}: {error.strerror}{remedy(path, error)}") from None
     except (ValueError, TypeError, KeyError, RecursionError):
-        raise LedgerError(f"tokens {path}: not as the enforcer writes it; put it back, or away") from None
+        raise LedgerError(
+            f"tokens {path}: not as the enforcer writes it; put back a copy, or move it away for new ones"
+        ) from None
 
 
 def _token(facts: dict[str, Any]) -> Token:
@@ -187,4 +190,4 @@ def _write(path: Path, tokens: list[Token]) -> None:
             os.fsync(file.fileno())
         os.replace(fresh, path)
     except OSError as error:
-        raise LedgerError(f"tokens {path}: {error.strerror}") from None
+        raise LedgerError(f"tokens {path}: {error.strerror}{remedy(path, error)}") from None

@@ -15,12 +15,12 @@ from typing import NamedTuple
 from enforcer.domain.account import Account, AccountType
 from enforcer.domain.charge import Per
 from enforcer.domain.measure import Measure, Scope
-from enforcer.domain.rules.base import UNLIMITED, Closed, Judgement, Rule, plain
-from enforcer.domain.rules.pace import Pacer
+from enforcer.domain.rules.base import Closed
+from enforcer.domain.rules.unsummed import Unsummed
 from enforcer.domain.usage import Tally
 
 
-class AverageMinutes(Rule):
+class AverageMinutes(Unsummed):
     """The limit is minutes on average that are still fine, over the accounts that the rule covers.
 
     Settled at the close of the cycle only. No call is to blame for an average, and what it comes to
@@ -34,27 +34,10 @@ class AverageMinutes(Rule):
     charged_by: Per | None = Per.MINUTE
     __slots__ = ()
 
-    @classmethod
-    def named(cls, measure: Measure) -> str:
-        """An average is always one over a whole cycle."""
-        return cls.noun
-
     @staticmethod
     def measured(measure: Measure) -> Measure:
         """The average is one of a customer."""
         return replace(measure, scope=Scope.CUSTOMER)
-
-    def judge(self, tally: Tally, at: float, pacer: Pacer | None) -> Judgement | None:
-        """Nothing to say of any call."""
-        return None
-
-    def headroom(self, tally: Tally, at: float) -> int:
-        """No call ever reaches it."""
-        return UNLIMITED
-
-    def standing(self, tally: Tally, at: float) -> tuple[str, str]:
-        """The average is known when the cycle is over; only the limit stands."""
-        return "-", plain(self.spec.critical.at)
 
     def close(self, tally: Tally, divisor: int) -> Closed:
         """The minutes of all, divided by so many accounts or channels; no value where there are none."""

@@ -12,13 +12,13 @@ from fractions import Fraction
 from enforcer.domain.call import CallAttempt
 from enforcer.domain.decision import Level
 from enforcer.domain.measure import Measure, Window
-from enforcer.domain.rules.base import UNLIMITED, Judgement, Rule, Step, plain
-from enforcer.domain.rules.pace import Pacer
+from enforcer.domain.rules.base import UNLIMITED, Judgement, Step, plain
 from enforcer.domain.rules.seat import Seat
+from enforcer.domain.rules.unsummed import Unsummed
 from enforcer.domain.usage import Tally
 
 
-class FairShare(Rule):
+class FairShare(Unsummed):
     """Levels are multiples of the fair share (see `load`): with `at = 1`, an account that would hold more
     calls than its share is over the limit, but only while more than the `contended` part of the switch is in
     use. Nobody is held to less than one call, whatever the multiple.
@@ -33,23 +33,10 @@ class FairShare(Rule):
     unit = "times the fair share"
     __slots__ = ()
 
-    @classmethod
-    def named(cls, measure: Measure) -> str:
-        """A matter of the moment."""
-        return cls.noun
-
     @staticmethod
     def measured(measure: Measure) -> Measure:
         """Calls in progress; the switch's load counts them."""
         return replace(measure, window=Window.LIVE, per_leg=False)
-
-    def judge(self, tally: Tally, at: float, pacer: Pacer | None) -> Judgement | None:
-        """Nothing to say without knowing which switch."""
-        return None
-
-    def headroom(self, tally: Tally, at: float) -> int:
-        """See `room`."""
-        return UNLIMITED
 
     def standing(self, tally: Tally, at: float) -> tuple[str, str]:
         """A matter of the moment and the switch; only the limit stands."""

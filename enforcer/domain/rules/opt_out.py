@@ -13,15 +13,15 @@ from enforcer.domain.call import CallAttempt, Direction
 from enforcer.domain.decision import Level
 from enforcer.domain.measure import Measure, Scope, Window
 from enforcer.domain.registers import OptOut
-from enforcer.domain.rules.base import UNLIMITED, Judgement, Rule
-from enforcer.domain.rules.pace import Pacer
+from enforcer.domain.rules.base import UNLIMITED, Judgement
 from enforcer.domain.rules.seat import Seat
+from enforcer.domain.rules.unsummed import Unsummed
 from enforcer.domain.usage import Tally
 
 _HOW = {"message": "by message", "import": "by a list that was imported", "": "as entered"}
 
 
-class OptedOut(Rule):
+class OptedOut(Unsummed):
     """The limit is none: each call and message to a number that opted out is past it.
 
     With the scope of an account, people opt out of one sender; with that of a customer, a word to one of its
@@ -33,11 +33,6 @@ class OptedOut(Rule):
     unit = "calls and messages"
     __slots__ = ()
 
-    @classmethod
-    def named(cls, measure: Measure) -> str:
-        """A fact, whenever."""
-        return cls.noun
-
     @staticmethod
     def measured(measure: Measure) -> Measure:
         """Nothing is counted; the calls and messages that leave are looked at."""
@@ -45,14 +40,6 @@ class OptedOut(Rule):
             measure, window=Window.LIVE, per_leg=False,
             directions=measure.directions - {Direction.INBOUND} or frozenset({Direction.OUTBOUND}),
         )
-
-    def judge(self, tally: Tally, at: float, pacer: Pacer | None) -> Judgement | None:
-        """Nothing to say of any sum."""
-        return None
-
-    def headroom(self, tally: Tally, at: float) -> int:
-        """No sum ever reaches it."""
-        return UNLIMITED
 
     def standing(self, tally: Tally, at: float) -> tuple[str, str]:
         """A matter of each number; only the limit stands."""

@@ -14,13 +14,12 @@ from enforcer.domain.cycle import BillingCycle
 from enforcer.domain.decision import Level
 from enforcer.domain.measure import Measure, Scope, Window
 from enforcer.domain.registers import Strike
-from enforcer.domain.rules.base import UNLIMITED, Judgement, Rule, plain
-from enforcer.domain.rules.pace import Pacer
+from enforcer.domain.rules.base import UNLIMITED, Judgement, plain
 from enforcer.domain.rules.seat import Seat
-from enforcer.domain.usage import Tally
+from enforcer.domain.rules.unsummed import Unsummed
 
 
-class RepeatInfringer(Rule):
+class RepeatInfringer(Unsummed):
     """Levels are numbers of strikes: a level is reached with as many as `at`, in so many billing cycles (this
     one included), or in a rolling window. `spec.strikes` names the kinds that count; none named, all do.
 
@@ -36,27 +35,10 @@ class RepeatInfringer(Rule):
     unit = "strikes"
     __slots__ = ()
 
-    @classmethod
-    def named(cls, measure: Measure) -> str:
-        """The window is told by the value."""
-        return cls.noun
-
     @staticmethod
     def measured(measure: Measure) -> Measure:
         """Nothing is counted of calls; those that it refuses are looked at."""
         return replace(measure, window=Window.LIVE, per_leg=False)
-
-    def judge(self, tally: Tally, at: float, pacer: Pacer | None) -> Judgement | None:
-        """Nothing to say of any call."""
-        return None
-
-    def headroom(self, tally: Tally, at: float) -> int:
-        """No call reaches it."""
-        return UNLIMITED
-
-    def standing(self, tally: Tally, at: float) -> tuple[str, str]:
-        """Strikes are no sum of calls; only the limit stands."""
-        return "-", plain(self.spec.critical.at)
 
     def weigh(self, seat: Seat, attempt: CallAttempt) -> Judgement | None:
         """The same for every call."""

@@ -1,7 +1,7 @@
-"""A switch of the lab: one program in a directory of its own, started, waited for, stopped, and gone with it.
+"""A program of the lab in a directory of its own: started, waited for, stopped, and gone with its directory.
 
-In: a command line, an environment, and what tells that it takes calls (`command`, `surroundings`,
-`takes_calls` of the kind at hand). Out: a running switch, its process, its password.
+In: a command line, an environment, and what tells that it is ready (`command`, `surroundings`, `ready` of the
+kind at hand). Out: a running program, its process; of a switch, its password too.
 Refuses to know what it speaks and how it is configured.
 """
 
@@ -19,19 +19,16 @@ from typing import Self
 from lab.process import Child, LabFailed
 
 
-class OwnSwitch:
+class OwnProgram:
     """`async with` one, or start() and stop() by hand, also repeatedly: ports and directory stay the same
-    over a restart, until close(). A kind of switch says how it is called, started, and found ready."""
+    over a restart, until close(). A kind of program says how it is called, started, and found ready."""
 
-    name = "the switch"
+    name = "the program"
     patience = 3.0
-    """Seconds it has for an orderly end."""
-    sip_port: int
+    """Seconds it has for an orderly end; 0: it is killed."""
 
     def __init__(self) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix=f"lab-{self.name.lower()}-"))
-        self.secret = secrets.token_hex(8)
-        """The password that lets the enforcer in."""
         self._child: Child | None = None
 
     # --- what each kind does in its own way
@@ -44,15 +41,15 @@ class OwnSwitch:
         """What its process is given, None: what we have."""
         return None
 
-    async def takes_calls(self) -> bool:
-        """Whether it does by now; may wait a moment for that. Not listening yet is False."""
+    async def ready(self) -> bool:
+        """Whether it is by now; may wait a moment for that. Not listening yet is False."""
         raise NotImplementedError
 
-    # --- where things are
+    def log_text(self) -> str:
+        """What it wrote as warning and error, since the directory was made."""
+        return ""
 
-    @property
-    def sip_address(self) -> str:
-        return f"127.0.0.1:{self.sip_port}"
+    # --- its process
 
     @property
     def pid(self) -> int:
@@ -64,11 +61,7 @@ class OwnSwitch:
     def running(self) -> bool:
         return self._child is not None and self._child.running
 
-    def log_text(self) -> str:
-        """What the switch wrote as warning and error, since the directory was made."""
-        return ""
-
-    # --- life
+    # --- its life
 
     async def __aenter__(self) -> Self:
         try:
@@ -87,28 +80,28 @@ class OwnSwitch:
             self.close()
 
     async def start(self, within: float = 60.0) -> None:
-        """Start and wait until the switch itself says that it takes calls. Raises LabFailed, its last words.
+        """Start and wait until it is ready. Raises LabFailed, its last words.
 
-        Call it from a thread that lives as long as the switch must.
+        Call it from a thread that lives as long as the program must.
         """
         self._child = Child(
             self.command(), log=self.directory / "console.log", cwd=self.directory, env=self.surroundings()
         )
         try:
             async with asyncio.timeout(within):
-                while not await self.takes_calls():
+                while not await self.ready():
                     if not self._child.running:
                         raise LabFailed(f"{self.name} ended with {self._child.returncode}:\n{self._words()}")
                     await asyncio.sleep(0.05)
         except TimeoutError:
             self._child.kill()
-            raise LabFailed(f"{self.name} takes no calls after {within:g} s:\n{self._words()}") from None
+            raise LabFailed(f"{self.name} is not ready after {within:g} s:\n{self._words()}") from None
         except BaseException:
             self._child.kill()
             raise
 
     async def stop(self) -> None:
-        """End the switch: SIGTERM, then SIGKILL."""
+        """End it: SIGTERM, then SIGKILL."""
         if self._child is not None:
             await self._child.stop(patience=self.patience)
             self._child = None
@@ -120,10 +113,26 @@ class OwnSwitch:
             self._child = None
 
     def close(self) -> None:
-        """End the switch at once if it still runs, and delete its directory."""
+        """End it at once if it still runs, and delete its directory."""
         self.kill()
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def _words(self) -> str:
         said = self._child.last_words() if self._child is not None else ""
         return "\n".join([said, *self.log_text().splitlines()[-8:]]).strip()
+
+
+class OwnSwitch(OwnProgram):
+    """A switch of ours; it is ready when it takes calls."""
+
+    name = "the switch"
+    sip_port: int
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.secret = secrets.token_hex(8)
+        """The password that lets the enforcer in."""
+
+    @property
+    def sip_address(self) -> str:
+        return f"127.0.0.1:{self.sip_port}"
