@@ -34,7 +34,7 @@ class Reading:
 
     def __init__(self, client: aiomqtt.Client) -> None:
         self._client: Any = client          # in parts that have no types
-        self._paho: Any = client._client
+        self._paho: Any = self._client._client
         self._loop = asyncio.get_running_loop()
         self._longest_silence: int = self._client._keepalive
         self._trouble = ""
