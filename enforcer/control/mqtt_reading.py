@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any
+from typing import Any, cast
 
 import aiomqtt
 from paho.mqtt.enums import MQTTErrorCode
@@ -33,8 +33,8 @@ class Reading:
     """See the module. Begun before the client connects; belongs to the event loop that runs then."""
 
     def __init__(self, client: aiomqtt.Client) -> None:
-        self._client: Any = client          # in parts that have no types
-        self._paho: Any = self._client._client
+        self._client = cast(Any, client)    # in parts that have no types
+        self._paho = self._client._client
         self._loop = asyncio.get_running_loop()
         self._longest_silence: int = self._client._keepalive
         self._trouble = ""
