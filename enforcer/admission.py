@@ -52,7 +52,8 @@ class Admission:
     """Counts, decides, remembers. One per process; owned by one event loop.
 
     `prefix` makes decision ids unique over restarts. `later` runs a callable after the answer
-    has been written; observers run there and may fail without a call noticing.
+    has been written; observers run there and may fail without a call noticing. `steady` is a clock that
+    nobody sets, in seconds.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Admission:
         later: Callable[[Callable[[], None]], object],
         terms: Terms | None = None,
         observers: Iterable[Observer] = (),
+        steady: Callable[[], float] | None = None,
     ) -> None:
         self._ledger = ledger
         self._plan = plan
@@ -80,7 +82,7 @@ class Admission:
         self._ending: set[str] = set()      # calls we told a switch to end, until it says they did
         self.orders = Orders(self._terms.lease, ledger.seats, ledger.account)
         self.messages = MessageOrders(self._terms.messages, ledger.seats, ledger.account)
-        self._exempting = Exempting(ledger, plan, self._terms.emergency)
+        self._exempting = Exempting(ledger, plan, self._terms.emergency, steady)
         self._hearing = Hearing(ledger, plan, self._terms.words)
         # Called where a switch should hear of something before its next round; set by whoever has the links.
         self.hurry: Callable[[], object] = lambda: None

@@ -73,8 +73,10 @@ def build(
     telemetry: Telemetry,
     later: Callable[[Callable[[], None]], object],
     clock: Callable[[], float] = time.time,
+    steady: Callable[[], float] | None = None,
 ) -> House:
-    """Put the parts together. Raises BadInput for a bad pack or a missing secret, LedgerError."""
+    """Put the parts together; `steady` is a clock that nobody sets. Raises BadInput for a bad pack or a
+    missing secret, LedgerError."""
     policy = packs.load(settings.pack_paths, SIP_CODES)
     secrets_of = {switch.name: switch.secret() for switch in settings.linked}
     plan = settings.numbers.plan()
@@ -100,6 +102,7 @@ def build(
             frozenset(one.name for one in settings.switches if one.messages and one.kind == "freeswitch"),
         ),
         observers=(telemetry.decision, bureau.decision, guard.decision, lambda one: room.decision(one)),
+        steady=steady,
     )
     admission.recall(clock())
     guard.began()
@@ -267,7 +270,7 @@ def _run_alone(settings: Settings) -> int:
     async def main() -> None:
         loop = asyncio.get_running_loop()
         stop = asyncio.Event()
-        house = build(settings, telemetry, loop.call_soon)
+        house = build(settings, telemetry, loop.call_soon, steady=time.monotonic)
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
         loop.add_signal_handler(signal.SIGHUP, reload, house)

@@ -5,15 +5,20 @@ In: attempts and the endings of calls, as admission meets them; records that the
 attempt is judged; entries of the journal, so that a window survives a restart and can be proven; records
 taken out of every counter.
 Refuses to know: rules, modes, and how a switch keeps the same window by itself (`dialplan/`).
+
+Windows are kept by a steady clock as well, so that a wall clock that jumps ends none (`domain.held`). After a
+restart there is but the wall clock: what it says is open has its full length once more.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from enforcer.domain.call import CallAttempt, CallEvent, CallRecord, Direction, NumberClass, Phase
 from enforcer.domain.cycle import Span
 from enforcer.domain.emergency import CLOCKS_APART, entry_of
+from enforcer.domain.held import Held
 from enforcer.domain.numbers import NumberPlan, bare
 from enforcer.ledger.port import Ledger
 
@@ -27,13 +32,18 @@ class EmergencyTerms:
 
 
 class Exempting:
-    """See the module."""
+    """See the module. `steady` is a clock that nobody sets, in seconds; None where there is none."""
 
-    def __init__(self, ledger: Ledger, plan: NumberPlan, terms: EmergencyTerms) -> None:
+    def __init__(
+        self, ledger: Ledger, plan: NumberPlan, terms: EmergencyTerms,
+        steady: Callable[[], float] | None = None,
+    ) -> None:
         self._ledger = ledger
         self._plan = plan
         self._terms = terms
         self._windows = ledger.registers.emergencies
+        self._steady = steady
+        self._held = Held()
         ledger.registers.on_untouched.append(self._seen)
 
     def sort(self, attempt: CallAttempt, account: str) -> NumberClass:
@@ -41,11 +51,11 @@ class Exempting:
         an emergency call opens its account's window."""
         found = self._plan.classify(attempt.number)
         if found is NumberClass.EMERGENCY:
-            self._open(attempt, account, attempt.at)
+            self._open(attempt, account, attempt.at, self._terms.window)
             self._ledger.exempt(attempt.call_id)        # where an ordinary call was transferred to it
-        elif account and self._windows.until(account, attempt.at):
+        elif account and self._windows.until(account, at := self._moment(account, attempt.at)):
             number = self._plan.canonical(attempt.number)
-            if self._windows.holds(attempt, account, number):
+            if self._windows.holds(attempt, account, number, at):
                 if attempt.direction is Direction.INBOUND:
                     self._windows.called_by(account, self._plan.canonical(attempt.caller))
                 self._ledger.exempt(attempt.call_id)
@@ -60,10 +70,10 @@ class Exempting:
             self._said(event, record)
         if record.number_class is NumberClass.EMERGENCY:
             if event.phase is Phase.ENDED and record.account:
-                self._open(record.attempt(), record.account, event.at)
+                self._open(record.attempt(), record.account, event.at, self._terms.window)
         elif (
             not record.number_class.untouched and not record.refused
-            and self._windows.until(record.account, record.started_at)      # else no number is looked at
+            and self._is_open(record)       # else no number is looked at
         ):
             self.sort(record.attempt(), record.account)
 
@@ -72,13 +82,14 @@ class Exempting:
         as well, as long as ours are."""
         since, until = event.since, (event.since or 0.0) + self._terms.window
         if since is not None and since <= event.at < until:
-            self._lengthen(record.call_id, record.account, since, until)
+            self._lengthen(record.call_id, record.account, since, until, until - event.at)
         self._called(record)
 
     def restore(self, at: float) -> None:
         """After a start: who called within the windows that are open. The windows are in the journal, the
         calls among the records."""
         for account, window in self._windows.open(at):
+            self._hold(account, self._terms.window)
             span = Span(window.at - CLOCKS_APART, window.until, "window")
             for record in self._ledger.calls(account, span):
                 self._called(record)
@@ -90,23 +101,48 @@ class Exempting:
         if at + self._terms.window <= now - CLOCKS_APART or not record.account:
             return
         if record.number_class is NumberClass.EMERGENCY:
-            self._open(record.attempt(), record.account, at)
+            self._open(record.attempt(), record.account, at, at + self._terms.window - now)
         else:
             self._called(record)
 
     def _called(self, record: CallRecord) -> None:
         """Somebody called back, who may be called again."""
         inbound = record.direction is Direction.INBOUND and record.number_class is NumberClass.CALLBACK
-        if inbound and self._windows.until(record.account, record.started_at):
+        if inbound and self._is_open(record):
             self._windows.called_by(record.account, self._plan.canonical(record.caller))
 
-    def _open(self, attempt: CallAttempt, account: str, at: float) -> None:
+    def _open(self, attempt: CallAttempt, account: str, at: float, left: float) -> None:
         terms = self._terms
         if attempt.direction is not Direction.INBOUND and bare(attempt.number) not in terms.tests:
-            self._lengthen(attempt.call_id, account, at, at + terms.window)
+            self._lengthen(attempt.call_id, account, at, at + terms.window, left)
 
-    def _lengthen(self, call_id: str, account: str, at: float, until: float) -> None:
-        if account and until > at and self._windows.until(account, at) < until:
+    def _lengthen(self, call_id: str, account: str, at: float, until: float, left: float) -> None:
+        """`at` and `until` are times of the wall clock; `left` are the seconds from now on."""
+        if not account or until <= at:
+            return
+        window, goes_on = self._windows.of(account), self._goes_on(account)
+        self._hold(account, left)
+        if self._windows.until(account, at) < until:
             customer = self._ledger.account(account).customer
             self._ledger.note(entry_of(call_id, customer, account, at, until))
+            if window is not None and goes_on and at >= window.until:
+                for caller in window.callers:       # a new one by the wall clock only
+                    self._windows.called_by(account, caller)
 
+    # --- by the clock that nobody sets
+
+    def _hold(self, account: str, seconds: float) -> None:
+        if self._steady is not None and seconds > 0:
+            self._held.hold(account, self._steady() + min(seconds, self._terms.window))
+
+    def _goes_on(self, account: str) -> bool:
+        return self._steady is not None and self._held.open(account, self._steady())
+
+    def _moment(self, account: str, at: float) -> float:
+        if self._steady is None:
+            return at
+        window = self._windows.of(account)
+        return self._held.moment(account, window, at, self._steady(), self._terms.window)
+
+    def _is_open(self, record: CallRecord) -> bool:
+        return self._windows.until(record.account, self._moment(record.account, record.started_at)) > 0

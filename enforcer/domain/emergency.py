@@ -61,6 +61,10 @@ class Windows:
             self._forget(self._windows.pop(next(iter(self._windows))))
         self._windows[entry.account] = kept
 
+    def of(self, account: str) -> Window | None:
+        """The account's window, the latest, whether it is open or not."""
+        return self._windows.get(account)
+
     def until(self, account: str, at: float) -> float:
         """When the account's window ends, 0 where none is open at `at`."""
         one = self._windows.get(account)
@@ -84,10 +88,10 @@ class Windows:
             most = max((one.callers for one in self._windows.values()), key=len)
             self._drop(most, (len(most) + 1) // 2)      # half of them, so that this is not looked for often
 
-    def holds(self, attempt: CallAttempt, account: str, number: str) -> bool:
+    def holds(self, attempt: CallAttempt, account: str, number: str, at: float) -> bool:
         """Whether the attempt, to a `number` (E.164), is a call back: to the account, or by it to somebody
-        who called within its window."""
-        if not self.until(account, attempt.at):
+        who called within its window, as it is at `at`."""
+        if not self.until(account, at):
             return False
         if attempt.direction is Direction.OUTBOUND:
             return number in self._windows[account].callers

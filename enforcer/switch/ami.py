@@ -165,6 +165,8 @@ class AmiLink(KeptLink[Session]):
     async def _beat(self, session: Session) -> None:
         """The heartbeat, in the switch's own time: its dialplan compares it with its own clock."""
         await self._ask(session, heartbeat(self.now()))
+        if self._messages is not None:
+            self._messages.hold(session, self.now())
 
     async def _ask(self, session: Session, command: Command) -> Message | None:
         """Something we want but can go on without: the response, or None where the switch refuses it

@@ -6,7 +6,8 @@ Refuses to know: calls, and how the link is kept up.
 
 Closing takes an extension out of the switch's dialplan. A reload of the dialplan brings it back and tells
 nobody, so each beat one closed account is tried again: where that succeeds, all are. What was closed is noted
-in AstDB, so that the next enforcer can open it.
+in AstDB, so that the next enforcer can open it. Should none come, the switch opens by itself what a rule has
+closed, once our heartbeat (`here`) is too old; accounts that people stopped stand in a context of their own.
 """
 
 from __future__ import annotations
@@ -28,11 +29,15 @@ from enforcer.wire.answer import answer_line
 from enforcer.wire.asterisk_messages import (
     account_of_key,
     closing,
+    here,
     message_answer,
     note_closed,
     note_opened,
     opening,
     read_message,
+    resuming,
+    stopping,
+    stretch,
 )
 
 log = structlog.get_logger("ami")
@@ -64,6 +69,8 @@ class MessageDesk:
         self._closed: dict[str, None] = {}      # what we took away, the one looked at longest ago first
         self._orders: dict[str, MessageOrder] = {}      # not yet done; the latest for each account
         self._lasting: set[str] = set()         # of those closed, the ones that people stopped
+        self._marked: set[str] = set()          # and those that the switch may have been told so of
+        self._at = 0.0                          # the switch's time at the last beat
         self._news = asyncio.Event()
         self._ready = asyncio.Event()
         self._look_due = False
@@ -100,10 +107,18 @@ class MessageDesk:
         cycle is over. Accounts that people stopped stay closed."""
         commands = []
         for account in self._closed:
-            command = opening(self._prefix, account)
-            if command is not None and account not in self._lasting:
-                commands += [command, note_opened(account)]
+            steps = opening(self._prefix, account)
+            if steps and account not in self._lasting:
+                commands += [*steps, note_opened(account)]
         return commands
+
+    def hold(self, session: Session, at: float) -> None:
+        """What a rule has closed stays closed a little longer. `at` is the switch's own time."""
+        session.post(*here(at))
+        if stretch(at) != stretch(self._at):
+            for account in self._lasting & self._closed.keys():
+                self._orders.setdefault(account, CloseMessages(account, lasts=True))
+        self._at = at
 
     async def catch_up(self, session: Session) -> None:
         """After a connect: what was closed before, by us or by an enforcer before us, is to be opened, unless
@@ -120,6 +135,7 @@ class MessageDesk:
         for entry in listing:
             if account := account_of_key(entry.get("Key") or ""):
                 self._closed.setdefault(account)
+                self._marked.add(account)
         for account in self._closed:
             self._orders[account] = OpenMessages(account)
 
@@ -156,13 +172,28 @@ class MessageDesk:
         if await self._done(session, closing(self._prefix, account)):
             self._closed[account] = None
             session.post(*note_closed(account))
+        if account in self._closed:
+            await self._mark(session, account)
 
     async def _open(self, session: Session, account: str) -> None:
         if account not in self._closed:
             return
-        await self._done(session, opening(self._prefix, account))      # refused where a reload was first
+        for step in opening(self._prefix, account):
+            await self._done(session, step)         # refused where a reload was first
         del self._closed[account]
+        await self._mark(session, account)
         session.post(*note_opened(account))
+
+    async def _mark(self, session: Session, account: str) -> None:
+        """Whether it stays closed without us. (The marks of an enforcer before us are taken away.)"""
+        lasts = account in self._lasting and account in self._closed
+        if lasts:
+            for command in stopping(account, self._at):
+                await self._done(session, command)      # refused where it stands already
+        if account in self._marked:
+            for command in resuming(account, self._at, wholly=not lasts):
+                await self._done(session, command)
+        (self._marked.add if lasts else self._marked.discard)(account)
 
     async def _look(self, session: Session) -> None:
         """Try to take one closed account's extension away again. It is there only after a reload."""
@@ -171,6 +202,7 @@ class MessageDesk:
             return
         self._closed[account] = self._closed.pop(account)
         if await self._done(session, closing(self._prefix, account)):
+            await self._mark(session, account)
             count = len(self._closed)
             log.info("the dialplan was reloaded: closing again", switch=self._switch, accounts=count)
             for other in self._closed:

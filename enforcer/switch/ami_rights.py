@@ -33,7 +33,7 @@ HINT = f"manager.conf: {RIGHTS}, then `manager reload`"
 
 # Commands that we give, by class; all others of ours are `call`.
 _SYSTEM = frozenset({"DBDel", "DBPut", "DialplanExtensionAdd", "DialplanExtensionRemove", "DBGetTree",
-                     "DBGet", "CoreStatus", "GetConfig"})
+                     "DBGet", "CoreStatus", "GetConfig", "ModuleCheck"})
 _REPORTING = frozenset({"ShowDialPlan"})
 _LINE = re.compile(r"Line-\d{6}-\d{6}", re.ASCII)
 

@@ -27,7 +27,9 @@ REFUSED = "was refused"                         # how a session words an error r
 MESSAGES = "enforcer-messages"                  # and messages.conf
 HOOK = "enforcer"                               # the context that dialplan/asterisk/enforcer.conf brings
 NEEDED = ("CoreStatus", "DBDel", "DBGet", "DBPut", "Hangup", "Setvar", "Status", "ShowDialPlan")
-NEEDED_FOR_MESSAGES = ("DBGetTree", "DialplanExtensionAdd", "DialplanExtensionRemove")
+NEEDED_FOR_MESSAGES = ("DBGetTree", "DialplanExtensionAdd", "DialplanExtensionRemove", "ModuleCheck")
+UNLOCKS = "message-closed"                      # what opens a closed account should we be killed, and
+UNLOCKING = ("pbx_loopback", "func_md5", "func_uri")        # the modules that it needs
 MOST_PLACES = 50                                # extensions that are asked for, for one emergency number
 STALE_SECONDS = 6.0                             # the dialplan's own ENF_STALE, unless it was changed
 CLOCK_SECONDS = 1.0                             # leases bear more; who compares two logs does not
@@ -90,6 +92,7 @@ async def _checks(
     yield Finding(subject, Grade.OK, f"hook present: context [{HOOK}]")
     if switch.messages:
         yield await _messages(subject, session, within)
+        yield await _unlocking(subject, session, within)
     for context in switch.outbound_contexts:
         yield await _emergency(subject, session, entries, context, emergency, within)
 
@@ -114,6 +117,32 @@ async def _messages(subject: str, session: Session, within: float) -> Finding:
         words = f"no context [{MESSAGES}] in its dialplan: nobody asks us about text messages"
         return Finding(subject, Grade.FAILED, words, '#include "messages.conf" (see dialplan/README.md)')
     return Finding(subject, Grade.OK, f"asks about text messages: context [{MESSAGES}]")
+
+
+async def _unlocking(subject: str, session: Session, within: float) -> Finding:
+    """Whether the switch would open by itself what a rule has closed, were we killed."""
+    missing = [
+        f"module {module} is not loaded" for module in UNLOCKING
+        if not await _granted(session, "ModuleCheck", ("Module", module), within)
+    ]
+    if not await _granted(session, "ShowDialPlan", ("Context", UNLOCKS), within):
+        missing.append(f"no context [{UNLOCKS}], so its messages.conf is an older one")
+    if missing:
+        words = f"{', '.join(missing)}: were we killed, an account that a rule closed would get 404 for good"
+        advice = "load it in modules.conf, or bring messages.conf up to date"
+        return Finding(subject, Grade.WARNING, words, advice)
+    return Finding(subject, Grade.OK, "opens by itself what a rule has closed for messages, were we killed")
+
+
+async def _granted(session: Session, action: str, header: tuple[str, str], within: float) -> bool:
+    """Whether the switch says yes. Raises LinkError where it says nothing."""
+    try:
+        await session.ask(action, (header,), within=within)
+    except LinkError as error:
+        if REFUSED not in str(error):
+            raise
+        return False
+    return True
 
 
 async def _clock(subject: str, session: Session, within: float) -> Finding:

@@ -16,6 +16,7 @@ channel, so it can set none there). Ask "no": it has gone its way without us; `V
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import NamedTuple
 
@@ -28,6 +29,8 @@ from enforcer.wire.channel import account_name, direction_of, event_time, route_
 
 MESSAGE_EVENT = "EnfMessage"
 ANSWER_VARIABLE = "ENF_MESSAGE_ANSWER"
+HERE_VARIABLE = "ENF_HERE"
+STOPPED_CONTEXT = "message-stopped"
 # The one extension that a per-account context of messages.conf has for everything but emergency numbers.
 EXTENSION = "_[0-9+*#]."
 # What the dialplan writes exactly once; `Text` comes last and holds nothing that could begin a header.
@@ -96,14 +99,57 @@ def closing(prefix: str, account: str) -> Command | None:
     return "DialplanExtensionRemove", (("Context", f"{prefix}{account}"), ("Extension", EXTENSION))
 
 
-def opening(prefix: str, account: str) -> Command | None:
-    """Puts it back as messages.conf has it."""
+def opening(prefix: str, account: str) -> list[Command]:
+    """Puts it back as messages.conf has it, step by step. Empty for a name that no context can have."""
     if not account_name(account):
-        return None
-    return "DialplanExtensionAdd", (
-        ("Context", f"{prefix}{account}"), ("Extension", EXTENSION), ("Priority", "1"),
-        ("Application", "Gosub"), ("ApplicationData", f"enforcer-messages,outbound,1({account},${{EXTEN}})"),
+        return []
+    step = f"enforcer-messages,outbound,1({account},${{EXTEN}})"
+    return [
+        _added(f"{prefix}{account}", EXTENSION, 1, "Gosub", step),
+        _added(f"{prefix}{account}", EXTENSION, 2, "Hangup"),
+    ]
+
+
+def here(at: float) -> Command:
+    """The heartbeat that what a rule has closed hangs on: too old, and the switch opens it by itself. `at` is
+    the switch's own time. Of a hook that is asked while the dialplan is locked AstDB may not be."""
+    return "Setvar", (("Variable", HERE_VARIABLE), ("Value", str(int(at))))
+
+
+def stretch(at: float) -> int:
+    """The 100,000 seconds (28 hours) that a moment is in, as the dialplan reckons them: `${EPOCH:0:5}`."""
+    return int(at) // 100_000
+
+
+def stopping(account: str, at: float) -> list[Command]:
+    """People stopped the account: once closed, it stays so without us to the end of the next stretch."""
+    return [
+        _added(STOPPED_CONTEXT, _stopped(account, number), 1, "NoOp", account)
+        for number in (stretch(at), stretch(at) + 1)
+    ]
+
+
+def resuming(account: str, at: float, *, wholly: bool = True) -> list[Command]:
+    """Takes that back; or only what is of a stretch that is over."""
+    numbers = range(stretch(at) - 1, stretch(at) + (2 if wholly else 0))
+    return [
+        ("DialplanExtensionRemove",
+         (("Context", STOPPED_CONTEXT), ("Extension", _stopped(account, number))))
+        for number in numbers
+    ]
+
+
+def _added(context: str, extension: str, priority: int, application: str, data: str = "") -> Command:
+    headers = (
+        ("Context", context), ("Extension", extension), ("Priority", str(priority)),
+        ("Application", application),
     )
+    return "DialplanExtensionAdd", (*headers, ("ApplicationData", data)) if data else headers
+
+
+def _stopped(account: str, number: int) -> str:
+    """An extension's name: Asterisk takes some letters of an account's for a pattern, and skips dashes."""
+    return hashlib.md5(f"{number}.{account}".encode(), usedforsecurity=False).hexdigest()
 
 
 def closed_key(account: str) -> str:

@@ -57,6 +57,7 @@ def test_a_switch_that_asks_about_text_messages_is_looked_at_for_that_too(
     findings = list(look_at(switch(asterisk, tmp_path, monkeypatch, more), EMERGENCY))
     assert only(findings, Grade.FAILED) == []
     assert "asks about text messages: context [enforcer-messages]" in only(findings, Grade.OK)
+    assert "opens by itself what a rule has closed for messages, were we killed" in only(findings, Grade.OK)
 
 
 def test_an_emergency_number_that_passes_the_hook_is_found(

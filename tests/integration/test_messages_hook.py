@@ -32,7 +32,7 @@ effective = 2026-01-01
 id = "few"
 kind = "messages"
 clause = "1 Fair Use"
-accounts = ["limited", "raised", "reloaded", "reborn", "gateway", "leaving"]
+accounts = ["limited", "raised", "reloaded", "reborn", "gateway", "leaving", "missed"]
 critical = { at = 2, verdict = "block" }
 
 [[rule]]
@@ -66,7 +66,7 @@ critical = { at = 0, verdict = "block" }
 
 NAMES = (
     "limited", "raised", "reloaded", "reborn", "marked", "free", "stopped", "frozen", "dead", "odd",
-    "gateway", "leaving", "left",
+    "gateway", "leaving", "left", "missed", "away",
 )
 ACCOUNTS = "".join(f"{name},{name}-co,pbx,,,,\n" for name in NAMES)
 ACCOUNTS += "acme,acme-co,pbx,,,,\nglobex,acme-co,pbx,,,,\ninitech,both,pbx,,,,\numbrella,both,pbx,,,,\n"
@@ -164,6 +164,9 @@ async def test_message_over_the_limit_is_dropped_its_sender_told_and_the_account
     assert await ends.send("limited", "911", "help") == 202
     assert (await ends.carrier.text("911")).body == "help"
     assert (await messages(running, "limited"))[0] == 2
+    for number in ("999", "+1911"):         # in no context by their names, but the hook knows them
+        assert await ends.send("limited", number, "help") == 202
+        assert (await ends.carrier.text(number)).body == "help"
 
 
 async def test_closed_account_is_opened_by_a_milder_mode(running, ends) -> None:
@@ -201,6 +204,32 @@ async def test_next_enforcer_opens_what_the_last_one_closed(running, ends, switc
     await running.start()
     await ends.code("reborn", "12025550153", 202)
     assert (await ends.phones.text("reborn", 2)).body.startswith("Not sent to 12025550153")
+
+
+async def test_switch_opens_what_a_rule_has_closed_by_itself_once_its_killed_enforcer_is_missed(
+    running, ends, switch
+) -> None:
+    for _ in range(3):
+        await ends.send("missed", "12025550180")
+    await ends.code("missed", "12025550180", 404)
+    await running.command("account", "suspend", "away", "--reason", "unpaid")
+    await ends.code("away", "12025550180", 404)
+    running.kill()
+    assert await ends.send("missed", "12025550181") == 404
+    await ends.code("missed", "12025550181", 202)       # nobody was there
+    assert (await ends.carrier.text("12025550181")).body == "hello"
+    assert await ends.send("away", "12025550181") == 404
+    for odd in ("1000%40message-open", "1000%2f_X", "1000;foo=bar", "1000%29%2cx", "9" * 75):
+        before = len(ends.carrier.texts)
+        await ends.send("missed", odd)
+        await ends.send("missed", "911")
+        await ends.carrier.text("911", len(ends.carrier.to("911")) + 1)
+        assert len(ends.carrier.texts) == before + 1
+    await running.start()
+    await ends.code("missed", "12025550182", 404)       # refused once more, and closed
+    await running.command("account", "resume", "away")
+    await ends.code("away", "12025550183", 202)
+    assert await ends.carrier.text("12025550183")
 
 
 async def test_enforcer_that_is_stopped_opens_what_a_rule_has_closed_and_no_stopped_account(

@@ -15,9 +15,11 @@ from enforcer.orders import LeaseTerms
 from lab.ami import Ami
 from lab.asterisk import Asterisk
 from lab.enforcer import Enforcer
-from lab.provision import LabUnavailable, Provisioned, provision
+from lab.provision import Provisioned
 from lab.sipp import Call, Callee, place
+from lab.texter import Texter
 from tests.faults.house import faked
+from tests.support.parts import provided
 
 POLICY = """
 [pack]
@@ -49,18 +51,24 @@ kind = "attempts"
 clause = "4"
 critical = { at = 100000000, verdict = "block" }
 accounts = ["leased"]
+[[rule]]
+id = "few"
+kind = "messages"
+clause = "5"
+critical = { at = 0, verdict = "block" }
+accounts = ["wrote"]
 """
-ACCOUNTS = ("closed", "known", "braked", "leased", "stopped")
+ACCOUNTS = ("closed", "known", "braked", "leased", "stopped", "wrote")
 KEYS = ("word/closed", "word/known", "brake/braked", "lease/leased", "word/stopped", "hb")
+# Accounts that may write no more: no value with an end, but an extension taken away.
+SHUT = ("closed/wrote", "closed/stopped")
+STRETCH = 100_000       # s; who was stopped by people may not write to the end of the next one
 TERMS = LeaseTerms()
 
 
 @pytest.fixture(scope="module")
 def clocks() -> Mapping[str, Provisioned]:
-    try:
-        return provision(["asterisk", "sipp", "faketime"])
-    except LabUnavailable as reason:
-        pytest.fail(str(reason))
+    return provided("asterisk", "sipp", "faketime")
 
 
 async def written(session: Ami) -> dict[str, str]:
@@ -82,9 +90,10 @@ async def test_nothing_that_was_written_outlives_its_time_where_nobody_comes_bac
     async with (
         Asterisk(clocks["asterisk"], accounts=ACCOUNTS, env=env) as switch,
         Callee(clocks["sipp"], switch.carrier_port),
+        Texter(switch.sip_address) as writer,
     ):
         rows = "".join(f"{name},{name},pbx,,,1,UTC\n" for name in ACCOUNTS)
-        enforcer = Enforcer(tmp_path, switch, POLICY, accounts=rows)
+        enforcer = Enforcer(tmp_path, switch, POLICY, accounts=rows, more="messages = true\n")
         await enforcer.start()
 
         async def codes(*accounts: str, talk: float = 0.1) -> list[int]:
@@ -98,19 +107,21 @@ async def test_nothing_that_was_written_outlives_its_time_where_nobody_comes_bac
         try:
             await enforcer.command("account", "suspend", "stopped", "--reason", "unpaid")
             await codes("known", "leased")
+            await writer.send("wrote", "12025550142")
             async with switch.ami() as session:
                 for _ in range(200):
                     state = await written(session)
-                    if set(KEYS) <= set(state):
+                    if {*KEYS, *SHUT} <= set(state):
                         break
                     await asyncio.sleep(0.1)
                 else:
                     raise AssertionError(f"not all is on the switch: {state}")
                 enforcer.kill()
                 now = time.time()
-                ends = {key: float(value.partition(":")[0]) - now for key, value in state.items()}
+                ends = {key: float(state[key].partition(":")[0]) - now for key in state if key not in SHUT}
         finally:
             enforcer.kill()
+        assert [await writer.send(name, "12025550142") for name in ("wrote", "stopped")] == [404, 404]
         longest = {
             "hb": 1, "lease": TERMS.seconds, "brake": TERMS.brake_seconds, "word": TERMS.word_seconds,
         }
@@ -125,9 +136,13 @@ async def test_nothing_that_was_written_outlives_its_time_where_nobody_comes_bac
         assert await codes("leased") == [200]
         assert await codes("stopped") == [403]
         assert await codes("braked", "braked", talk=0.5) == [200, 503]
+        assert await writer.send("wrote", "12025550142") == 202
+        assert await writer.send("stopped", "12025550142") == 404
         clock.write_text(f"+{TERMS.word_seconds + 60}\n")
         assert await codes("closed", "known", "leased") == [200] * 3
         assert await codes("stopped") == [403], "people said so, and that stands for a day"
         clock.write_text(f"+{TERMS.brake_seconds + 60}\n")
         assert await codes("stopped") == [200]
         assert await codes("braked", "braked", talk=0.5) == [200, 200]
+        clock.write_text(f"+{2 * STRETCH + 60}\n")
+        assert await writer.send("stopped", "12025550142") == 202

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import re
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from enforcer.domain.actions import CloseMessages, OpenMessages
 from enforcer.domain.decision import Decision, Verdict
 from enforcer.domain.stop_words import StopWords
 from enforcer.errors import WireError
 from enforcer.wire.ami import Message, encode_action
 from enforcer.wire.answer import answer_line, parse_answer
-from enforcer.wire.asterisk_messages import closing, message_answer, note_closed, opening, read_message
+from enforcer.wire.asterisk_messages import (
+    closing,
+    message_answer,
+    note_closed,
+    opening,
+    read_message,
+    resuming,
+    stopping,
+)
 from enforcer.wire.message_line import LONGEST_LINE, LineReader, MessageQuestion, message_answer_line
 
 HEADERS = ("Serial", "Account", "Direction", "Number", "Sender", "Ask", "Verdict", "Text")
@@ -58,17 +67,23 @@ def test_event_is_refused_or_answered_with_one_variable(told: dict[str, str], ta
 
 @given(WORDS)
 def test_account_name_is_a_context_or_nothing(account: str) -> None:
-    for order, count in ((CloseMessages(account), 3), (OpenMessages(account), 6)):
-        command = (closing if isinstance(order, CloseMessages) else opening)("messages-", order.account)
-        if command is None:
-            continue
+    shut = closing("messages-", account)
+    opened = opening("messages-", account)
+    if shut is None:
+        assert opened == []
+        return
+    for command, count in ((shut, 3), *zip(opened, (6, 5), strict=True)):
         sent = lines(*command)
         assert len(sent) == count
         assert sent[1] == f"Context: messages-{account}".encode()
         if count == 6:
             assert sent[-1] == f"ApplicationData: enforcer-messages,outbound,1({account},${{EXTEN}})".encode()
             assert sent[-1].count(b",") == 3
-        assert len(lines(*note_closed(account))) == 4
+    assert len(lines(*note_closed(account))) == 4
+    for command in (*stopping(account, 1e9), *resuming(account, 1e9)):
+        sent = lines(*command)
+        assert len(sent) in (3, 6)
+        assert re.fullmatch(rb"Extension: [0-9a-f]{32}", sent[2])
 
 
 @given(st.binary(max_size=6000), st.integers(1, 700))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -17,6 +18,7 @@ from enforcer.wire.channel import Identity
 from tests.support import ami_server as ami
 from tests.support.ami_server import SECRET, AmiServer
 
+ANSWER = {"Variable": "ENF_MESSAGE_ANSWER"}
 EVENT = """\
 Event: UserEvent
 Timestamp: 1000.000000
@@ -99,11 +101,12 @@ async def server() -> AsyncIterator[AmiServer]:
 
 @asynccontextmanager
 async def linked(
-    server: AmiServer, judge: Judge, beats: Beats, messages: str | None = "messages-"
+    server: AmiServer, judge: Judge, beats: Beats, messages: str | None = "messages-",
+    clock: Callable[[], float] = lambda: 1000.0,
 ) -> AsyncIterator[AmiLink]:
     link = AmiLink(
         Peer("127.0.0.1", server.port, "enforcer", SECRET), Identity("pbx1"), judge, deadlines=Deadlines(),
-        messages=messages, clock=lambda: 1000.0, sleep=beats.sleep, jitter=lambda: 1.0,
+        messages=messages, clock=clock, sleep=beats.sleep, jitter=lambda: 1.0,
     )  # fmt: skip
     task = asyncio.create_task(link.run(), name="link under test")
     try:
@@ -131,17 +134,27 @@ def listing(*accounts: str) -> Callable[[ami.Action], bytes]:
     return answer
 
 
+def mark(account: str, stretch: int) -> str:
+    """The extension that says of an account that it stays closed, for these 100,000 s."""
+    return hashlib.md5(f"{stretch}.{account}".encode()).hexdigest()
+
+
 class Dialplan:
     """Extensions that are there, by context; as Asterisk answers about them."""
 
     def __init__(self, server: AmiServer, *contexts: str) -> None:
         self.there = set(contexts)
+        self.stopped: set[str] = set()          # of the accounts that stay closed without us
         self.emptied = asyncio.Event()
         server.overrides["DialplanExtensionRemove"] = self._remove
         server.overrides["DialplanExtensionAdd"] = self._add
         server.overrides.setdefault("DBGetTree", listing())
 
     def _remove(self, action: ami.Action) -> bytes:
+        if action["Context"] == "message-stopped":
+            known = action["Extension"] in self.stopped
+            self.stopped.discard(action["Extension"])
+            return ami.response(action) if known else ami.response(action, "Error", Message="Failed")
         if action["Context"] not in self.there:
             return ami.response(action, "Error", Message="Failed to remove requested extension")
         self.there.discard(action["Context"])
@@ -150,6 +163,11 @@ class Dialplan:
         return ami.response(action)
 
     def _add(self, action: ami.Action) -> bytes:
+        if action["Context"] == "message-stopped":
+            self.stopped.add(action["Extension"])
+            return ami.response(action)
+        if action["Priority"] != "1":
+            return ami.response(action)
         if action["Context"] in self.there:
             return ami.response(action, "Error", Message="That extension and priority already exist")
         self.there.add(action["Context"])
@@ -162,7 +180,7 @@ async def test_question_is_answered_by_its_serial(server: AmiServer) -> None:
     async with linked(server, judge, beats) as link:
         await server.received("CoreStatus")
         server.say(told())
-        answer = await server.received("Setvar")
+        answer = await server.received("Setvar", **ANSWER)
         assert (answer["Variable"], answer["Value"]) == (
             "ENF_MESSAGE_ANSWER", "1795646428.020984:block:21:0:0::d1-1",
         )  # fmt: skip
@@ -176,7 +194,7 @@ async def test_words_are_heard_once_their_message_was_answered(server: AmiServer
     async with linked(server, judge, beats):
         await server.received("CoreStatus")
         server.say(told(direction="inbound", text="STOP"))
-        await server.received("Setvar")
+        await server.received("Setvar", **ANSWER)
         await beats.beat()
     assert isinstance(judge.done[0], CallAttempt)
     assert judge.done[1] == ("12025550177", "STOP", 1000.0)
@@ -189,11 +207,12 @@ async def test_message_that_went_unasked_is_counted_and_not_answered(server: Ami
         await server.received("CoreStatus")
         server.say(told(ask="no", verdict="allow"))
         server.say(told())
-        await server.received("Setvar")
+        await server.received("Setvar", **ANSWER)
     event = judge.done[0]
     assert isinstance(event, CallEvent)
     assert (event.phase, event.refusal) == (Phase.ENDED, Refusal.WENT)
-    assert server.names().count("Setvar") == 1
+    assert [one["Variable"] for one in server.actions if one["Action"] == "Setvar"].count(
+        "ENF_MESSAGE_ANSWER") == 1
 
 
 async def test_event_that_is_no_question_is_counted_as_malformed(server: AmiServer) -> None:
@@ -203,7 +222,7 @@ async def test_event_that_is_no_question_is_counted_as_malformed(server: AmiServ
         await server.received("CoreStatus")
         server.say(told().replace("Serial: 1795646428.020984\n", "Serial: x\n"))
         server.say(told())
-        await server.received("Setvar")
+        await server.received("Setvar", **ANSWER)
         assert link.state().malformed == 1
     assert len(judge.done) == 1
 
@@ -236,7 +255,9 @@ async def test_account_is_closed_at_once_and_noted_and_opened_again(server: AmiS
         await server.received("DBDel", Key="closed/acme")
         added = await server.received("DialplanExtensionAdd")
         assert added["ApplicationData"] == "enforcer-messages,outbound,1(acme,${EXTEN})"
-        assert server.names().count("DialplanExtensionAdd") == 1        # what we never closed stays as it is
+        ended = await server.received("DialplanExtensionAdd", 2)
+        assert (ended["Priority"], ended["Application"]) == ("2", "Hangup")
+        assert server.names().count("DialplanExtensionAdd") == 2        # what we never closed stays as it is
 
 
 async def test_account_without_a_context_of_its_own_is_left_alone(server: AmiServer) -> None:
@@ -306,10 +327,58 @@ async def test_who_leaves_in_good_order_opens_what_only_a_rule_has_closed(server
         await beats.beat()
         judge.due = [CloseMessages("initech", lasts=True)]
         link.hurry()
-        await server.received("DialplanExtensionRemove", 5)
+        await server.received("DialplanExtensionAdd", Extension=mark("initech", 1))
     await server.received("Logoff")
     assert plan.there == {"messages-acme"}
+    assert plan.stopped == {mark(name, 0) for name in ("globex", "initech")} | {
+        mark(name, 1) for name in ("globex", "initech")}
     assert [a["Key"] for a in server.actions if a["Action"] == "DBDel"] == ["hb", "closed/acme"]
+
+
+async def test_each_beat_says_that_we_are_there_to_open_what_is_closed(server: AmiServer) -> None:
+    judge, beats = Judge(), Beats()
+    Dialplan(server)
+    async with linked(server, judge, beats):
+        here = await server.received("Setvar", Variable="ENF_HERE")
+        assert here["Value"] == "1000"
+        await beats.beat()
+        await server.received("Setvar", 2, Variable="ENF_HERE")
+
+
+async def test_account_that_people_stopped_is_marked_for_a_day_and_again_as_days_go_by(
+    server: AmiServer
+) -> None:
+    judge, beats = Judge(), Beats()
+    plan = Dialplan(server, "messages-acme", "messages-globex")
+    judge.standing = [CloseMessages("acme", lasts=True), CloseMessages("globex")]
+    now = [1000.0]
+    async with linked(server, judge, beats, clock=lambda: now[0]) as link:
+        await server.received("DBPut", Key="closed/globex")
+        assert plan.stopped == {mark("acme", 0), mark("acme", 1)}
+        now[0] += 100_000
+        server.overrides["Ping"] = lambda action: ami.response(
+            action, Ping="Pong", Timestamp=f"{now[0]:.6f}"
+        )
+        await beats.beat()
+        await server.received("DialplanExtensionRemove", Extension=mark("acme", 0))
+        assert plan.stopped == {mark("acme", 1), mark("acme", 2)}
+        await beats.beat()
+        judge.due = [CloseMessages("acme")]
+        link.hurry()
+        await server.received("DialplanExtensionRemove", Extension=mark("acme", 2))
+        assert plan.stopped == set()
+
+
+async def test_mark_of_an_enforcer_before_us_is_taken_away_where_people_let_the_account_go(
+    server: AmiServer
+) -> None:
+    judge, beats = Judge(), Beats()
+    server.overrides["DBGetTree"] = listing("acme")
+    plan = Dialplan(server)
+    plan.stopped = {mark("acme", 0), mark("acme", 1)}
+    async with linked(server, judge, beats):
+        await server.received("DBDel", Key="closed/acme")
+        assert plan.stopped == set()
 
 
 async def test_refused_right_is_said_and_costs_no_link(server: AmiServer) -> None:
@@ -321,5 +390,5 @@ async def test_refused_right_is_said_and_costs_no_link(server: AmiServer) -> Non
     async with linked(server, judge, beats) as link:
         await server.received("DialplanExtensionRemove")
         server.say(told())
-        await server.received("Setvar")
+        await server.received("Setvar", **ANSWER)
         assert link.state().connected

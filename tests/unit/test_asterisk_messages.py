@@ -104,10 +104,11 @@ def test_closing_and_opening_name_the_accounts_own_context() -> None:
     assert closing("messages-", "acme") == (
         "DialplanExtensionRemove", (("Context", "messages-acme"), ("Extension", "_[0-9+*#].")),
     )  # fmt: skip
-    name, headers = opening("sms-", "acme") or ("", ())
+    (name, headers), (_, second) = opening("sms-", "acme")
     told = dict(headers)
     assert (name, told["Context"], told["Application"]) == ("DialplanExtensionAdd", "sms-acme", "Gosub")
     assert told["ApplicationData"] == "enforcer-messages,outbound,1(acme,${EXTEN})"
+    assert (dict(second)["Priority"], dict(second)["Application"]) == ("2", "Hangup")
 
 
 @pytest.mark.parametrize(
@@ -115,7 +116,7 @@ def test_closing_and_opening_name_the_accounts_own_context() -> None:
 )
 def test_name_that_no_context_can_have_is_neither_closed_nor_opened(account: str) -> None:
     assert closing("messages-", account) is None
-    assert opening("messages-", account) is None
+    assert opening("messages-", account) == []
 
 
 def test_what_is_closed_is_noted_under_a_key_that_reads_back() -> None:

@@ -97,6 +97,7 @@ INVENTORY = {
     "domain/breaker._packs": "the rules of the policy",
     "domain/emergency._windows": "MOST_WINDOWS; callers by MOST_CALLERS (of one) and MOST_CALLERS_IN_ALL, "
                                  "the newest are kept [test_emergency_window]",
+    "domain/held._ends": "MOST_WINDOWS; the one opened longest ago goes [test_emergency_clocks]",
     "domain/open_gaps._open": "MOST_OPEN of each switch; accounts in one by MOST_ACCOUNTS [test_open_gaps]",
     "domain/load.by_account": CALLS,
     "domain/load._loads": SWITCHES,
@@ -162,6 +163,7 @@ INVENTORY = {
     "switch/ami_messages._closed": "MOST_CLOSED, and accounts that people stopped [test_message_orders]",
     "switch/ami_messages._orders": "accounts with an order that is not done yet",
     "switch/ami_messages._lasting": "accounts that people stopped",
+    "switch/ami_messages._marked": "accounts that people stopped, and what was closed before a connect",
     "switch/ami_session.entries": "MOST_ENTRIES of one list; then the session ends [test_ami_link]",
     "switch/ami_session._held": "AT_ONCE bytes and one read; then they are read [test_gathering]",
     "switch/ami_session._waiting": "actions in flight, each with a deadline [test_ami_link]",

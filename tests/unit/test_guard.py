@@ -40,6 +40,8 @@ critical = {{ at = {at}, verdict = "block" }}
 class Site:
     """A whole enforcer without a switch, and a clock."""
 
+    steady: Callable[[], float] | None = None       # a clock that nobody sets, where a test has one
+
     def __init__(self, folder: Path, at: str = "300", more: str = "", mode: str = "block") -> None:
         self.folder, self.now, self.serial = folder, NOON, 0
         self.log = StringIO()
@@ -56,7 +58,7 @@ class Site:
         after: list[Callable[[], None]] = []
         self.after = after
         self.house = app.build(load(self.folder / "enforcer.toml"), self.telemetry, after.append,
-                               lambda: self.now)
+                               lambda: self.now, self.steady)
 
     def pack(self, at: str, revision: str) -> None:
         (self.folder / "pack.toml").write_text(PACK.format(at=at, revision=revision))
