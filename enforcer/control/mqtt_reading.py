@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any
+from typing import Any, cast
 
 import aiomqtt
 from paho.mqtt.enums import MQTTErrorCode
@@ -33,17 +33,22 @@ class Reading:
     """See the module. Begun before the client connects; belongs to the event loop that runs then."""
 
     def __init__(self, client: aiomqtt.Client) -> None:
-        self._client: Any = client          # in parts that have no types
-        self._paho: Any = client._client
+        self._client = cast(Any, client)    # in parts that have no types
+        self._paho = self._client._client
         self._loop = asyncio.get_running_loop()
         self._longest_silence: int = self._client._keepalive
+        self._trouble = ""
         self._second, self._count = 0.0, 0
+        self._paho.connect_timeout = client.timeout     # also of a TLS handshake, in a thread
         self._receive = self._paho._sock_recv
         self._paho._sock_recv = self._received
         self._paho.on_socket_open = self._opened
 
     def connected(self) -> None:
-        """A broker says how long nobody may be silent. Not for longer than we want to wait, nor for ever."""
+        """A broker says how long nobody may be silent. Not for longer than we want to wait, nor for ever.
+        Raises MqttError where it is gone already."""
+        if self._trouble:
+            raise aiomqtt.MqttError(self._trouble)
         self._paho._keepalive = min(self._paho._keepalive or self._longest_silence, self._longest_silence)
 
     def close(self) -> None:
@@ -115,6 +120,7 @@ class Reading:
 
     def _over(self, trouble: str) -> None:
         """Whoever waits for the broker, or for what it sends, hears what is wrong with it."""
+        self._trouble = self._trouble or trouble
         waiting = self._client._disconnected if self._client._connected.done() else self._client._connected
         if not waiting.done():
-            waiting.set_exception(aiomqtt.MqttError(trouble))
+            waiting.set_exception(aiomqtt.MqttError(self._trouble))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import selectors
+import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +21,7 @@ from enforcer.control import mqtt
 from enforcer.control.feed import Feed
 from enforcer.control.mqtt import Mqtt
 from enforcer.settings_mqtt import MqttSettings
+from tests.support.certificates import certificate
 
 SOON = 30.0
 WELCOME = b"\x20\x03\x00\x00\x00"           # CONNACK of MQTT 5: come in
@@ -99,8 +103,8 @@ class Impostor:
         self.inside: set[asyncio.Task[None]] = set()
         self.port = 0
 
-    async def start(self) -> asyncio.Server:
-        server = await asyncio.start_server(self._answer, "127.0.0.1", self.port)
+    async def start(self, tls: ssl.SSLContext | None = None) -> asyncio.Server:
+        server = await asyncio.start_server(self._answer, "127.0.0.1", self.port, ssl=tls)
         self.port = server.sockets[0].getsockname()[1]
         return server
 
@@ -125,12 +129,12 @@ class Impostor:
 class Side:
     """The enforcer's side: what it told, and how long it would have waited before it tried again."""
 
-    def __init__(self, port: int, **more: Any) -> None:
+    def __init__(self, port: int, scheme: str = "mqtt", **more: Any) -> None:
         self.faults: list[dict[str, Any]] = []
         self.waits: asyncio.Queue[float] = asyncio.Queue()
         self.registry = CollectorRegistry()
         self.client = Mqtt(
-            MqttSettings(url=f"mqtt://127.0.0.1:{port}", **more), "lab", None,  # type: ignore[arg-type]
+            MqttSettings(url=f"{scheme}://127.0.0.1:{port}", **more), "lab", None,  # type: ignore[arg-type]
             Feed(), list, lambda _topics: {}, time.time, self.registry, lambda *_, **__: None,
             lambda kind, **about: self.faults.append({"kind": kind} | about), self._sleep,
         )
@@ -179,3 +183,85 @@ async def test_nothing_is_left_of_an_impostor_and_it_is_tried_again(name: str, p
             await impostor.left.get()           # each connection was let go of, on our side first
         assert not impostor.inside
         assert watched() == before
+
+
+TLS = ["silent", "endless letters", "half a welcome", "welcome, then pings", "welcome, then messages",
+       "welcome, then a huge message"]
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("name", [*TLS, "silent in the handshake"])
+async def test_nor_is_anything_left_of_one_who_proved_to_be_the_broker(name: str, tmp_path: Path) -> None:
+    """The warnings: paho leaves the socket of a handshake that failed to the garbage collector."""
+    mine = certificate("127.0.0.1")
+    for file, text in (("public.pem", mine.public), ("private.pem", mine.private)):
+        (tmp_path / file).write_text(text)
+    proof = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    proof.load_cert_chain(tmp_path / "public.pem", tmp_path / "private.pem")
+    impostor = Impostor(IMPOSTORS[name if name in TLS else "silent"])
+    async with await impostor.start(proof if name in TLS else None), asyncio.timeout(SOON):
+        before = watched()
+        side = Side(impostor.port, "mqtts", ca_file=str(tmp_path / "public.pem"))
+        async with running(side):
+            await side.waits.get()
+            await side.waits.get()
+            assert not any("certificate" in fault["problem"] for fault in side.faults)
+            assert side.faults
+        gc.collect()
+        for _ in range(impostor.came):
+            await impostor.left.get()
+        assert watched() == before
+
+
+async def packet(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+    """One that the enforcer sends: its kind, and what follows its length."""
+    (kind,) = await reader.readexactly(1)
+    length, shift = 0, 0
+    while True:
+        (byte,) = await reader.readexactly(1)
+        length |= (byte & 127) << shift
+        shift += 7
+        if byte < 128:
+            return kind, await reader.readexactly(length)
+
+
+def retained(topic: str) -> bytes:
+    body = len(topic).to_bytes(2, "big") + topic.encode() + b"\x00nonsense"
+    return bytes([0x31, len(body)]) + body
+
+
+async def keeps_modes(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A broker in all that matters here, which keeps modes that nobody set, and more than modes."""
+    with contextlib.suppress(asyncio.IncompleteReadError):
+        await packet(reader)
+        writer.write(WELCOME)
+        while True:
+            kind, body = await packet(reader)
+            if kind == 0x82:
+                writer.write(b"\x90\x04" + body[:2] + b"\x00\x01")
+            elif kind == 0xA2:
+                writer.write(b"\xb0\x04" + body[:2] + b"\x00\x00")
+            elif kind & 0xF6 == 0x32:
+                long = int.from_bytes(body[:2], "big")
+                writer.write(b"\x40\x02" + body[2 + long:4 + long])
+                if body[2:2 + long].endswith(b"/sync"):
+                    for nth in range(200):
+                        writer.write(retained(f"enforcer/lab/account/a{nth}/mode") + retained(f"else/{nth}"))
+                    writer.write(bytes([0x30, len(body) - 2]) + body[:2 + long] + body[4 + long:])
+
+
+async def test_of_modes_kept_at_a_broker_so_many_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mqtt, "MOST_RETAINED", 50)
+    monkeypatch.setattr(mqtt, "PATIENCE", SOON)
+    impostor = Impostor(keeps_modes)
+    async with await impostor.start(), asyncio.timeout(SOON):
+        side = Side(impostor.port)
+        most = 0
+        async with running(side):
+            while side.registry.get_sample_value("enforcer_mqtt_up") != 1:
+                most = max(most, len(side.client._retained))
+                assert all(one.startswith("enforcer/lab/account/") for one in side.client._retained)
+                await asyncio.sleep(0)
+        assert most == 50
+        assert len(side.faults) == mqtt.TOLD_ONE_BY_ONE + 1
+        assert "50" in side.faults[-1]["problem"]
