@@ -142,7 +142,7 @@ def _nearest(view: Mapping[str, Any], look: Look) -> list[Text]:
     for one in sorted(view.get("nearest", ()), key=ORDERS[look.order]):
         used = float(one["used"])
         full, empty = tuple(PLAIN_BAR if look.ascii else BAR)
-        filled = min(bar, round(used * bar))
+        filled = max(0, min(bar, round(used * bar)))
         value = str(one["value"]).rpartition("= ")[2]
         passed = one["passed"][5:16].replace("T", " ") if one["passed"] else "now" if used > 1 else "-"
         lines.append(Text.assemble(

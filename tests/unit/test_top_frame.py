@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from enforcer.control.top_frame import ORDERS, Look, frame
+from enforcer.control.top_frame import BAR, ORDERS, Look, frame
 
 AT = 1_795_309_510.0
 MINUTE = dict.fromkeys(("allow", "tag", "throttle", "block", "exempt"), 0)
@@ -68,6 +69,14 @@ def test_accounts_stand_in_the_order_that_was_asked_for() -> None:
 
     assert order("nearest") == ["zeta", "acme", "bell"]
     assert order("account") == ["acme", "bell", "zeta"]
+
+
+@pytest.mark.parametrize("used", ["-9999999999.75", "-0.5", "9999999999", "1e300"])
+def test_no_share_is_wider_than_its_bar(used: str) -> None:
+    """Whoever answers at the window of an enforcer may say anything."""
+    seen = shown(view(nearest=[near("acme", used=used)]), width=200)
+    (line,) = (line for line in seen.splitlines() if "acme" in line)
+    assert sum(line.count(mark) for mark in BAR) == 10
 
 
 def test_each_kind_of_happening_is_a_line_that_says_what() -> None:
