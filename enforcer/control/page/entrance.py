@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Annotated, Any, cast
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, quote
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -140,7 +140,8 @@ def same_origin(request: Request) -> bool:
     origin = request.headers.get("origin")
     if origin is None or origin == "null":
         return request.headers.get("sec-fetch-site") == "same-origin"
-    return urlsplit(origin).netloc.lower() == request.headers.get("host", "").lower()
+    _, named, host = origin.partition("://")            # and nothing else: RFC 6454, 6.2
+    return bool(named) and host.lower() == request.headers.get("host", "").lower()
 
 
 @routes.get("/login")
@@ -198,6 +199,5 @@ def to_login(back: str) -> str:
 
 def _inside(back: str) -> str:
     """A place on this site, and no other."""
-    parts = urlsplit(back)
-    elsewhere = back.startswith("//") or "\\" in back or parts.netloc or parts.scheme
-    return back if back.startswith("/") and not elsewhere and back.isprintable() else "/"
+    elsewhere = not back.startswith("/") or back.startswith("//") or "\\" in back
+    return back if not elsewhere and back.isprintable() else "/"
