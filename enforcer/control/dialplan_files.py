@@ -35,5 +35,5 @@ def included(path: Path, names: str) -> list[Path]:
         return []
     try:
         return [Path(names)] if Path(names).is_absolute() else sorted(path.parent.glob(names))
-    except (ValueError, NotImplementedError, OSError):
+    except (ValueError, IndexError, NotImplementedError, OSError):       # IndexError: of "."
         raise BadInput(str(path), f"includes {names[:60]!a}, which names no files") from None

@@ -28,6 +28,9 @@ _LIMIT = re.compile(r"TIMEOUT\(absolute\)\s*=\s*(?!0?\s*(?:[,)]|$))")
 _DIALS = re.compile(r"\b(?:Dial|Queue|FollowMe|Transfer|ConfBridge|switch =>)")
 
 
+LONGEST_NAME = 79       # of an extension or a context: AST_MAX_EXTENSION and AST_MAX_CONTEXT cut there
+
+
 class Place(NamedTuple):
     """An extension of a context."""
 
@@ -97,6 +100,7 @@ def _place(words: list[str], at: Place) -> Iterator[Place]:
     """From "priority", "exten,priority" or "context,exten,priority"; Asterisk reads no word after these."""
     words = [_known(word.strip(), at) for word in words[:3]]
     context, exten, _ = (at.context, at.exten, "1")[:3 - len(words)] + tuple(words)
+    context, exten = context[:LONGEST_NAME], exten[:LONGEST_NAME]
     if "${" not in context + exten and (context, exten) != at:
         yield Place(context, exten)
 

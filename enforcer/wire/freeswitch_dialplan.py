@@ -26,6 +26,7 @@ PLAIN = frozenset({"field", "expression", "break"})
 
 # Of the applications that go to another context: whether it is one of the hook's, under whatever suffix.
 _THERE = re.compile(r"(\S+) XML (\S+)")
+LONGEST_NUMBER = 256    # that is followed: one that a transfer makes longer each time would have no end
 _LOOPBACK = re.compile(r"loopback/([^/,|\]}]+)/([^/,|\]}]+)")
 _PROGRAMS = frozenset(
     {"socket", "lua", "javascript", "python", "python3", "perl", "curl", "httapi", "system"}
@@ -127,9 +128,9 @@ def leads(action: str, groups: Sequence[str]) -> Iterator[tuple[str, str]]:
     if application in ("transfer", "execute_extension"):
         found = _THERE.fullmatch(data.removeprefix("-bleg ").removeprefix("-both ").strip())
         if found is not None:
-            yield found[2], found[1]
+            yield found[2], found[1][:LONGEST_NUMBER]
     elif application == "bridge":
-        yield from ((context, number) for number, context in _LOOPBACK.findall(data))
+        yield from ((context, number[:LONGEST_NUMBER]) for number, context in _LOOPBACK.findall(data))
 
 
 def wrong_in(action: str) -> str:

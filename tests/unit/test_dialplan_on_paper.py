@@ -9,6 +9,7 @@ import pytest
 from enforcer.control.dialplan import refuse_unless_safe
 from enforcer.control.dialplan_asterisk import Extensions
 from enforcer.errors import BadInput
+from enforcer.wire.asterisk_dialplan import Place, leads
 
 DIALPLANS = Path(__file__).resolve().parents[2] / "dialplan"
 OUT = """
@@ -217,6 +218,20 @@ def test_what_we_ship_has_nothing_wrong(name: str) -> None:
 def test_what_cannot_be_read_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"nothing\.conf: No such file"):
         refuse_unless_safe([tmp_path / "nothing.conf"], ["c"], ["911"])
+    (tmp_path / "dot.conf").write_text('#include "."\n')
+    with pytest.raises(BadInput, match=r"dot\.conf: includes '\.', which names no files"):
+        refuse_unless_safe([tmp_path / "dot.conf"], ["c"], ["911"])
     (tmp_path / "bad.xml").write_text("<a>")
     with pytest.raises(BadInput, match=r"bad\.xml:1: is not XML"):
         refuse_unless_safe([tmp_path / "bad.xml"], ["c"], ["911"])
+
+
+def test_a_number_that_grows_with_each_step_ends(tmp_path: Path) -> None:
+    """A thousand steps that double it would need all memory there is."""
+    doubled = "[from-accounts]\nexten => _X.,1,Goto(from-accounts,${EXTEN}${EXTEN},1)\n"
+    assert "leads nowhere" in looked(asterisk(tmp_path, doubled), ("from-accounts",))
+    twice = """<extension name="twice"><condition field="destination_number" expression="^([0-9]+)$">
+    <action application="transfer" data="$1$1 XML default"/></condition></extension>"""
+    assert "leads nowhere" in looked(freeswitch(tmp_path, twice), ("default",))
+    at = Place("from-accounts", "9" * 79)
+    assert list(leads("Goto(x,${EXTEN}1,1)", at)) == [Place("x", "9" * 79)]        # as Asterisk cuts it
