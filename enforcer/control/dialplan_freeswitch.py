@@ -50,8 +50,10 @@ class Contexts:
             for actions, groups, certain in self._serving(*at):
                 steps += [step for step in actions if certain or wrong_in(step) or any(leads(step, groups))]
                 for step in actions:
-                    if HOOK not in step:
-                        to_do += leads(step, groups)
+                    for there in leads(step, groups) if HOOK not in step else ():
+                        to_do.append(there)
+                        if there[0] not in self._contexts or "$" in there[1]:
+                            met.append(f"bridge({there[0]}, which is in none of these files)")
             if at == (context, number) and not certain and not any(wrong_in(step) for step in steps):
                 return []
             met += steps

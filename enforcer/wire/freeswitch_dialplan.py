@@ -149,8 +149,10 @@ def wrong_in(action: str) -> str:
 
 
 def dials(action: str) -> bool:
-    """Whether an action calls anybody."""
-    return action.startswith(("bridge(", "transfer(", "conference(", "fifo("))
+    """Whether an action calls anybody; a transfer that leads where these files do not tell may."""
+    if action.startswith("transfer("):
+        return not any(leads(action, ()))
+    return action.startswith(("bridge(", "conference(", "fifo("))
 
 
 def _holds(condition: ElementTree.Element, number: str) -> bool | None:

@@ -150,6 +150,9 @@ OTHERS = """<extension name="long"><condition field="destination_number" express
 <action application="bridge" data="sofia/gateway/carrier/$1"/>
 <anti-action application="execute_extension" data="enforcer XML enforcer"/></condition></extension>"""
 
+TRANSFER = """<extension name="over"><condition field="destination_number" expression="^([0-9]+)$">
+<action application="transfer" data="{}"/></condition></extension>"""
+
 
 @pytest.mark.parametrize(
     ("body", "wrong"),
@@ -157,8 +160,13 @@ OTHERS = """<extension name="long"><condition field="destination_number" express
         (FIRST + HOOK, ""), (HOOK + FIRST, "comes to the enforcer's hook"), (HOOK, "comes to the enforcer"),
         (ODD + FIRST + HOOK, "comes to the enforcer's hook"), (FIRST + ODD, ""), ("", "leads nowhere"),
         (OTHERS + FIRST, "comes to the enforcer's hook"), (FIRST + OTHERS, ""),
+        (TRANSFER.format("$1 XML default"), "leads nowhere"),
+        (TRANSFER.format("s XML default"), "leads nowhere"),
+        (TRANSFER.format("$1 XML another"), ""), (TRANSFER.format("$1"), ""),
+        (TRANSFER.format("${out} XML default"), ""),
     ],
-    ids=["first", "after the hook", "none", "sometimes", "never asked", "empty", "if not", "served first"],
+    ids=["first", "after the hook", "none", "sometimes", "never asked", "empty", "if not", "served first",
+         "to itself", "to nobody", "elsewhere", "by default", "who knows"],
 )
 def test_freeswitch(tmp_path: Path, body: str, wrong: str) -> None:
     found = looked(freeswitch(tmp_path, body), ("default",))
