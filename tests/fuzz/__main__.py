@@ -23,7 +23,8 @@ from tests.fuzz.corpus import keep, kept, reached, smallest
 from tests.fuzz.mutate import inputs
 from tests.fuzz.target import SELDOM, Target
 from tests.fuzz.targets import ALL
-from tests.fuzz.watch import Watch, megabytes, silent
+from tests.fuzz.watch import Watch, silent
+from tests.support.memory import held
 
 MOST_FAILURES = 5
 LOOKED_AT = 60          # one input in so many is looked at for what it reaches: that is 20 times as slow
@@ -60,14 +61,14 @@ def blind(target: Target, many: int, seed: int, folder: Path) -> tuple[int, list
                 (folder / f"failed-{len(failed)}").write_bytes(data)
                 print(f"{target.name}: {data[:400]!r}\n{trouble}", file=sys.stderr, flush=True)
         if number == many // 5:
-            before = megabytes() - sum(map(len, found)) / 1e6
+            before = held().live - sum(map(len, found)) / 1e6
     watch.stop()
     (folder / "found").mkdir(exist_ok=True)
     for number, data in enumerate(found):
         (folder / "found" / str(number)).write_bytes(data)
-    after = megabytes() - sum(map(len, found)) / 1e6
+    after = held().live - sum(map(len, found)) / 1e6
     print(f"{target.name}: {len(found)} inputs that reach something new, {len(known)} steps of the product "
-          f"reached, {before:.0f} MB in memory at a fifth, {after:.0f} MB at the end", flush=True)
+          f"reached, {before:.0f} MB in use at a fifth, {after:.0f} MB at the end", flush=True)
     if many >= 100_000 and after - before > GROWTH:
         print(f"{target.name}: memory grows", file=sys.stderr, flush=True)
         failed.append(b"memory grows")

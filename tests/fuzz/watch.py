@@ -1,14 +1,12 @@
-"""That no input is worked at for ever, and that memory stays what it was.
+"""That no input is worked at for ever.
 
-In: the number of the input at work. Out: `Spinning` where one takes too long; megabytes.
+In: the number of the input at work. Out: `Spinning` where one takes too long.
 Refuses to know: what the work is. Time is the process's own: a machine that is busy with others is no spin.
 """
 
 from __future__ import annotations
 
-import os
 import signal
-from pathlib import Path
 from types import FrameType
 
 import structlog
@@ -50,9 +48,3 @@ def silent() -> None:
 
 def _dropped(*_: object) -> str:
     raise structlog.DropEvent
-
-
-def megabytes() -> float:
-    """What this process has in memory."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGESIZE") / 1e6
