@@ -196,14 +196,18 @@ async def test_next_enforcer_opens_what_the_last_one_closed(running, ends, switc
         await ends.send("reborn", "12025550152")
     await ends.code("reborn", "12025550152", 404)
     async with asyncio.timeout(30):
-        while await messages(running, "reborn") != (2, 1):     # noqa: ASYNC110
-            await asyncio.sleep(0.05)               # written a little later, and no CDR tells of a message
+        # Written a little later, and no CDR tells of a message; on a busy machine more than one was refused.
+        while (told := await messages(running, "reborn")) < (2, 1):     # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    assert told[0] == 2
     running.kill()
     assert await ends.send("reborn", "12025550152") == 404
     assert await ends.send("reborn", "911") == 202
     await running.start()
     await ends.code("reborn", "12025550153", 202)
-    assert (await ends.phones.text("reborn", 2)).body.startswith("Not sent to 12025550153")
+    nth = 2
+    while not (await ends.phones.text("reborn", nth)).body.startswith("Not sent to 12025550153"):
+        nth += 1
 
 
 async def test_switch_opens_what_a_rule_has_closed_by_itself_once_its_killed_enforcer_is_missed(
