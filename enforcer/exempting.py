@@ -139,9 +139,9 @@ class Exempting:
         return self._steady is not None and self._held.open(account, self._steady())
 
     def _moment(self, account: str, at: float) -> float:
-        if self._steady is None:
-            return at
         window = self._windows.of(account)
+        if window is None or self._steady is None:      # as nearly always: no clock is asked
+            return at
         return self._held.moment(account, window, at, self._steady(), self._terms.window)
 
     def _is_open(self, record: CallRecord) -> bool:

@@ -31,13 +31,11 @@ class Held:
         """Whether it is, at this moment of the steady clock."""
         return now < self._ends.get(account, now)
 
-    def moment(
-        self, account: str, window: Window | None, at: float, now: float, length: float
-    ) -> float:
+    def moment(self, account: str, window: Window, at: float, now: float, length: float) -> float:
         """The time at which to ask whether the `window` is open, where `at` is what a wall clock says and
         `now` the steady one; `length` is that of a window, in seconds."""
         end = self._ends.get(account)
-        if end is None or window is None:
+        if end is None:
             return at
         if now < end:
             return at if window.at - CLOCKS_APART <= at < window.until else window.at

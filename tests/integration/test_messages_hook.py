@@ -112,6 +112,17 @@ class Ends:
             while await self.send(account, number) != wanted:   # noqa: ASYNC110
                 await asyncio.sleep(0.05)
 
+    async def use_up(self, account: str, number: str) -> None:
+        """Two messages that pass, one that is refused, and the account is closed."""
+        for _ in range(3):
+            await self.send(account, number)
+        await self.code(account, number, 404)
+
+    async def suspended(self, running: Enforcer, account: str, number: str) -> None:
+        """People stop the account, and it is closed."""
+        await running.command("account", "suspend", account, "--reason", "unpaid")
+        await self.code(account, number, 404)
+
 
 @pytest.fixture
 async def ends(switch: Asterisk) -> AsyncIterator[Ends]:
@@ -170,18 +181,14 @@ async def test_message_over_the_limit_is_dropped_its_sender_told_and_the_account
 
 
 async def test_closed_account_is_opened_by_a_milder_mode(running, ends) -> None:
-    for _ in range(3):
-        await ends.send("raised", "12025550148")
-    await ends.code("raised", "12025550148", 404)
+    await ends.use_up("raised", "12025550148")
     await running.command("mode", "set", "tag", "--account", "raised", "--reason", "customer called")
     await ends.code("raised", "12025550149", 202)
     assert (await ends.carrier.text("12025550149")).headers["x-enforcer-tag"] == "few.critical"
 
 
 async def test_closed_account_is_closed_again_after_a_reload_of_the_dialplan(running, ends, switch) -> None:
-    for _ in range(3):
-        await ends.send("reloaded", "12025550150")
-    await ends.code("reloaded", "12025550150", 404)
+    await ends.use_up("reloaded", "12025550150")
     await switch.cli("dialplan reload")
     assert await ends.send("reloaded", "12025550151") == 202
     nth = 1         # on a busy machine more than one was refused before the account was closed
@@ -192,9 +199,7 @@ async def test_closed_account_is_closed_again_after_a_reload_of_the_dialplan(run
 
 
 async def test_next_enforcer_opens_what_the_last_one_closed(running, ends, switch) -> None:
-    for _ in range(3):
-        await ends.send("reborn", "12025550152")
-    await ends.code("reborn", "12025550152", 404)
+    await ends.use_up("reborn", "12025550152")
     async with asyncio.timeout(30):
         # Written a little later, and no CDR tells of a message; on a busy machine more than one was refused.
         while (told := await messages(running, "reborn")) < (2, 1):     # noqa: ASYNC110
@@ -213,11 +218,8 @@ async def test_next_enforcer_opens_what_the_last_one_closed(running, ends, switc
 async def test_switch_opens_what_a_rule_has_closed_by_itself_once_its_killed_enforcer_is_missed(
     running, ends, switch
 ) -> None:
-    for _ in range(3):
-        await ends.send("missed", "12025550180")
-    await ends.code("missed", "12025550180", 404)
-    await running.command("account", "suspend", "away", "--reason", "unpaid")
-    await ends.code("away", "12025550180", 404)
+    await ends.use_up("missed", "12025550180")
+    await ends.suspended(running, "away", "12025550180")
     running.kill()
     assert await ends.send("missed", "12025550181") == 404
     await ends.code("missed", "12025550181", 202)       # nobody was there
@@ -239,11 +241,8 @@ async def test_switch_opens_what_a_rule_has_closed_by_itself_once_its_killed_enf
 async def test_enforcer_that_is_stopped_opens_what_a_rule_has_closed_and_no_stopped_account(
     running, ends
 ) -> None:
-    for _ in range(3):
-        await ends.send("leaving", "12025550172")
-    await ends.code("leaving", "12025550172", 404)
-    await running.command("account", "suspend", "left", "--reason", "unpaid")
-    await ends.code("left", "12025550172", 404)
+    await ends.use_up("leaving", "12025550172")
+    await ends.suspended(running, "left", "12025550172")
     await running.stop()
     await ends.code("leaving", "12025550173", 202)
     assert await ends.carrier.text("12025550173")       # nobody is there to refuse it
@@ -253,8 +252,7 @@ async def test_enforcer_that_is_stopped_opens_what_a_rule_has_closed_and_no_stop
 
 async def test_suspended_account_gets_404_at_once_and_writes_again_when_resumed(running, ends) -> None:
     assert await ends.send("stopped", "12025550154") == 202
-    await running.command("account", "suspend", "stopped", "--reason", "unpaid")
-    await ends.code("stopped", "12025550154", 404)
+    await ends.suspended(running, "stopped", "12025550154")
     assert await ends.send("stopped", "911") == 202
     assert await ends.carrier.text("911")
     await running.command("account", "resume", "stopped")
@@ -366,8 +364,7 @@ async def test_answer_to_another_message_is_none(running, ends, switch) -> None:
 
 
 async def test_dead_enforcer_is_not_asked_and_a_stopped_account_stays_stopped(running, ends, switch) -> None:
-    await running.command("account", "suspend", "dead", "--reason", "unpaid")
-    await ends.code("dead", "12025550160", 404)
+    await ends.suspended(running, "dead", "12025550160")
     async with switch.ami() as ami:
         async with asyncio.timeout(10):
             while "Value" not in await ami.command("database get enforcer word/dead"):    # noqa: ASYNC110
@@ -444,8 +441,7 @@ async def test_text_breaks_out_of_nothing(running, ends) -> None:
 
 
 async def test_refusal_is_not_answered_in_a_loop(running, ends) -> None:
-    await running.command("account", "suspend", "odd", "--reason", "unpaid")
-    await ends.code("odd", "12025550164", 404)
+    await ends.suspended(running, "odd", "12025550164")
     before = len(ends.phones.to("odd"))
     await running.command("account", "resume", "odd")
     await ends.code("odd", "12025550164", 202)

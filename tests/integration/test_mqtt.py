@@ -84,6 +84,11 @@ class Control:
             direction=Direction.OUTBOUND, switch="pbx1",
         )).verdict
 
+    async def alone(self) -> None:
+        """Until it has noticed that its broker is gone."""
+        while self.metric("enforcer_mqtt_up") != 0:
+            await self.retries.get()
+
     def metric(self, name: str, **labels: str) -> float | None:
         return self.house.telemetry.registry.get_sample_value(name, labels)
 
@@ -424,8 +429,7 @@ async def test_a_broker_that_comes_and_goes_costs_a_metric_and_no_call(
         async with ear() as someone:
             await someone.online()
         broker.kill()
-        while enforcer.metric("enforcer_mqtt_up") != 0:
-            await enforcer.retries.get()
+        await enforcer.alone()
         enforcer.call(1)
         assert enforcer.call(2) is Verdict.ALLOW
         assert enforcer.house.room.desk.take({"do": "mode.set", "mode": "block"}, "ann", "cli").accepted
@@ -454,8 +458,7 @@ async def test_whoever_answers_in_its_place_costs_no_call_and_the_broker_is_foun
         async with ear() as someone:
             await someone.online()
         broker.kill()
-        while enforcer.metric("enforcer_mqtt_up") != 0:
-            await enforcer.retries.get()
+        await enforcer.alone()
         async with await asyncio.start_server(welcomes_and_floods, "127.0.0.1", broker.port):
             while not any("no MQTT" in fault["problem"] for fault in enforcer.house.room.faults):
                 await enforcer.retries.get()

@@ -104,7 +104,7 @@ class Tokens:
             self._stamp, self._known = None, ()
             return ()
         except OSError as error:
-            raise LedgerError(f"tokens {self.path}: {error.strerror}{remedy(self.path, error)}") from None
+            raise _trouble(self.path, error) from None
         stamp = (state.st_ino, state.st_mtime_ns, state.st_size)
         if stamp != self._stamp:
             self._known, self._stamp = _read(self.path), stamp
@@ -140,7 +140,7 @@ class Tokens:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             lock = os.open(f"{self.path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise LedgerError(f"tokens {self.path}: {error.strerror}{remedy(self.path, error)}") from None
+            raise _trouble(self.path, error) from None
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
             tokens = list(self.all())
@@ -154,12 +154,17 @@ def _hash(shown: str) -> str:
     return hashlib.sha256(shown.encode("utf-8", "surrogateescape")).hexdigest()
 
 
+def _trouble(path: Path, error: OSError) -> LedgerError:
+    """What the system complains of, and what to do about it."""
+    return LedgerError(f"tokens {path}: {error.strerror}{remedy(path, error)}")
+
+
 def _read(path: Path) -> tuple[Token, ...]:
     try:
         told: Any = json.loads(path.read_text("utf-8"))
         return tuple(_token(facts) for facts in told["tokens"])
     except OSError as error:
-        raise LedgerError(f"tokens {path}: {error.strerror}{remedy(path, error)}") from None
+        raise _trouble(path, error) from None
     except (ValueError, TypeError, KeyError, RecursionError):
         raise LedgerError(
             f"tokens {path}: not as the enforcer writes it; put back a copy, or move it away for new ones"
@@ -190,4 +195,4 @@ def _write(path: Path, tokens: list[Token]) -> None:
             os.fsync(file.fileno())
         os.replace(fresh, path)
     except OSError as error:
-        raise LedgerError(f"tokens {path}: {error.strerror}{remedy(path, error)}") from None
+        raise _trouble(path, error) from None
