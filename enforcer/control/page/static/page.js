@@ -133,7 +133,8 @@
   document.addEventListener("htmx:beforeSwap", (event) => {
     if (event.detail.target === ask && event.detail.xhr.status !== 401) event.detail.shouldSwap = true;
   });
-  document.addEventListener("htmx:afterSwap", (event) => {
+  /* Not at afterSwap: settling gives the focus to the heading once more, under the fingers of whoever has tabbed on. */
+  document.addEventListener("htmx:afterSettle", (event) => {
     if (event.detail.target === ask && !ask.open) ask.showModal();
   });
   document.addEventListener("click", (event) => {
