@@ -77,7 +77,9 @@ class AmiLink(KeptLink[Session]):
         self._peer = peer
         self._messages: MessageDesk | None = None
         if messages is not None:
-            self._messages = MessageDesk(self._switch, messages, judge, self._deadlines.action)
+            self._messages = MessageDesk(
+                self._switch, messages, judge, self._deadlines.action, self.now
+            )
         self._boots = Boots(self._switch)
         self._unheard = Unheard()
         self._census = Census()

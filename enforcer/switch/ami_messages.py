@@ -8,18 +8,21 @@ Closing takes an extension out of the switch's dialplan. A reload of the dialpla
 nobody, so each beat one closed account is tried again: where that succeeds, all are. What was closed is noted
 in AstDB, so that the next enforcer can open it. Should none come, the switch opens by itself what a rule has
 closed, once our heartbeat (`here`) is too old; accounts that people stopped stand in a context of their own.
+
+What the switch took just before its account was closed is to be asked about, too: so the dialplan turns an
+account away only after a pause of half a second, or where there is none, after `LONGEST` seconds.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, Protocol
 
 import structlog
 
 from enforcer.domain.actions import CloseMessages, MessageOrder, OpenMessages
-from enforcer.domain.call import CallAttempt, CallEvent, Phase
+from enforcer.domain.call import CallAttempt, CallEvent, Direction, Phase
 from enforcer.domain.decision import Decision
 from enforcer.errors import LinkError
 from enforcer.switch.ami_session import Session
@@ -28,6 +31,7 @@ from enforcer.wire.ami_actions import FAMILY, Command
 from enforcer.wire.answer import answer_line
 from enforcer.wire.asterisk_messages import (
     account_of_key,
+    asked_until,
     closing,
     here,
     message_answer,
@@ -41,6 +45,20 @@ from enforcer.wire.asterisk_messages import (
 )
 
 log = structlog.get_logger("ami")
+
+# Seconds without a message of the account's after which it is turned away: more than one waits for its turn.
+PAUSE = 0.5
+# After so many it is turned away without a pause: a flood must not keep the others' messages waiting.
+LONGEST = 5.0
+
+
+class _Leaving(NamedTuple):
+    """An account on its way to being closed: since when, and its latest message (when, which)."""
+
+    since: float
+    last: float = float("-inf")
+    message: str = ""
+    number: str = ""
 
 
 class MessageJudge(Protocol):
@@ -58,18 +76,23 @@ class MessageJudge(Protocol):
 
 class MessageDesk:
     """One a link, for all its connections. `prefix` and an account's name are the name of the context that
-    its messages enter."""
+    its messages enter; `clock` is the switch's own."""
 
-    def __init__(self, switch: str, prefix: str, judge: MessageJudge, deadline: float) -> None:
+    def __init__(
+        self, switch: str, prefix: str, judge: MessageJudge, deadline: float,
+        clock: Callable[[], float],
+    ) -> None:
         self.answers = 0
         self._switch = switch
         self._prefix = prefix
         self._judge = judge
         self._deadline = deadline
+        self._clock = clock
         self._closed: dict[str, None] = {}      # what we took away, the one looked at longest ago first
         self._orders: dict[str, MessageOrder] = {}      # not yet done; the latest for each account
         self._lasting: set[str] = set()         # of those closed, the ones that people stopped
         self._marked: set[str] = set()          # and those that the switch may have been told so of
+        self._leaving: dict[str, _Leaving] = {}     # closed a moment ago, the first one first
         self._at = 0.0                          # the switch's time at the last beat
         self._news = asyncio.Event()
         self._ready = asyncio.Event()
@@ -79,6 +102,10 @@ class MessageDesk:
     def happened(self, session: Session, message: Message, now: float) -> None:
         """An event about a message. Raises WireError where it is not one of ours."""
         fact = read_message(message, self._switch, now)
+        sent = fact.attempt
+        leaving = self._leaving.get(sent.account)
+        if leaving is not None and sent.direction is Direction.OUTBOUND:
+            self._leaving[sent.account] = _Leaving(leaving.since, self._clock(), sent.call_id, sent.number)
         if fact.serial:
             line = answer_line(self._judge.admit(fact.attempt))
             try:
@@ -115,6 +142,7 @@ class MessageDesk:
     def hold(self, session: Session, at: float) -> None:
         """What a rule has closed stays closed a little longer. `at` is the switch's own time."""
         session.post(*here(at))
+        self._shut(session, at)
         if stretch(at) != stretch(self._at):
             for account in self._lasting & self._closed.keys():
                 self._orders.setdefault(account, CloseMessages(account, lasts=True))
@@ -169,7 +197,10 @@ class MessageDesk:
 
     async def _close(self, session: Session, account: str) -> None:
         """An account that has no extension of its own is refused message by message."""
-        if await self._done(session, closing(self._prefix, account)):
+        removal = closing(self._prefix, account)
+        if removal is not None:
+            self._ask_on(session, account)
+        if await self._done(session, removal):
             self._closed[account] = None
             session.post(*note_closed(account))
         if account in self._closed:
@@ -181,8 +212,29 @@ class MessageDesk:
         for step in opening(self._prefix, account):
             await self._done(session, step)         # refused where a reload was first
         del self._closed[account]
+        self._leaving.pop(account, None)
         await self._mark(session, account)
         session.post(*note_opened(account))
+
+    def _ask_on(self, session: Session, account: str) -> None:
+        """What was taken by now, and what is taken until the account pauses, is asked about."""
+        at = self._clock()
+        session.post(*asked_until(account, at + PAUSE))
+        self._leaving.pop(account, None)
+        self._leaving[account] = _Leaving(at)
+
+    def _shut(self, session: Session, at: float) -> None:
+        """Accounts that have not paused for so long are turned away all the same."""
+        for account, leaving in list(self._leaving.items()):
+            if abs(at - leaving.since) < LONGEST:
+                break
+            del self._leaving[account]
+            session.post(*asked_until(account, 0))
+            if at - leaving.last < PAUSE:
+                log.warning(
+                    "closed while it writes: what the switch takes at this moment may be dropped",
+                    switch=self._switch, account=account, message=leaving.message, number=leaving.number,
+                )
 
     async def _mark(self, session: Session, account: str) -> None:
         """Whether it stays closed without us. (The marks of an enforcer before us are taken away.)"""
@@ -202,6 +254,7 @@ class MessageDesk:
             return
         self._closed[account] = self._closed.pop(account)
         if await self._done(session, closing(self._prefix, account)):
+            self._ask_on(session, account)
             await self._mark(session, account)
             count = len(self._closed)
             log.info("the dialplan was reloaded: closing again", switch=self._switch, accounts=count)

@@ -29,6 +29,7 @@ HOOK = "enforcer"                               # the context that dialplan/aste
 NEEDED = ("CoreStatus", "DBDel", "DBGet", "DBPut", "Hangup", "Setvar", "Status", "ShowDialPlan")
 NEEDED_FOR_MESSAGES = ("DBGetTree", "DialplanExtensionAdd", "DialplanExtensionRemove", "ModuleCheck")
 UNLOCKS = "message-closed"                      # what opens a closed account should we be killed, and
+KEEPS = "message-shut"                          # what asks about messages taken just before a closing
 UNLOCKING = ("pbx_loopback", "func_md5", "func_uri")        # the modules that it needs
 MOST_PLACES = 50                                # extensions that are asked for, for one emergency number
 STALE_SECONDS = 6.0                             # the dialplan's own ENF_STALE, unless it was changed
@@ -131,6 +132,12 @@ async def _unlocking(subject: str, session: Session, within: float) -> Finding:
         words = f"{', '.join(missing)}: were we killed, an account that a rule closed would get 404 for good"
         advice = "load it in modules.conf, or bring messages.conf up to date"
         return Finding(subject, Grade.WARNING, words, advice)
+    if not await _granted(session, "ShowDialPlan", ("Context", KEEPS), within):
+        words = (
+            f"no context [{KEEPS}], so its messages.conf is an older one: what it took in the moment before "
+            "an account is closed is dropped, and nobody is told"
+        )
+        return Finding(subject, Grade.WARNING, words, "bring messages.conf up to date")
     return Finding(subject, Grade.OK, "opens by itself what a rule has closed for messages, were we killed")
 
 

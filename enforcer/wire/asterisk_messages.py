@@ -30,6 +30,7 @@ from enforcer.wire.channel import account_name, direction_of, event_time, route_
 MESSAGE_EVENT = "EnfMessage"
 ANSWER_VARIABLE = "ENF_MESSAGE_ANSWER"
 HERE_VARIABLE = "ENF_HERE"
+TAKEN_VARIABLE = "ENF_TAKEN_"         # and the account
 STOPPED_CONTEXT = "message-stopped"
 # The one extension that a per-account context of messages.conf has for everything but emergency numbers.
 EXTENSION = "_[0-9+*#]."
@@ -114,6 +115,12 @@ def here(at: float) -> Command:
     """The heartbeat that what a rule has closed hangs on: too old, and the switch opens it by itself. `at` is
     the switch's own time. Of a hook that is asked while the dialplan is locked AstDB may not be."""
     return "Setvar", (("Variable", HERE_VARIABLE), ("Value", str(int(at))))
+
+
+def asked_until(account: str, at: float) -> Command:
+    """The account is being closed: up to `at`, the switch's own time, and half a second more from each
+    message that it takes until then, what it writes is still taken and asked about. 0: no longer."""
+    return "Setvar", (("Variable", f"{TAKEN_VARIABLE}{account}"), ("Value", str(int(at * 1000))))
 
 
 def stretch(at: float) -> int:

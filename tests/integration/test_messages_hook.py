@@ -11,7 +11,7 @@ import json
 import socket
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 
 import pytest
 
@@ -32,7 +32,9 @@ effective = 2026-01-01
 id = "few"
 kind = "messages"
 clause = "1 Fair Use"
-accounts = ["limited", "raised", "reloaded", "reborn", "gateway", "leaving", "missed"]
+accounts = [
+    "limited", "raised", "reloaded", "reborn", "gateway", "leaving", "missed", "burst",
+]
 critical = { at = 2, verdict = "block" }
 
 [[rule]]
@@ -66,7 +68,7 @@ critical = { at = 0, verdict = "block" }
 
 NAMES = (
     "limited", "raised", "reloaded", "reborn", "marked", "free", "stopped", "frozen", "dead", "odd",
-    "gateway", "leaving", "left", "missed", "away",
+    "gateway", "leaving", "left", "missed", "away", "burst",
 )
 ACCOUNTS = "".join(f"{name},{name}-co,pbx,,,,\n" for name in NAMES)
 ACCOUNTS += "acme,acme-co,pbx,,,,\nglobex,acme-co,pbx,,,,\ninitech,both,pbx,,,,\numbrella,both,pbx,,,,\n"
@@ -77,17 +79,30 @@ message_context = messages-from-accounts
 aors = shared
 [shared](phone)
 contact = sip:shared@127.0.0.1:9
+[held](account)
+message_context = holding
+aors = held
+[held](phone)
+contact = sip:held@127.0.0.1:9
 [12025550178](account)
 message_context = messages-from-trunk
 """
 
+
+# Holds the queue that all messages of a switch pass, one after the other.
+HOLDING = """
+[holding]
+exten => 777,1,Wait(0.4)
+ same => n,Hangup()
+"""
 
 DOOR = free_port(socket.SOCK_STREAM)
 
 
 @pytest.fixture(scope="module")
 def switch(lab_parts: Mapping[str, Provisioned]) -> Iterator[Asterisk]:
-    yield from standing(Asterisk(lab_parts["asterisk"], accounts=NAMES, files={"pjsip_local.conf": SHARED}))
+    files = {"pjsip_local.conf": SHARED, "messages_local.conf": HOLDING}
+    yield from standing(Asterisk(lab_parts["asterisk"], accounts=NAMES, files=files))
 
 
 @pytest.fixture(scope="module")
@@ -107,10 +122,19 @@ class Ends:
         self.send = writer.send
 
     async def code(self, account: str, number: str, wanted: int) -> None:
-        """Write until the switch answers so: what closes an account is done just after a message."""
+        """Write until the switch answers so: what closes an account is done just after a message, and an
+        account is turned away once it has paused for half a second."""
         async with asyncio.timeout(10):
             while await self.send(account, number) != wanted:   # noqa: ASYNC110
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(0.6 if wanted == 404 else 0.05)
+
+    async def burst(self, account: str, numbers: Sequence[int]) -> None:
+        """Write to all of these at once, before any message's turn comes; the switch takes them all."""
+        held = asyncio.create_task(self.send("held", "777"))
+        assert await asyncio.gather(*(self.send(account, str(number)) for number in numbers)) == (
+            [202] * len(numbers)
+        )
+        assert await held == 202
 
     async def use_up(self, account: str, number: str) -> None:
         """Two messages that pass, one that is refused, and the account is closed."""
@@ -248,6 +272,24 @@ async def test_enforcer_that_is_stopped_opens_what_a_rule_has_closed_and_no_stop
     assert await ends.carrier.text("12025550173")       # nobody is there to refuse it
     assert await ends.send("left", "12025550173") == 404
     await running.start()
+
+
+async def test_message_that_was_taken_before_its_account_is_closed_is_refused_and_its_sender_told(
+    running, ends
+) -> None:
+    numbers = range(12025551200, 12025551240)
+    await ends.burst("burst", numbers)
+    await ends.phones.text("burst", len(numbers) - 2)
+    told = {text.body[:len("Not sent to 12025550000")] for text in ends.phones.to("burst")}
+    passed = {text.number for text in ends.carrier.texts} & {str(number) for number in numbers}
+    assert told == {f"Not sent to {number}" for number in numbers if str(number) not in passed}
+    assert len(passed) == 2
+    refused = [x for x in running.lines() if (x.get("account"), x.get("verdict")) == ("burst", "block")]
+    assert len({line["number"] for line in refused}) == len(numbers) - 2
+    async with asyncio.timeout(30):
+        while await messages(running, "burst") != (2, len(numbers) - 2):    # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    await ends.code("burst", "12025551240", 404)
 
 
 async def test_suspended_account_gets_404_at_once_and_writes_again_when_resumed(running, ends) -> None:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+from structlog.testing import capture_logs
 
 from enforcer.domain.actions import Action, CloseMessages, OpenMessages
 from enforcer.domain.call import CallAttempt, CallEvent, Phase, Refusal
@@ -258,6 +259,36 @@ async def test_account_is_closed_at_once_and_noted_and_opened_again(server: AmiS
         ended = await server.received("DialplanExtensionAdd", 2)
         assert (ended["Priority"], ended["Application"]) == ("2", "Hangup")
         assert server.names().count("DialplanExtensionAdd") == 2        # what we never closed stays as it is
+
+
+async def test_what_was_taken_before_the_closing_is_asked_about_and_a_flood_not_for_long(
+    server: AmiServer,
+) -> None:
+    judge, beats, at = Judge(), Beats(), [1000.0]
+    Dialplan(server, "messages-acme", "messages-globex")
+    server.overrides["Ping"] = lambda action: ami.response(action, Ping="Pong", Timestamp=f"{at[0]:.6f}")
+    judge.standing = [CloseMessages("acme"), CloseMessages("globex"), CloseMessages("no such name")]
+    with capture_logs() as logged:
+        async with linked(server, judge, beats, clock=lambda: at[0]):
+            await server.received("DBPut", Key="closed/globex")
+            acme = await server.received("Setvar", Variable="ENF_TAKEN_acme")
+            removed = await server.received("DialplanExtensionRemove", Context="messages-acme")
+            assert server.actions.index(acme) < server.actions.index(removed)
+            assert acme["Value"] == "1000500"
+            at[0] = 1004.9
+            await beats.beat()
+            await server.received("Setvar", 2, Variable="ENF_HERE")
+            at[0] = 1005.2
+            server.say(told())
+            await server.received("Setvar", **ANSWER)
+            await beats.beat()
+            for account in ("acme", "globex"):
+                assert (await server.received("Setvar", 2, Variable=f"ENF_TAKEN_{account}"))["Value"] == "0"
+    names = [one["Variable"] for one in server.actions if one["Action"] == "Setvar"]
+    assert sum(name.startswith("ENF_TAKEN_") for name in names) == 4
+    (said,) = [one for one in logged if one["event"].startswith("closed while it writes")]
+    told_of = (said["account"], said["message"], said["number"])
+    assert told_of == ("acme", "pbx1/message-1795646428.020984", "12025550142")
 
 
 async def test_account_without_a_context_of_its_own_is_left_alone(server: AmiServer) -> None:

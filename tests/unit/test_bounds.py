@@ -162,6 +162,7 @@ INVENTORY = {
     "room._told": "modes in force",
     "switch/ami_messages._closed": "MOST_CLOSED, and accounts that people stopped [test_message_orders]",
     "switch/ami_messages._orders": "accounts with an order that is not done yet",
+    "switch/ami_messages._leaving": "those of _closed, for 5 seconds",
     "switch/ami_messages._lasting": "accounts that people stopped",
     "switch/ami_messages._marked": "accounts that people stopped, and what was closed before a connect",
     "switch/ami_session.entries": "MOST_ENTRIES of one list; then the session ends [test_ami_link]",
