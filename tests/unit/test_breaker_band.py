@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from fractions import Fraction
 
 import pytest
 
+from enforcer.domain import breaker as domain_breaker
 from enforcer.domain.band import Band, Figures, Hour, before, entry_of, hour_of, tripped
 from enforcer.domain.breaker import Breaker
 from enforcer.domain.decision import Decision, Finding, Level, Verdict
@@ -121,6 +123,42 @@ def test_windows_roll_on_and_what_is_an_hour_old_is_forgotten() -> None:
     assert one.figures(NOON + 410, 3600).refused_accounts == 10
     one.look(NOON + 3700)
     assert one.callers(1000) == [f"good{name}" for name in reversed(range(100))]
+
+
+@pytest.mark.parametrize(("bad", "trips"), [(100, False), (300, True)])
+def test_beyond_its_cap_the_share_is_that_of_the_accounts_it_remembers(
+    bad: int, trips: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who is forgotten among those who called is forgotten among those who were refused."""
+    monkeypatch.setattr(domain_breaker, "MOST_ACCOUNTS", 100)
+    one = breaker()
+    for nth in range(1000):
+        at = NOON + nth / 10
+        if nth % 1000 * bad // 1000 != (nth + 1) * bad // 1000:
+            one.decided(decided(f"a{nth}", found()), at)
+        else:
+            one.called(f"a{nth}", at)
+        if nth % 50 == 49:
+            assert (one.look(at) is not None) is trips, nth
+    figures = one.figures(at, 3600)
+    assert (figures.accounts, figures.refused_accounts) == (100, bad // 10)
+    assert figures.rules == {"calls": bad // 10}
+    assert figures.calls == 1000
+
+
+def test_breaker_that_is_full_takes_twenty_megabytes_at_the_most() -> None:
+    """Twenty rules, all of which would refuse every account."""
+    one, refused = breaker(), decided("", *(found(f"r{nth}") for nth in range(20)))
+    tracemalloc.start()
+    try:
+        for nth in range(domain_breaker.MOST_ACCOUNTS + 1000):
+            one.decided(refused._replace(account=f"customer-{nth:012}"), NOON + nth / 100)
+        one.tidy(NOON + nth / 100)
+        held, _peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert one.figures(NOON + nth / 100, 3600).refused_accounts == domain_breaker.MOST_ACCOUNTS
+    assert held < 20e6
 
 
 def hours(share: Fraction, days: int, at: float = NOON, tripped: bool = False) -> list[Hour]:
