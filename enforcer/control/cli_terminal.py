@@ -30,6 +30,8 @@ _UsageError: Any = typer.BadParameter.__bases__[0]
 
 FOUND = 1               # exit codes
 BAD = 2
+# Without these a command is about more, so an empty one (a variable that a script did not set) is a mistake.
+_NARROWING = ("--account", "-a", "--customer", "--rule", "-r", "--switch", "-s")
 _WIDE = 200             # columns, where there is no terminal to ask: lines for grep, not for a screen
 
 
@@ -37,12 +39,16 @@ class OneLine(TyperGroup):
     """A group of commands whose errors are one line on stderr."""
 
     def make_context(self, info_name: str | None, args: list[str], *more: Any, **extra: Any) -> Any:
-        """Read the words. Raises BadInput where one has bytes that are no text: no ledger can keep them."""
+        """Read the words. Raises BadInput where one has bytes that are no text (no ledger can keep them), and
+        where an option that narrows a command down is empty."""
         for word in args:
             try:
                 word.encode()
             except UnicodeEncodeError:
                 raise BadInput("command line", f"{word[:60]!a} is not UTF-8 text") from None
+        for word, value in zip(args, [*args[1:], "-"], strict=True):
+            if (word in _NARROWING and not value) or (word[-1:] == "=" and word[:-1] in _NARROWING):
+                raise BadInput(word.rstrip("="), "must not be empty; leave it out where none is meant")
         return super().make_context(info_name, args, *more, **extra)
 
     def main(self, *args: Any, **extra: Any) -> Any:

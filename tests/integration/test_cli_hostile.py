@@ -91,3 +91,17 @@ def test_no_name_is_markup_or_moves_the_cursor_at_a_terminal(house: House) -> No
     assert {row["account"] for row in json.loads(house.ok("account", "list", "--json"))} >= set(NAMES)
     told = house.refused("account", "show", "\x1b[2Jx")
     assert told.isprintable()
+
+
+@pytest.mark.parametrize("words", [
+    ("mode", "set", "block", "--account", ""), ("mode", "set", "block", "--account="),
+    ("mode", "set", "block", "-r", ""), ("mode", "set", "block", "--switch", "", "--reason", "x"),
+    ("optout", "add", "2125550123", "--customer", "big", "--account", ""), ("calls", "-a", ""),
+    ("whatif", "--rule="),
+])
+def test_a_variable_that_a_script_did_not_set_never_means_everybody(
+    house: House, words: tuple[str, ...]
+) -> None:
+    before = house.ok("mode")
+    assert "must not be empty; leave it out where none is meant" in house.refused(*words)
+    assert house.ok("mode") == before
