@@ -29,7 +29,8 @@ def reconcile(
     site = Site(config)
     chosen = [site.settings.switch(switch)] if switch else list(site.settings.linked)
     if any(one.kind == "gateway" for one in chosen):
-        raise BadInput("--switch", f"{switch!r} is a gateway: it reports its calls over HTTP, and writes no CDRs")
+        said = f"{switch!r} is a gateway: it reports its calls over HTTP, and writes no CDRs"
+        raise BadInput("--switch", said)
     told = [_reconciled(site, one) for one in chosen]
     with site.ledger() as ledger:
         gaps = [gap for one in chosen for gap in ledger.registers.gaps.open(one.name)]

@@ -30,8 +30,10 @@ _UsageError: Any = typer.BadParameter.__bases__[0]
 
 FOUND = 1               # exit codes
 BAD = 2
-# Without these a command is about more, so an empty one (a variable that a script did not set) is a mistake.
+# Without these a command is about more: empty (a variable that a script did not set) they are an error.
 _NARROWING = ("--account", "-a", "--customer", "--rule", "-r", "--switch", "-s")
+_REASONS = ("--reason", "--why")
+LONGEST_REASON = 500    # characters, as at every other door: who looks for it at night has to find the rest too
 _WIDE = 200             # columns, where there is no terminal to ask: lines for grep, not for a screen
 
 
@@ -49,6 +51,9 @@ class OneLine(TyperGroup):
         for word, value in zip(args, [*args[1:], "-"], strict=True):
             if (word in _NARROWING and not value) or (word[-1:] == "=" and word[:-1] in _NARROWING):
                 raise BadInput(word.rstrip("="), "must not be empty; leave it out where none is meant")
+            name, _, joined = word.partition("=")
+            if name in _REASONS and len(joined or value) > LONGEST_REASON:
+                raise BadInput(name, f"must be at most {LONGEST_REASON} characters long")
         return super().make_context(info_name, args, *more, **extra)
 
     def main(self, *args: Any, **extra: Any) -> Any:

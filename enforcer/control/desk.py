@@ -5,8 +5,8 @@ refused and why; whoever follows orders hears of every answer.
 Refuses to know: protocols. It never raises: a door has nobody to raise to.
 
 A request with an `id` that was carried out before is answered as it was then, and nothing is done: whoever is
-not sure that an order arrived may give it again, also after a restart. Another order of that `id`, such as the
-same one for another account, is refused: nobody is told that it was done.
+not sure that an order arrived may give it again, also after a restart. Another order of that `id`, such as
+the same one for another account, is refused: nobody is told that it was done.
 """
 
 from __future__ import annotations
@@ -133,7 +133,8 @@ class Desk:
         if was != request.do:
             raise BadInput("id", f"{request.id!r} was the name of another order, {was}")
         if before.body.get("mark", _mark(request)) != _mark(request):       # older entries have none
-            raise BadInput("id", f"{request.id!r} was the name of another order ({said}): give this one its own")
+            said = f"{request.id!r} was the name of another order ({said}): give this one its own"
+            raise BadInput("id", said)
         return Ack(True, said, request.do, request.id, request.who, door, at, repeated=True)
 
 

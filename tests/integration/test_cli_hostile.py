@@ -93,6 +93,16 @@ def test_no_name_is_markup_or_moves_the_cursor_at_a_terminal(house: House) -> No
     assert told.isprintable()
 
 
+@pytest.mark.parametrize("option", ["--reason", "--reason="])
+def test_a_reason_is_as_long_as_at_every_other_door_and_no_longer(house: House, option: str) -> None:
+    def set_for(letters: int) -> list[str]:
+        reason = "x" * letters
+        return ["mode", "set", "tag", *([option + reason] if option[-1] == "=" else [option, reason])]
+
+    assert house.refused(*set_for(501)) == "--reason: must be at most 500 characters long"
+    house.ok(*set_for(500))
+
+
 @pytest.mark.parametrize("words", [
     ("mode", "set", "block", "--account", ""), ("mode", "set", "block", "--account="),
     ("mode", "set", "block", "-r", ""), ("mode", "set", "block", "--switch", "", "--reason", "x"),

@@ -124,9 +124,8 @@ def test_a_name_is_not_lent_to_the_same_order_about_something_else(house: House,
         "id: '4711' was the name of another order (account acme suspended): give this one its own"
     )
     assert (ack.accepted, ack.repeated) == (False, False)
-    again = office.desk.take(
-        {"do": "account.suspend", "account": "acme", "reason": "by the other door", "id": "4711"}, "bob", "http"
-    )
+    told = {"do": "account.suspend", "account": "acme", "reason": "by the other door", "id": "4711"}
+    again = office.desk.take(told, "bob", "http")
     assert (again.accepted, again.repeated) == (True, True)
 
 

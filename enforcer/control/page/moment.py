@@ -38,10 +38,12 @@ def moment(overview: Mapping[str, Any], happened: Iterable[Happening], armed: bo
 
 
 def _told_better(one: Happening) -> bool:
-    """Whether something else tells the same here: the level what ops hear of it, the gap the fault that it is."""
-    if one.kind == "notice":
-        return one.facts["audience"] == Audience.OPS
-    return one.kind == "fault" and one.facts["fault"] == "gap"
+    """Whether something else tells the same here: of what ops hear the level does, of a gap the gap."""
+    facts = one.facts
+    return bool(
+        (one.kind == "notice" and facts["audience"] == Audience.OPS)
+        or (one.kind == "fault" and facts["fault"] == "gap")
+    )
 
 
 def event(happening: Happening) -> dict[str, Any]:
