@@ -33,7 +33,7 @@ BAD = 2
 # Without these a command is about more: empty (a variable that a script did not set) they are an error.
 _NARROWING = ("--account", "-a", "--customer", "--rule", "-r", "--switch", "-s")
 _REASONS = ("--reason", "--why")
-LONGEST_REASON = 500    # characters, as at every other door: who looks for it at night has to find the rest too
+LONGEST_REASON = 500    # characters, as at every other door
 _WIDE = 200             # columns, where there is no terminal to ask: lines for grep, not for a screen
 
 
@@ -48,7 +48,7 @@ class OneLine(TyperGroup):
                 word.encode()
             except UnicodeEncodeError:
                 raise BadInput("command line", f"{word[:60]!a} is not UTF-8 text") from None
-        for word, value in zip(args, [*args[1:], "-"], strict=True):
+        for word, value in zip(args, [*args[1:], "-"], strict=False):
             if (word in _NARROWING and not value) or (word[-1:] == "=" and word[:-1] in _NARROWING):
                 raise BadInput(word.rstrip("="), "must not be empty; leave it out where none is meant")
             name, _, joined = word.partition("=")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.house import House
+from tests.support.house import House, process
 
 PACK = """
 [pack]
@@ -91,6 +91,11 @@ def test_no_name_is_markup_or_moves_the_cursor_at_a_terminal(house: House) -> No
     assert {row["account"] for row in json.loads(house.ok("account", "list", "--json"))} >= set(NAMES)
     told = house.refused("account", "show", "\x1b[2Jx")
     assert told.isprintable()
+
+
+def test_no_words_at_all_are_no_fault_of_ours(house: House) -> None:
+    done = process(house.directory)
+    assert (done.exit_code, "Traceback" in done.stderr) == (2, False)
 
 
 @pytest.mark.parametrize("option", ["--reason", "--reason="])

@@ -5,7 +5,7 @@ In: what the door needs of an enforcer. Out: an ASGI application. Refuses to kno
 
 from __future__ import annotations
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
 from enforcer.control.http import (
@@ -21,7 +21,7 @@ from enforcer.control.http import (
     upkeep,
 )
 from enforcer.control.http.bounds import Bounds
-from enforcer.control.http.front import Front
+from enforcer.control.http.front import Front, understood
 from enforcer.control.page import site as live_page
 
 ABOUT = "Everything that the command line does, as JSON. Errors are application/problem+json (RFC 9457)."
@@ -41,8 +41,9 @@ def application(front: Front) -> FastAPI:
         return None if found is None else JSONResponse(found.model_dump())
 
     problems.install(app, rescue)
-    for part in (health, overview, importing, issuing, ordering, asking, events, upkeep, reading):
-        app.include_router(part.routes)
+    app.include_router(health.routes)
+    for part in (overview, importing, issuing, ordering, asking, events, upkeep, reading):
+        app.include_router(part.routes, dependencies=[Depends(understood)])
     live_page.install(app, front)
     app.add_middleware(
         Bounds, deadline=front.settings.http.read_deadline, counted=front.counted, fault=front.fault,
