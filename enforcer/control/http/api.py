@@ -40,7 +40,12 @@ def application(front: Front) -> FastAPI:
         found = asking.emergency_in(front, body) if request.url.path in ASKED else None
         return None if found is None else JSONResponse(found.model_dump())
 
-    problems.install(app, rescue)
+    def page(request: Request, status: int, said: str) -> Response | None:
+        wanted = "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/v1/")
+        shown = getattr(app.state, "for_people", None) if wanted else None
+        return shown(request, status, said) if shown else None
+
+    problems.install(app, rescue, page)
     app.include_router(health.routes)
     for part in (overview, importing, issuing, ordering, asking, events, upkeep, reading):
         app.include_router(part.routes, dependencies=[Depends(understood)])

@@ -57,17 +57,25 @@ def problem(status: int, said: str, headers: dict[str, str] | None = None, /, **
     return JSONResponse(facts, status, headers, "application/problem+json")
 
 
-def install(app: FastAPI, rescue: Callable[[Request, object], Response | None]) -> None:
-    """Answer every error of the application so. `rescue` may have an answer to a body that cannot be used."""
+def install(
+    app: FastAPI, rescue: Callable[[Request, object], Response | None],
+    page: Callable[[Request, int, str], Response | None],
+) -> None:
+    """Answer every error of the application so. `rescue` may have an answer to a body that cannot be used,
+    `page` one for people whose browser asks."""
     async def told(request: Request, error: Exception) -> Response:
         match error:
             case Problem():
                 return problem(error.status, error.said, error.headers)
             case RequestValidationError():
-                return rescue(request, error.body) or problem(422, _lines(error))
+                said = _lines(error)
+                return rescue(request, error.body) or page(request, 422, said) or problem(422, said)
             case HTTPException():
                 headers = dict(error.headers or {})
-                return problem(error.status_code, _guided(error, headers.get("Allow", "")), headers)
+                said = _guided(error, headers.get("Allow", ""))
+                return page(request, error.status_code, said.partition(":")[0]) or problem(
+                    error.status_code, said, headers
+                )
             case BadInput():
                 return problem(422, str(error))
             case _:
