@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from enforcer.control import nearest
 from enforcer.control.http.backoffice import Backoffice
 from enforcer.control.http.front import WRONG_A_MINUTE
 from enforcer.control.http.ordering import SHORT
@@ -158,6 +159,19 @@ async def test_the_description_says_of_every_route_with_a_token_that_it_may_be_r
         if "security" in told and not {"401", "403"} <= told["responses"].keys()
     ]
     assert silent == []
+
+
+async def test_who_looks_first_after_a_start_finds_all_who_are_near_their_limits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nearest, "AT_ONCE", 1)
+    async with http_house(tmp_path) as door:
+        for number, account in enumerate(("acme", "apex", "zeta")):
+            door.call(number, account)
+        for _ in range(3):
+            door.house.room.look()
+        found = (await door.get("/v1/nearest"))["nearest"]
+        assert {one["account"] for one in found} == {"acme", "apex", "zeta"}
 
 
 async def test_a_clerk_that_dies_is_replaced_and_one_that_is_slow_is_given_up(tmp_path: Path) -> None:
