@@ -31,6 +31,7 @@ class Commands:
         self.held: dict[str, set[str]] = {}     # `limit`: "realm_id" -> the channels that count
         self.rates: dict[str, tuple[int, int]] = {}     # the same, by rate: second, how many in it
         self.tasks: dict[int, asyncio.TimerHandle] = {}
+        self.dues: dict[int, Callable[[], None]] = {}
         self.groups: dict[int, str] = {}
         self.sessions = 0                       # channels since the start
 
@@ -73,8 +74,16 @@ class Commands:
             act()
 
         self.tasks[number] = loop.call_later(int(when.lstrip("+")) * self.second, due)
-        self.groups[number] = group
+        self.groups[number], self.dues[number] = group, due
         return number
+
+    def time_passes(self, seconds: float) -> None:
+        """What the scheduler would do in that time, it does now."""
+        then = asyncio.get_running_loop().time() + seconds * self.second
+        for number, handle in sorted(self.tasks.items(), key=lambda one: one[1].when()):
+            if number in self.tasks and handle.when() <= then:
+                handle.cancel()
+                self.dues[number]()
 
     def forget(self, group: str) -> int:
         numbers = [number for number in self.tasks if self.groups[number] == group]
