@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from enforcer.control.feed import Happening
 from enforcer.control.page.moment import event, moment
+from enforcer.control.page.render import ENVIRONMENT
 
 GAP = {"open": True, "switch": "pbx1", "seconds": "13.587", "cause": "it hung up", "calls": None, "gap": "g"}
 FAULT = {"fault": "gap", "switch": "pbx1", "seconds": "13.587", "calls": "an unknown number", "ended": 0}
@@ -28,3 +31,14 @@ def test_of_a_long_list_that_somebody_imports_the_end_is_said_in_words() -> None
     assert event(Happening(1, "record", 0.0, facts))["words"] == (
         "more was put on record at once than is told line by line"
     )
+
+
+@pytest.mark.parametrize(("about", "level", "word"), [
+    ("level", "critical", "critical"), ("level", "warning", "warning"), ("cleared", "critical", "fine"),
+    ("standing", None, "fine"),
+])
+def test_a_notice_that_all_is_fine_again_is_not_shown_as_critical(
+    about: str, level: str | None, word: str
+) -> None:
+    parts: Any = ENVIRONMENT.get_template("parts.html").module
+    assert f">{word}<" in parts.notice_word({"about": about, "level": level})
