@@ -219,6 +219,7 @@ class Room:
             if self._up.get(name) is not up:
                 self._up[name] = up
                 self.feed.tell("switch", now, self.switch(name))
+        self.nearest.go_on(now)
 
     def _tell_modes(self, now: float) -> None:
         self._seen = self._admission.modes

@@ -22,7 +22,7 @@ from enforcer.errors import BadInput
 from enforcer.spans import seconds_of
 
 MOST = 1000
-_CYCLE = re.compile(r"[0-9]{4}-([0-9]{2}(-[0-9]{2})?|W[0-9]{2})")
+_CYCLE = re.compile(r"[0-9]{4}-((0[1-9]|1[0-2])(-[0-9]{2})?|W[0-9]{2})")
 
 Account = Annotated[str, typer.Option("--account", "-a", help="Of this account only.")]
 Customer = Annotated[str, typer.Option("--customer", metavar="CUSTOMER", help="Of this customer only.")]

@@ -17,6 +17,7 @@ from enforcer.control.cdr_follow import Follower
 from enforcer.control.cli_terminal import CONFIG, FOUND, Config, Json, complain, emit, say
 from enforcer.control.gaps import BAD_ROWS, filled_by, gap_facts, gap_lines
 from enforcer.control.site import Site
+from enforcer.errors import BadInput
 from enforcer.settings_switch import SwitchSettings
 
 
@@ -27,6 +28,9 @@ def reconcile(
     """Read what the switches wrote into their CDR files since the last time, and close gaps with it."""
     site = Site(config)
     chosen = [site.settings.switch(switch)] if switch else list(site.settings.linked)
+    if any(one.kind == "gateway" for one in chosen):
+        said = f"{switch!r} is a gateway: it reports its calls over HTTP, and writes no CDRs"
+        raise BadInput("--switch", said)
     told = [_reconciled(site, one) for one in chosen]
     with site.ledger() as ledger:
         gaps = [gap for one in chosen for gap in ledger.registers.gaps.open(one.name)]

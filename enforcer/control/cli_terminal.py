@@ -30,6 +30,10 @@ _UsageError: Any = typer.BadParameter.__bases__[0]
 
 FOUND = 1               # exit codes
 BAD = 2
+# Without these a command is about more: empty (a variable that a script did not set) they are an error.
+_NARROWING = ("--account", "-a", "--customer", "--rule", "-r", "--switch", "-s")
+_REASONS = ("--reason", "--why")
+LONGEST_REASON = 500    # characters, as at every other door
 _WIDE = 200             # columns, where there is no terminal to ask: lines for grep, not for a screen
 
 
@@ -37,12 +41,19 @@ class OneLine(TyperGroup):
     """A group of commands whose errors are one line on stderr."""
 
     def make_context(self, info_name: str | None, args: list[str], *more: Any, **extra: Any) -> Any:
-        """Read the words. Raises BadInput where one has bytes that are no text: no ledger can keep them."""
+        """Read the words. Raises BadInput where one has bytes that are no text (no ledger can keep them), and
+        where an option that narrows a command down is empty."""
         for word in args:
             try:
                 word.encode()
             except UnicodeEncodeError:
                 raise BadInput("command line", f"{word[:60]!a} is not UTF-8 text") from None
+        for word, value in zip(args, [*args[1:], "-"], strict=False):
+            if (word in _NARROWING and not value) or (word[-1:] == "=" and word[:-1] in _NARROWING):
+                raise BadInput(word.rstrip("="), "must not be empty; leave it out where none is meant")
+            name, _, joined = word.partition("=")
+            if name in _REASONS and len(joined or value) > LONGEST_REASON:
+                raise BadInput(name, f"must be at most {LONGEST_REASON} characters long")
         return super().make_context(info_name, args, *more, **extra)
 
     def main(self, *args: Any, **extra: Any) -> Any:

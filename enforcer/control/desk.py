@@ -5,14 +5,16 @@ refused and why; whoever follows orders hears of every answer.
 Refuses to know: protocols. It never raises: a door has nobody to raise to.
 
 A request with an `id` that was carried out before is answered as it was then, and nothing is done: whoever is
-not sure that an order arrived may give it again, also after a restart.
+not sure that an order arrived may give it again, also after a restart. Another order of that `id`, such as
+the same one for another account, is refused: nobody is told that it was done.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
 from secrets import token_hex
 from typing import Any
 
@@ -110,7 +112,9 @@ class Desk:
         if request.id:
             entry = JournalEntry(
                 Kind.COMMAND, at, request.id,
-                body={"do": request.do, "who": request.who, "door": door, "said": said},
+                body={
+                    "do": request.do, "who": request.who, "door": door, "said": said, "mark": _mark(request),
+                },
             )
             try:
                 self._office.ledger.put([entry])
@@ -125,9 +129,20 @@ class Desk:
         before = self._office.ledger.registers.commands.get(request.id)
         if before is None:
             return None
-        if before.body["do"] != request.do:
-            raise BadInput("id", f"{request.id!r} was the name of another order, {before.body['do']}")
-        return Ack(True, before.body["said"], request.do, request.id, request.who, door, at, repeated=True)
+        was, said = before.body["do"], before.body["said"]
+        if was != request.do:
+            raise BadInput("id", f"{request.id!r} was the name of another order, {was}")
+        if before.body.get("mark", _mark(request)) != _mark(request):       # older entries have none
+            said = f"{request.id!r} was the name of another order ({said}): give this one its own"
+            raise BadInput("id", said)
+        return Ack(True, said, request.do, request.id, request.who, door, at, repeated=True)
+
+
+def _mark(request: Request) -> str:
+    """What tells this order from others of its kind, whoever gives it and why: it may come again by another
+    door."""
+    facts = {key: value for key, value in asdict(request.order).items() if key not in ("who", "why")}
+    return sha256(repr(sorted(facts.items())).encode()).hexdigest()[:16]
 
 
 def _word(value: object) -> str:

@@ -94,4 +94,6 @@ def _words(entry: JournalEntry) -> str:
             said = "called for help: exempt for a while"
         case _:
             said = f"{entry.kind.value} {entry.ref}"
+    if entry.kind is Kind.ACCOUNT and why:      # it says in brackets who did it
+        return f"{said}: {str(why).removeprefix('(').removesuffix(')') if str(why)[0] == '(' else why}"
     return f"{said} ({why})" if why else said

@@ -26,7 +26,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from enforcer.control.desk import Ack, Desk
 from enforcer.control.feed import Feed, Happening, Subscriber
-from enforcer.control.mqtt_client import context, end, limits, whole, words
+from enforcer.control.mqtt_client import as_sent, context, end, limits, whole, words
 from enforcer.control.mqtt_reading import SILENT
 from enforcer.control.mqtt_topics import Ordered, Topics, retained
 from enforcer.control.requests import LONGEST_REQUEST
@@ -141,9 +141,10 @@ class Mqtt:
             self._retained.discard(topic)
         for happening in now:
             await self._publish(client, happening)
+        options = as_sent() if self._settings.protocol == "5" else None
         if self._settings.orders:
             for topic in self.topics.orders:
-                await client.subscribe(topic, 1)
+                await client.subscribe(topic, 0 if options else 1, options)      # they say 1 too
         await client.publish(self.topics.status, "online", 1, True)     # whoever hears it may order
         self.up.set(1)
         self._note("mqtt connected", broker=f"{self._broker.host}:{self._broker.port}")

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator
 import aiomqtt
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from enforcer.control.mqtt_reading import LONGEST_PACKET, Reading
 from enforcer.errors import EnforcerError
@@ -69,6 +70,12 @@ def limits() -> Properties:
     properties = Properties(PacketTypes.CONNECT)        # type: ignore[no-untyped-call]
     properties.MaximumPacketSize = LONGEST_PACKET
     return properties
+
+
+def as_sent() -> SubscribeOptions:
+    """What a subscription asks for under MQTT 5: that a message which is kept there says so the moment it is
+    sent, and not only to those who come later."""
+    return SubscribeOptions(qos=1, retainAsPublished=True)
 
 
 def words(problem: BaseException) -> str:

@@ -39,6 +39,7 @@ from enforcer.toml_models import Table, Wrong, meant, one_of, told
 EXAMPLE = '{"do": "mode.set", "mode": "monitor"}'
 LONGEST_REQUEST = 16_384        # bytes; the longest order that means anything has some hundred
 _PLAIN = re.compile(r"[!-~]{1,80}\Z")
+_NARROWING = ("account", "rule", "switch", "customer")      # left out, an order is about more
 
 Text = Annotated[str, StringConstraints(max_length=500, strict=True)]
 Needed = Annotated[str, StringConstraints(min_length=1, max_length=200, strict=True)]
@@ -67,6 +68,9 @@ class Asked(Table):
         for name, value in self.model_dump().items():
             if isinstance(value, str) and not value.isprintable():
                 raise Wrong("holds characters that cannot be printed", name)
+        for name in _NARROWING:     # a script whose variable is unset must not mean the whole site
+            if name in self.model_fields_set and not getattr(self, name):
+                raise Wrong("must not be empty; leave it out where none is meant", name)
         if self.id and not _PLAIN.match(self.id):
             raise Wrong("must be at most 80 letters, digits and signs", "id")
         return self

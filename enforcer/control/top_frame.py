@@ -184,6 +184,8 @@ def _words(kind: str, facts: Mapping[str, Any]) -> tuple[str, str]:
     if kind == "level":
         level = "fine again" if facts["cleared"] else facts["level"]
         return f"{facts['account'] or facts['customer']} {level}: {facts['rule']}", "yellow"
+    if kind == "record" and facts["record"] == "more":
+        return "record: more was put on record at once than is told line by line", ""
     if kind == "notice":
         return f"notice {facts['stage']} to {facts['audience']}: {facts['subject'] or facts['notice']}", ""
     return f"{kind}: {'  '.join(f'{key}={value}' for key, value in facts.items() if value)}", ""

@@ -45,12 +45,12 @@ def calls(
 def call(connection: sa.Connection, call_id: str) -> CallRecord | None:
     """One record; the id may come without its "<switch>/" where that is unambiguous."""
     query = sa.select(*RECORD_COLUMNS)
-    if "/" in call_id:
-        query = query.where(CALL.c.call_id == call_id)
-    else:
-        query = query.where(CALL.c.call_id.endswith(f"/{call_id}", autoescape=True))
-    found = [record_of_row(row) for row in connection.execute(query.limit(2))]
-    return found[0] if len(found) == 1 else None
+    for wanted in (sa.literal(call_id), CALL.c.switch + "/" + call_id):
+        rows = connection.execute(query.where(CALL.c.call_id == wanted).limit(2))
+        found = [record_of_row(row) for row in rows]
+        if found:
+            return found[0] if len(found) == 1 else None
+    return None
 
 
 def decisions(

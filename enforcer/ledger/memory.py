@@ -139,7 +139,7 @@ class MemoryLedger:
     def call(self, call_id: str) -> CallRecord | None:
         """One record; the id may come without its "<switch>/" where that is unambiguous."""
         found = self._records.get(call_id)
-        if found is None and "/" not in call_id:
+        if found is None:
             matches = [r for r in self._records.values() if r.call_id.partition("/")[2] == call_id]
             found = matches[0] if len(matches) == 1 else None
         return found

@@ -237,6 +237,10 @@ BAD_USE = [
         "--since: 'yesterday' is no date such as 2026-10-05, or 2026-10-05 14:30; or a span back from now, "
         "such as 2h or 1d",
     ),
+    (
+        ["charges", "--cycle", "2026-13"],
+        "--cycle: '2026-13' is no billing cycle: year and month, such as 2026-11",
+    ),
     (["charges", "--cycle", "abc"], "--cycle: 'abc' is no billing cycle: year and month, such as 2026-11"),
     (["notice", "ack", "n-1", "--reason", "x"], "no such notice: 'n-1'; see `enforcer notice list`"),
     (["strike", "withdraw", "s-1"], "--reason is missing; see `enforcer strike withdraw --help`"),

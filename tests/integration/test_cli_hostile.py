@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.house import House
+from tests.support.house import House, process
 
 PACK = """
 [pack]
@@ -91,3 +91,32 @@ def test_no_name_is_markup_or_moves_the_cursor_at_a_terminal(house: House) -> No
     assert {row["account"] for row in json.loads(house.ok("account", "list", "--json"))} >= set(NAMES)
     told = house.refused("account", "show", "\x1b[2Jx")
     assert told.isprintable()
+
+
+def test_no_words_at_all_are_no_fault_of_ours(house: House) -> None:
+    done = process(house.directory)
+    assert (done.exit_code, "Traceback" in done.stderr) == (2, False)
+
+
+@pytest.mark.parametrize("option", ["--reason", "--reason="])
+def test_a_reason_is_as_long_as_at_every_other_door_and_no_longer(house: House, option: str) -> None:
+    def set_for(letters: int) -> list[str]:
+        reason = "x" * letters
+        return ["mode", "set", "tag", *([option + reason] if option[-1] == "=" else [option, reason])]
+
+    assert house.refused(*set_for(501)) == "--reason: must be at most 500 characters long"
+    house.ok(*set_for(500))
+
+
+@pytest.mark.parametrize("words", [
+    ("mode", "set", "block", "--account", ""), ("mode", "set", "block", "--account="),
+    ("mode", "set", "block", "-r", ""), ("mode", "set", "block", "--switch", "", "--reason", "x"),
+    ("optout", "add", "2125550123", "--customer", "big", "--account", ""), ("calls", "-a", ""),
+    ("whatif", "--rule="),
+])
+def test_a_variable_that_a_script_did_not_set_never_means_everybody(
+    house: House, words: tuple[str, ...]
+) -> None:
+    before = house.ok("mode")
+    assert "must not be empty; leave it out where none is meant" in house.refused(*words)
+    assert house.ok("mode") == before

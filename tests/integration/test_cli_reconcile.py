@@ -13,6 +13,7 @@ from tests.support.house import House, one_rule
 
 PACK = one_rule("at = 1000", name="p", clause="c")
 SWITCH = '[[switch]]\nname = "pbx1"\nsecret_env = "X"\ncdr_file = "Master.csv"\n'
+GATEWAY = '[[switch]]\nname = "gw"\nkind = "gateway"\n[http]\nlisten = "127.0.0.1:8085"\n'
 ELSEWHERE = '[[switch]]\nname = "pbx2"\nsecret_env = "X"\n'
 
 
@@ -39,6 +40,23 @@ def test_open_gap_is_shown_with_its_bounds(house: House) -> None:
     (gap,) = house.json("usage", "acme")["gaps"]
     assert gap["possible"] == {"attempts": 3, "answered": 3, "minutes": "4.0"}
     assert "up to 4 calls may be missing" in house.ok("verify")
+
+
+def test_a_gateway_is_asked_for_no_file_that_it_never_writes(tmp_path: Path) -> None:
+    house = House(tmp_path, PACK, SWITCH + GATEWAY)
+    assert house.refused("reconcile", "--switch", "gw") == (
+        "--switch: 'gw' is a gateway: it reports its calls over HTTP, and writes no CDRs"
+    )
+
+
+def test_a_gateway_has_no_secret_that_doctor_could_miss(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("X", "of the switch")
+    house = House(tmp_path, PACK, SWITCH + GATEWAY)
+    told = house.run("doctor").stdout
+    assert "switch pbx1: secret present" in told
+    assert "switch gw" not in told
 
 
 def test_gap_that_nobody_could_count_says_so(house: House) -> None:

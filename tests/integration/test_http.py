@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from enforcer.control import nearest
 from enforcer.control.http.backoffice import Backoffice
 from enforcer.control.http.front import WRONG_A_MINUTE
 from enforcer.control.http.ordering import SHORT
@@ -95,7 +96,7 @@ WRONG: list[tuple[str, int, str]] = [
     ("/v1/calls?limit=100000", 422, "limit: Input should be less than or equal to 1000"),
     ("/v1/accounts?skip=-1", 422, "skip: Input should be greater than or equal to 0"),
     ("/v1/interruptions", 422, "cycle: Field required"),
-    ("/v1/nothing", 404, "Not Found"),
+    ("/v1/nothing", 404, "there is nothing at this address"),
 ]
 
 
@@ -106,6 +107,71 @@ async def test_a_wrong_question_is_told_what_is_wrong_with_it(tmp_path: Path) ->
             assert response.status_code == status, (path, response.text)
             assert response.headers["content-type"] == "application/problem+json"
             assert response.json()["problem"].startswith(said), path
+
+
+MISLED: list[tuple[str, str, int, str]] = [
+    ("GET", "/v1/calls?acount=acme", 422, "unknown parameter 'acount'; did you mean 'account'?"),
+    ("GET", "/v1/verify?haed=1:2", 422, "unknown parameter 'haed'; did you mean 'head'?"),
+    ("GET", "/v1/overview?x=1", 422, "unknown parameter 'x'"),
+    ("GET", "/v1/mode", 405, "this address takes PUT: see /v1/openapi.json"),
+    ("GET", "/v1/nope", 404, "there is nothing at this address: /v1/openapi.json lists what there is"),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "status", "said"), MISLED)
+async def test_whoever_mistypes_an_address_is_told_where_to_look(
+    tmp_path: Path, method: str, path: str, status: int, said: str
+) -> None:
+    async with http_house(tmp_path) as door:
+        response = await door.ask(method, path, "viewer")
+        assert (response.status_code, response.json()["problem"]) == (status, said)
+
+
+async def test_a_question_that_is_no_json_is_told_so(tmp_path: Path) -> None:
+    async with http_house(tmp_path) as door:
+        headers = door.headers("gateway") | {"Content-Type": "application/json"}
+        response = await door.client.post("/v1/admit", content=b"x", headers=headers)
+        assert response.status_code == 422
+        assert response.json()["problem"] == "the request is no JSON: Expecting value"
+
+
+@pytest.mark.parametrize(("method", "path"), [
+    ("POST", "/v1/prune"), ("PUT", "/v1/customers/big"), ("POST", "/v1/settlements/2026-10"),
+])
+async def test_who_shows_a_token_of_another_role_is_told_which_one_will_do(
+    tmp_path: Path, method: str, path: str
+) -> None:
+    async with http_house(tmp_path) as door:
+        response = await door.ask(method, path, "gateway", json={})
+        assert response.status_code == 403
+        assert response.json()["problem"].endswith("has the role gateway, and this takes operator")
+        seen = await door.ask("GET", "/v1/prune", "gateway")
+        assert seen.json()["problem"].endswith("and this takes viewer")
+
+
+async def test_the_description_says_of_every_route_with_a_token_that_it_may_be_refused(
+    tmp_path: Path
+) -> None:
+    async with http_house(tmp_path) as door:
+        described = (await door.client.get("/v1/openapi.json")).json()["paths"]
+    silent = [
+        path for path, methods in described.items() for told in methods.values()
+        if "security" in told and not {"401", "403"} <= told["responses"].keys()
+    ]
+    assert silent == []
+
+
+async def test_who_looks_first_after_a_start_finds_all_who_are_near_their_limits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nearest, "AT_ONCE", 1)
+    async with http_house(tmp_path) as door:
+        for number, account in enumerate(("acme", "apex", "zeta")):
+            door.call(number, account)
+        for _ in range(3):
+            door.house.room.look()
+        found = (await door.get("/v1/nearest"))["nearest"]
+        assert {one["account"] for one in found} == {"acme", "apex", "zeta"}
 
 
 async def test_a_clerk_that_dies_is_replaced_and_one_that_is_slow_is_given_up(tmp_path: Path) -> None:

@@ -314,6 +314,17 @@ async def test_a_retained_order_is_refused_and_never_carried_out_at_the_next_sta
             assert enforcer.house.ledger.modes() == []
 
 
+async def test_an_order_that_is_to_be_kept_is_refused_also_the_moment_it_is_sent(
+    control: Open, ear: Hear
+) -> None:
+    async with ear() as someone, control() as enforcer:
+        await someone.online()
+        await someone.client.publish(f"{BASE}/ceiling/set", "off", 1, retain=True)
+        answer = await someone.on("reply")
+        assert (answer["accepted"], enforcer.house.ledger.modes()) == (False, [])
+        assert answer["said"].startswith("a retained order is never carried out")
+
+
 async def test_a_mode_that_ends_by_itself_is_told_and_its_topic_emptied(control: Open, ear: Hear) -> None:
     async with ear() as someone, control():
         await someone.online()

@@ -368,6 +368,28 @@ async def test_unknown_account_call_or_file_is_said_so(visit: Visit) -> None:
     assert (await visit.get("/account?name=" + "x" * 300)).status_code == 422
 
 
+@pytest.mark.parametrize(("path", "status", "said"), [
+    ("/account", 422, "name: Field required"), ("/why", 422, "subject: Field required"),
+    ("/accounts?skip=x", 422, "skip: Input should be a valid integer"),
+    ("/nope", 404, "there is nothing at this address"), ("/do", 405, "this address takes POST"),
+])
+async def test_a_person_who_mistypes_an_address_is_shown_a_page(
+    visit: Visit, path: str, status: int, said: str
+) -> None:
+    await visit.log_in()
+    answer = await visit.get(path, headers={"Accept": "text/html,*/*"})
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "text/html; charset=utf-8")
+    assert said in answer.text
+    assert 'href="/"' in answer.text
+    assert "Content-Security-Policy" in answer.headers
+
+
+async def test_a_program_that_mistypes_an_address_is_told_in_json(visit: Visit) -> None:
+    for path in ("/v1/nope", "/nope"):
+        answer = await visit.get(path, headers={"Accept": "text/html" if path[:3] == "/v1" else "*/*"})
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
 async def test_htmx_is_the_one_that_its_project_published_and_evaluates_nothing(visit: Visit) -> None:
     page = Parsed(await visit.page("/login"))
     (script,) = [more for tag, more in page.tags if tag == "script" and "htmx" in str(more["src"])]
@@ -476,6 +498,11 @@ def test_account_is_told_of_within_a_second_and_once_more_for_slow_disks() -> No
     assert told.next({"account": 2}, 11.2) == ["account"]
     assert told.next({"account": 3}, 11.4) == []            # the clerk needs a rest
     assert told.next({"account": 3}, 14.3) == ["account"]
+
+
+def test_sheet_keeps_dates_as_they_are_beside_a_name_from_right_to_left() -> None:
+    sheet = STATIC["page.css"][0].decode()
+    assert "time, a, strong, .small, .soft, .word { unicode-bidi: isolate; }" in sheet
 
 
 def test_sheet_moves_nothing() -> None:

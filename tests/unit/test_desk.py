@@ -117,6 +117,30 @@ def test_a_name_that_another_order_had_is_refused(office: Office1) -> None:
     assert (ack.accepted, ack.said) == (False, "id: 'a' was the name of another order, mode.ceiling")
 
 
+def test_a_name_is_not_lent_to_the_same_order_about_something_else(house: House, office: Office1) -> None:
+    assert office.say("account.suspend", account="acme", id="4711").accepted
+    ack = office.say("account.suspend", account="other", id="4711")
+    assert ack.said == (
+        "id: '4711' was the name of another order (account acme suspended): give this one its own"
+    )
+    assert (ack.accepted, ack.repeated) == (False, False)
+    told = {"do": "account.suspend", "account": "acme", "reason": "by the other door", "id": "4711"}
+    again = office.desk.take(told, "bob", "http")
+    assert (again.accepted, again.repeated) == (True, True)
+
+
+@pytest.mark.parametrize("other", [
+    {"mode": "off"}, {"account": "acme"}, {"for": "1h"}, {"rule": "calls"}, {"switch": "pbx1"},
+])
+def test_a_mode_is_not_taken_for_set_because_another_had_its_name(
+    office: Office1, other: dict[str, str]
+) -> None:
+    told = {"mode": "block", "id": "1"}
+    assert office.say("mode.set", **told).accepted
+    assert not office.say("mode.set", **(told | other)).accepted
+    assert office.say("mode.set", **told).repeated
+
+
 def test_an_account_is_suspended_resumed_and_announced_for_termination(office: Office1) -> None:
     assert office.say("account.suspend", account="acme", reason="unpaid").said == "account acme suspended"
     assert office.ledger.account("acme").standing is Standing.SUSPENDED

@@ -112,3 +112,14 @@ def test_a_door_that_knows_who_asks_believes_nothing_else() -> None:
     facts = {"do": "reload", "who": "the boss"}
     assert request_of(facts, "ann").who == "the boss"
     assert request_of(facts, "ann", sure=True).who == "ann"
+
+
+@pytest.mark.parametrize("facts", [
+    {"do": "mode.set", "mode": "block", "account": ""}, {"do": "mode.set", "mode": "block", "rule": ""},
+    {"do": "mode.set", "mode": "block", "switch": "", "account": "acme"},
+    {"do": "optout.add", "number": "2125550123", "account": "", "customer": "big"},
+    {"do": "strike.add", "kind": "spam", "account": "", "customer": "big"},
+])
+def test_an_empty_name_never_means_everybody(facts: dict[str, Any]) -> None:
+    with pytest.raises(BadInput, match="must not be empty; leave it out where none is meant"):
+        request_of(facts, "ann")

@@ -5,7 +5,7 @@ In: what the door needs of an enforcer. Out: an ASGI application. Refuses to kno
 
 from __future__ import annotations
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
 from enforcer.control.http import (
@@ -21,7 +21,7 @@ from enforcer.control.http import (
     upkeep,
 )
 from enforcer.control.http.bounds import Bounds
-from enforcer.control.http.front import Front
+from enforcer.control.http.front import Front, understood
 from enforcer.control.page import site as live_page
 
 ABOUT = "Everything that the command line does, as JSON. Errors are application/problem+json (RFC 9457)."
@@ -40,9 +40,15 @@ def application(front: Front) -> FastAPI:
         found = asking.emergency_in(front, body) if request.url.path in ASKED else None
         return None if found is None else JSONResponse(found.model_dump())
 
-    problems.install(app, rescue)
-    for part in (health, overview, importing, issuing, ordering, asking, events, upkeep, reading):
-        app.include_router(part.routes)
+    def page(request: Request, status: int, said: str) -> Response | None:
+        wanted = "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/v1/")
+        shown = getattr(app.state, "for_people", None) if wanted else None
+        return shown(request, status, said) if shown else None
+
+    problems.install(app, rescue, page)
+    app.include_router(health.routes)
+    for part in (overview, importing, issuing, ordering, asking, events, upkeep, reading):
+        app.include_router(part.routes, dependencies=[Depends(understood)])
     live_page.install(app, front)
     app.add_middleware(
         Bounds, deadline=front.settings.http.read_deadline, counted=front.counted, fault=front.fault,

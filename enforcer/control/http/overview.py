@@ -10,9 +10,10 @@ from typing import Any
 from fastapi import APIRouter
 
 from enforcer.control.http.front import Door, Viewer
+from enforcer.control.http.problems import DESCRIBED
 from enforcer.control.nearest import METHOD
 
-routes = APIRouter(prefix="/v1", tags=["overview"])
+routes = APIRouter(prefix="/v1", tags=["overview"], responses=DESCRIBED)
 
 
 @routes.get("/overview")

@@ -57,16 +57,25 @@ def problem(status: int, said: str, headers: dict[str, str] | None = None, /, **
     return JSONResponse(facts, status, headers, "application/problem+json")
 
 
-def install(app: FastAPI, rescue: Callable[[Request, object], Response | None]) -> None:
-    """Answer every error of the application so. `rescue` may have an answer to a body that cannot be used."""
+def install(
+    app: FastAPI, rescue: Callable[[Request, object], Response | None],
+    page: Callable[[Request, int, str], Response | None],
+) -> None:
+    """Answer every error of the application so. `rescue` may have an answer to a body that cannot be used,
+    `page` one for people whose browser asks."""
     async def told(request: Request, error: Exception) -> Response:
         match error:
             case Problem():
                 return problem(error.status, error.said, error.headers)
             case RequestValidationError():
-                return rescue(request, error.body) or problem(422, _lines(error))
+                said = _lines(error)
+                return rescue(request, error.body) or page(request, 422, said) or problem(422, said)
             case HTTPException():
-                return problem(error.status_code, str(error.detail), dict(error.headers or {}))
+                headers = dict(error.headers or {})
+                said = _guided(error, headers.get("Allow", ""))
+                return page(request, error.status_code, said.partition(":")[0]) or problem(
+                    error.status_code, said, headers
+                )
             case BadInput():
                 return problem(422, str(error))
             case _:
@@ -76,9 +85,22 @@ def install(app: FastAPI, rescue: Callable[[Request, object], Response | None]) 
         app.add_exception_handler(kind, told)
 
 
+def _guided(error: HTTPException, takes: str) -> str:
+    """What the framework found, and where to look: its own words say the status once more."""
+    match error.status_code:
+        case 404:
+            return "there is nothing at this address: /v1/openapi.json lists what there is"
+        case 405:
+            return f"this address takes {takes or 'another method'}: see /v1/openapi.json"
+        case _:
+            return str(error.detail)
+
+
 def _lines(error: RequestValidationError) -> str:
     found = []
     for one in error.errors()[:5]:
+        if one["type"] == "json_invalid":
+            return f"the request is no JSON: {one['ctx']['error']}"
         where = ".".join(str(part) for part in one["loc"] if part not in ("body", "query", "path"))
         found.append(f"{where}: {one['msg']}" if where else str(one["msg"]))
     return "; ".join(found)

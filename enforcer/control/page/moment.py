@@ -22,8 +22,8 @@ def moment(overview: Mapping[str, Any], happened: Iterable[Happening], armed: bo
     """See the module. `armed`: the breaker is on."""
     ceiling = overview["ceiling"]
     default = next((one for one in overview["modes"] if one["subject"] == "default"), None)
-    told = [one for one in happened if one.kind != "notice" or one.facts["audience"] != Audience.OPS]
-    events = [event(one) for one in reversed(told[-LATELY:])]      # of what ops hear, the level tells here
+    told = [one for one in happened if not _told_better(one)]
+    events = [event(one) for one in reversed(told[-LATELY:])]
     return {
         "overview": overview, "ceiling": ceiling, "plot": plot(overview["decisions"]),
         "default": default or {
@@ -35,6 +35,15 @@ def moment(overview: Mapping[str, Any], happened: Iterable[Happening], armed: bo
         "news": next((one for one in events if one["kind"] in NEWS), None),
         "faults": list(reversed(overview["faults"])),
     }
+
+
+def _told_better(one: Happening) -> bool:
+    """Whether something else tells the same here: of what ops hear the level does, of a gap the gap."""
+    facts = one.facts
+    return bool(
+        (one.kind == "notice" and facts["audience"] == Audience.OPS)
+        or (one.kind == "fault" and facts["fault"] == "gap")
+    )
 
 
 def event(happening: Happening) -> dict[str, Any]:
@@ -66,6 +75,8 @@ def _words(happening: Happening) -> str:
         case "order":
             done = facts["said"] if facts["accepted"] else f"refused: {facts['said']}"
             return f"{facts['who'] or 'somebody'} by {facts['door']}: {done}"
+        case "record" if facts["record"] == "more":
+            return "more was put on record at once than is told line by line"
         case "record":
             about = facts["account"] or facts["customer"]
             standing = f" ({facts['standing']})" if facts["standing"] else ""

@@ -37,6 +37,9 @@ def install(app: FastAPI, front: Front) -> None:
 
     async def shown(request: Request, error: Exception) -> Response:
         assert isinstance(error, Shown)
+        return trouble(request, error)
+
+    def trouble(request: Request, error: Shown) -> Response:
         if "hx-request" in request.headers:
             return page("part_trouble.html", error.status, problem=error.said)
         if error.session is not None:
@@ -44,6 +47,10 @@ def install(app: FastAPI, front: Front) -> None:
             return me.page("trouble.html", error.status, here="", problem=error.said)
         return page("trouble_plain.html", error.status, problem=error.said, site=front.settings.site)
 
+    def for_people(request: Request, status: int, said: str) -> Response:
+        return trouble(request, Shown(status, said, session_of(request)))
+
+    app.state.for_people = for_people
     app.add_exception_handler(LogIn, log_in)
     app.add_exception_handler(Shown, shown)
     for part in (entrance, looking, pressing, stream):
