@@ -4,7 +4,8 @@
     2. A call that belongs to no account goes: there is nobody a policy could be about.
     3. An account that people suspended or terminated is blocked.
     4. Every rule that counts this call judges its numbers. The attempt is counted already
-       ("count first, then decide"), so the numbers include it.
+       ("count first, then decide"), so the numbers include it. One that cannot have anything to
+       say of so few attempts is not asked.
     5. A judgement proposes the verdict of its level. A rule that acts only on notice proposes no
        more than TAG, and cuts no call short, until its notice was delivered and the time of grace
        has ended.
@@ -70,13 +71,15 @@ def decide(
             findings.append(finding)
     call = (attempt.medium, attempt.direction, number_class)
     for seat in seats:
-        rule, tally = seat.rule, seat.tally
-        if call not in rule.about or (rule.routes and attempt.route not in rule.routes):
+        glance, tally = seat.glance, seat.tally
+        if tally.attempts < glance.quiet or call not in glance.about:
+            continue
+        if glance.routes and attempt.route not in glance.routes:
             continue
         finding = None
-        judgement = rule.judge(tally, at, seat.pacer) if rule.summed else rule.weigh(seat, attempt)
+        judgement = glance.judge(tally, at, seat.pacer) if glance.summed else glance.weigh(seat, attempt)
         if judgement is not None:
-            rule_id = rule.spec.id
+            rule_id = seat.rule.spec.id
             mode = modes.resolve(account.id, rule_id, attempt.switch, at).mode
             if judgement.max_duration is not None and (mode is not Mode.BLOCK or _waits(seat, at)):
                 judgement = judgement._replace(max_duration=None)
@@ -87,7 +90,7 @@ def decide(
                 finding = _weigh(seat, judgement, mode, attempt)
                 findings.append(finding)
                 usage.append((rule_id, tally.usage()))
-        if seat.pacer is not None and (finding is not None or isinstance(rule, CallsPerSecond)):
+        if seat.pacer is not None and (finding is not None or isinstance(seat.rule, CallsPerSecond)):
             paced.append((seat, finding))
 
     if findings:

@@ -18,26 +18,29 @@ from fractions import Fraction
 class Load:
     """Calls in progress on one switch. `channels` is how many it can hold, 0 where nobody said.
 
-    `others` are calls that count for no account's share: emergency calls and those of no account.
+    `shared` are the calls of all accounts, `others` those that count for no account's share: emergency calls
+    and those of no account.
     """
 
-    __slots__ = ("by_account", "channels", "others")
+    __slots__ = ("by_account", "channels", "others", "shared")
 
     def __init__(self, channels: int = 0) -> None:
         self.channels = channels
         self.by_account: dict[str, int] = {}
         self.others = 0
+        self.shared = 0         # what `by_account` adds up to, kept: each question asks for it
 
     @property
     def total(self) -> int:
         """All calls in progress."""
-        return sum(self.by_account.values()) + self.others
+        return self.shared + self.others
 
     def change(self, account: str, by: int) -> None:
         """A call of this account ("" for none that shares) began (1) or ended (-1)."""
         if not account:
             self.others += by
             return
+        self.shared += by
         calls = self.by_account.get(account, 0) + by
         if calls:
             self.by_account[account] = calls
@@ -47,8 +50,10 @@ class Load:
     def share(self, contended: Fraction) -> Fraction | None:
         """Calls that an account may hold while more than the `contended` part of all channels is in use; None
         while it is not."""
+        if not self.channels:
+            return None
         room = self.channels * contended - self.others
-        if not self.channels or sum(self.by_account.values()) <= room:
+        if self.shared <= room:
             return None
         left, level = room, Fraction(1)
         waiting = sorted(self.by_account.values())

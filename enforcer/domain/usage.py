@@ -76,6 +76,8 @@ class Tally:
 
     def msec_at(self, at: float) -> int:
         """Billed time including what calls in progress have used up by `at`, in milliseconds."""
+        if not self.talking and not self.talking_since:
+            return self.msec        # nobody talks: no clock need be read off
         return self.msec + max(0, self.talking * milliseconds(at) - self.talking_since)
 
     def usage(self) -> Usage:

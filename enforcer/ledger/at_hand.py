@@ -61,8 +61,9 @@ class AtHand:
         was = self._live.pop(call_id, None)
         if was is not None:
             self._load(was, -1)
-        if record.live:
-            self.put_live(record)
+        if record.ended_at is None and (not record.refusal or not record.refused):     # `live`, at once
+            self._live[call_id] = record
+            self._load(record, 1)
             return
         if call_id not in self._over:
             self._oldest_over.append(call_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from enforcer.domain.begun import begin, only_begun
 from enforcer.domain.call import CallRecord, Direction, Medium, NumberClass, Refusal, Source
 from enforcer.domain.measure import Detail, Measure, Window
 from enforcer.domain.usage import Rolling, Tally, contribute, recount
@@ -106,6 +107,14 @@ def test_a_call_that_is_taken_back_after_its_window_passed_takes_nothing_else(
     assert tally.figures == recount(calls, measure, at).figures
 
 
+def ringing(call: CallRecord) -> CallRecord:
+    """The same call when nothing but its beginning was told."""
+    return call._replace(
+        call_id="pbx1/one", answered_at=None, answered_by=None, ended_at=None, ended_by=None, told_msec=0,
+        refusal=Refusal.NONE, legs="",
+    )
+
+
 def nothing(measure: Measure) -> Tally:
     """What a measure starts from."""
     return recount([], measure)
@@ -118,3 +127,25 @@ def test_all_calls_taken_back_leave_nothing(calls: list[CallRecord], measure: Me
         if measure.counts(call):
             contribute(tally, call, measure, -1)
     assert tally.figures == nothing(measure).figures
+
+
+@given(records, one_record.map(ringing), measures, st.lists(instants, max_size=2), instants)
+def test_what_a_call_adds_as_it_begins_is_what_its_record_adds(
+    calls: list[CallRecord], one: CallRecord, measure: Measure, moved: list[float], later: float
+) -> None:
+    """Now, after its window has moved on, and after it is taken back."""
+    tally, by_definition = (recount(calls, measure, max(moved, default=None)) for _ in range(2))
+    assert only_begun(one)
+    begin(tally, one, measure)
+    contribute(by_definition, one, measure, 1)
+    assert tally.figures == by_definition.figures
+    if isinstance(tally, Rolling) and isinstance(by_definition, Rolling):
+        assert (tally.first, tally.steps, tally.calls) == (
+            by_definition.first, by_definition.steps, by_definition.calls
+        )
+        tally.move(later, measure)
+        by_definition.move(later, measure)
+        assert tally.figures == by_definition.figures
+    contribute(tally, one, measure, -1)
+    contribute(by_definition, one, measure, -1)
+    assert tally.figures == by_definition.figures

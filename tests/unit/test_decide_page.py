@@ -89,7 +89,8 @@ def test_the_first_of_the_severest_findings_leads() -> None:
     (Mode.TAG, False, 0), (Mode.THROTTLE, True, 503), (Mode.BLOCK, True, 503),
 ])
 def test_a_trunk_that_is_full_sheds(mode: Mode, shed: bool, code: int) -> None:
-    decision = ask((rule("concurrent_calls", 3, verdict=Verdict.THROTTLE), Tally(talking=4)), mode=mode)
+    full = Tally(attempts=4, talking=4)
+    decision = ask((rule("concurrent_calls", 3, verdict=Verdict.THROTTLE), full), mode=mode)
     assert (decision.shed, decision.sip_code, decision.hold, decision.refused) == (shed, code, 0.0, shed)
 
 

@@ -24,7 +24,7 @@ class AverageDuration(Rule):
 
     def __init__(self, spec: RuleSpec) -> None:
         super().__init__(spec)
-        self._least = max(1, spec.min_answered)
+        self._least = self.glance.quiet = max(1, spec.min_answered)
         warning = spec.warning
         self._widest = spec.critical.at if warning is None else max(warning.at, spec.critical.at)
 

@@ -33,7 +33,7 @@ class AnswerSeizureRatio(Rule):
 
     def __init__(self, spec: RuleSpec) -> None:
         super().__init__(spec)
-        self._least = max(1, spec.min_attempts)
+        self._least = self.glance.quiet = max(1, spec.min_attempts)
         self._exceeds = bool(spec.exceeds)
 
     @classmethod

@@ -19,6 +19,7 @@ from enforcer.domain.decision import Level, OnFailure, Verdict
 from enforcer.domain.joining import MOST_LEGS
 from enforcer.domain.measure import Measure, Window
 from enforcer.domain.notice import NoticeTerms
+from enforcer.domain.rules.glance import Glance
 from enforcer.domain.rules.pace import Pace, Pacer
 from enforcer.domain.usage import Tally
 
@@ -125,6 +126,7 @@ class Rule:
     `about` has the calls that the rule counts, and `routes` (where not empty) the carriers that they go or
     come by; what it does not count it does not judge, nor a call whose route is not known yet.
     `acts`: one of its levels holds or refuses calls; else it is an indicator, which tags or reports.
+    `glance` has what every question needs of it (see `Glance`).
     `summed`: its tally is all it has to see; else it looks at its seat (`weigh`, `look`, `room`).
     `charged_by` is what its limit is a limit of: only that can be charged for as its excess.
     """
@@ -137,7 +139,7 @@ class Rule:
     unit = ""
     charged_by: Per | None = None
 
-    __slots__ = ("_first", "about", "acts", "metric", "routes", "spec", "summed")
+    __slots__ = ("_first", "about", "acts", "glance", "metric", "routes", "spec", "summed")
 
     def __init__(self, spec: RuleSpec) -> None:
         self.spec = replace(spec, measure=self.measured(spec.measure))
@@ -148,6 +150,7 @@ class Rule:
         self.metric = self.named(self.spec.measure)
         self.acts = max(step.verdict for step in (warning, spec.critical) if step is not None) > Verdict.TAG
         self.summed = not spec.also and type(self).weigh is Rule.weigh
+        self.glance = Glance(self)
 
     @classmethod
     def named(cls, measure: Measure) -> str:
@@ -220,6 +223,7 @@ class Count(Rule):
     def __init__(self, spec: RuleSpec) -> None:
         super().__init__(spec)
         self._fine = floor(self._first)
+        self.glance.quiet = self._fine + 1      # no call is counted here that is no attempt
 
     def counted(self, tally: Tally) -> int:
         """The number that the levels are about."""

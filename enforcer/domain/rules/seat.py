@@ -35,13 +35,14 @@ class Seat:
     """One rule at one account: the tally it reads, the pacer that THROTTLE uses, the gate that a notice has
     to open first, the seats of the signals that have to be there as well, and what is on file."""
 
-    __slots__ = ("also", "file", "gate", "pacer", "rule", "tally")
+    __slots__ = ("also", "file", "gate", "glance", "pacer", "rule", "tally")
 
     def __init__(
         self, rule: Rule, tally: Tally, pacer: Pacer | None = None, gate: Gate | None = None,
         also: tuple[Seat, ...] = (), file: File | None = None,
     ) -> None:
         self.rule = rule
+        self.glance = rule.glance
         self.tally = tally
         self.pacer = Pacer(rule.spec.pace) if pacer is None and isinstance(rule, CallsPerSecond) else pacer
         self.gate = gate

@@ -31,6 +31,7 @@ class Share(Rule):
     def __init__(self, spec: RuleSpec) -> None:
         super().__init__(spec)
         self._reaches = spec.exceeds is False
+        self.glance.quiet = max(1, spec.min_attempts, spec.min_answered)
 
     def part(self, tally: Tally) -> int:
         """The calls that the share is of."""

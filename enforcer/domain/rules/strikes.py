@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from math import ceil
 
 from enforcer.domain.call import CallAttempt
 from enforcer.domain.cycle import BillingCycle
 from enforcer.domain.decision import Level
 from enforcer.domain.measure import Measure, Scope, Window
 from enforcer.domain.registers import Strike
-from enforcer.domain.rules.base import UNLIMITED, Judgement, plain
+from enforcer.domain.rules.base import UNLIMITED, Judgement, RuleSpec, plain
 from enforcer.domain.rules.seat import Seat
 from enforcer.domain.rules.unsummed import Unsummed
 
@@ -33,7 +34,11 @@ class RepeatInfringer(Unsummed):
     counting = False
     noun = "strikes"
     unit = "strikes"
-    __slots__ = ()
+    __slots__ = ("_fewest",)
+
+    def __init__(self, spec: RuleSpec) -> None:
+        super().__init__(spec)
+        self._fewest = ceil(self._first)        # a whole number: to compare with it costs a tenth
 
     @staticmethod
     def measured(measure: Measure) -> Measure:
@@ -46,11 +51,12 @@ class RepeatInfringer(Unsummed):
 
     def look(self, seat: Seat, at: float) -> Judgement | None:
         """The level that the strikes on record have reached."""
-        number = number_of(self.found(seat, at))
+        found = self.found(seat, at)
+        number = number_of(found) if found else 0
+        if number < self._fewest:
+            return None
         step, level = self.spec.critical, Level.CRITICAL
-        if number < step.at:
-            if self.spec.warning is None or number < self.spec.warning.at:
-                return None
+        if self.spec.warning is not None and number < step.at:
             step, level = self.spec.warning, Level.WARNING
         return Judgement(level, step, f"{number} in {self.window}", plain(step.at))
 
