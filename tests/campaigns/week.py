@@ -5,14 +5,15 @@
 A whole enforcer but for its connections, its clock told by hand: calls that are asked about, answered and
 ended; a day's cycle for each account in its own zone, rolling windows, notices, modes that change, CDRs that
 another process imports, restarts, and a round of pruning every six hours that keeps decisions for one day and
-calls for two. Prints a line at each quarter: calls, cycles, resident memory, the file, what is in it.
-Pages of the ledger that SQLite keeps in memory are told apart: these have a cap of their own, and fill up
-to it.
+calls for two. Prints a line at the end of the second, fourth, fifth and last day: calls, cycles, resident
+memory, the file, what is in it. Always at midnight, since what a day's rules remember of its calls grows
+until its end. Pages of the ledger that SQLite keeps in memory are told apart: these have a cap of their own,
+and fill up to it.
 
 Exit 1 where counters differ, the chain does not hold, or anything grew: what is in use, pages aside, between
-the second quarter and the end by more than a twentieth and 1 MB; the file in that time by a tenth and 1 MB;
-and resident memory in the last quarter, in which nothing starts anew, by a tenth and 5 MB. A start reads what
-it needs in one go and leaves holes in the heap: resident memory takes a step then which is no growth.
+the fourth day and the end by more than a twentieth and 1 MB; the file in that time by a tenth and 1 MB;
+and resident memory after the fifth day, since when nothing starts anew, by a tenth and 5 MB. A start reads
+what it needs in one go and leaves holes in the heap: resident memory takes a step then which is no growth.
 Calls that are over are remembered up to a cap; so that it is reached early, and filling it is not taken for
 growth, the cap here is a fortieth of the calls where that is less. `--leak 150` keeps so many bytes of each
 call, to see that a leak is found.
@@ -57,6 +58,7 @@ DAY = 86_400.0
 BEGIN = 1_795_478_400.0         # 2026-11-24, 00:00 UTC
 TERMS = Terms(DAY, 2 * DAY)
 STEP = 60.0                     # seconds of the week at a time
+MIDNIGHTS = (2, 4, 5, 7)        # days after which it is looked at; on the second and fifth it starts anew
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Pacific/Auckland", "America/Sao_Paulo")
 CONFIG = """\
 site = "week"
@@ -93,7 +95,7 @@ RULES = (
 )
 
 
-class Quarter(NamedTuple):
+class Stand(NamedTuple):
     """Where everything stood."""
 
     calls: int
@@ -154,22 +156,22 @@ class Week:
         house.admission.steer(Modes(house.ledger.modes(), house.settings.policy.default_mode), self.now)
         house.bureau.look_again()
 
-    def run(self, say: bool = True) -> list[Quarter]:
+    def run(self, say: bool = True) -> list[Stand]:
         """The whole week."""
-        quarters: list[Quarter] = []
+        stands: list[Stand] = []
         begun, steps, each = time.monotonic(), int(self.days * DAY / STEP), int(DAY / 4 / STEP)
         for step in range(1, steps + 1):
             self._step(self.calls * step // steps)
             if step % each == 0:
                 self._six_hours(step // each)
-            if step * 4 % steps < 4:
-                quarters.append(self._quarter(time.monotonic() - begun))
+            if step * STEP / DAY in MIDNIGHTS:
+                stands.append(self._stand(time.monotonic() - begun))
                 if say:
-                    print(_line(quarters[-1]), flush=True)
+                    print(_line(stands[-1]), flush=True)
         self.wrong += [str(one) for one in self.house.ledger.verify()]
         proof = self.house.ledger.prove()
         self.wrong += [proof.broken] if proof.broken else []
-        return quarters
+        return stands
 
     def close(self) -> None:
         """Let go of everything."""
@@ -285,7 +287,7 @@ class Week:
         finally:
             store.close()
 
-    def _quarter(self, seconds: float) -> Quarter:
+    def _stand(self, seconds: float) -> Stand:
         ledger = self.house.ledger
         ledger.flush()
         store = Store(self.folder / "ledger.db", 30.0)
@@ -297,12 +299,12 @@ class Week:
         store.close()
         self.notices = len(ledger.registers.notices.all())
         file = (self.folder / "ledger.db").stat().st_size / 1e6
-        return Quarter(self.told + self.imported, self.cycles, *held(), file, rows, seconds)
+        return Stand(self.told + self.imported, self.cycles, *held(), file, rows, seconds)
 
 
-def grown(quarters: list[Quarter]) -> list[str]:
-    """What grew between the second quarter, when pruning has begun, and the end."""
-    half, before, end = quarters[1], quarters[2], quarters[3]
+def grown(stands: list[Stand]) -> list[str]:
+    """What grew between the fourth day, when pruning has begun, and the end."""
+    half, before, end = stands[1], stands[2], stands[3]
     found = []
     for what, first, last, share, least in (        # pages have a cap of their own
         ("what is in use", half.live - half.pages, end.live - end.pages, 1.05, 1.0),
@@ -315,13 +317,13 @@ def grown(quarters: list[Quarter]) -> list[str]:
     return found
 
 
-def _line(quarter: Quarter) -> str:
-    rows = ", ".join(f"{count} {name}" for name, count in quarter.rows.items())
+def _line(stand: Stand) -> str:
+    rows = ", ".join(f"{count} {name}" for name, count in stand.rows.items())
     return (
-        f"{quarter.seconds:6.0f} s: {quarter.calls} calls, {quarter.cycles} cycles closed, "
-        f"{quarter.resident:.1f} MB resident, {quarter.live:.1f} in use, "
-        f"{quarter.pages:.1f} of them pages of the ledger, "
-        f"which has {quarter.file:.1f} MB ({rows})"
+        f"{stand.seconds:6.0f} s: {stand.calls} calls, {stand.cycles} cycles closed, "
+        f"{stand.resident:.1f} MB resident, {stand.live:.1f} in use, "
+        f"{stand.pages:.1f} of them pages of the ledger, "
+        f"which has {stand.file:.1f} MB ({rows})"
     )
 
 
@@ -342,12 +344,12 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         week = Week(Path(folder), asked.calls, asked.accounts, asked.seed, leak=asked.leak)
         before = tracemalloc.take_snapshot() if asked.trace else None
-        quarters = week.run()
+        stands = week.run()
         if before is not None:
             for one in tracemalloc.take_snapshot().compare_to(before, "lineno")[:10]:
                 print(one)
         week.close()
-    wrong = week.wrong + grown(quarters)
+    wrong = week.wrong + grown(stands)
     print(f"{week.pruned} rows pruned, {week.notices} notices, {week.imported} calls imported; "
           f"{'; '.join(wrong) or 'nothing differs, nothing grew'}")
     return bool(wrong)

@@ -93,6 +93,16 @@ class Row:
         return bool(self.problems) and all(MISSED in problem for problem in self.problems)
 
     @property
+    def late(self) -> bool:
+        """Whether all that is wrong is that a call waited too long, as it does where others have the CPU."""
+        return self.problems == [self.lateness]
+
+    @property
+    def lateness(self) -> str:
+        """What is to be said of the call that waited longest."""
+        return f"a caller waited {self.worst_added:.2f} s longer than usual"
+
+    @property
     def well(self) -> bool:
         """Whether every cell is as it should be."""
         return not self.problems
@@ -340,7 +350,7 @@ def _problems(row: Row, fault: Fault) -> list[str]:
                 problems.append(f"{phase}, {policy}: {MISSED}")
     problems += [f"after: {words}" for words in row.after.wrong[:3]]
     if row.worst_added > row.allowed:
-        problems.append(f"a caller waited {row.worst_added:.2f} s longer than usual")
+        problems.append(row.lateness)
     if row.worst_stale is not None and row.worst_stale > row.allowed - DEADLINE:
         problems.append(f"a caller waited {row.worst_stale:.2f} s though the heartbeat was stale")
     if row.emergency_passed < row.emergency_placed:

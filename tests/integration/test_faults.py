@@ -19,7 +19,7 @@ async def test_while_the_enforcer_is_frozen_every_call_goes_as_its_policy_says(
     lab_parts: Mapping[str, Provisioned],
 ) -> None:
     row = await run(FrozenForAMoment, lab_parts)
-    if row.missed:          # others have the machine too: the fault came a moment too early or too late
+    if row.missed or row.late:      # others have the machine too: a moment too early or late, no CPU free
         row = await run(FrozenForAMoment, lab_parts)
     assert row.problems == []
     assert row.emergency_passed == row.emergency_placed > 0

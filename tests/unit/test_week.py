@@ -19,12 +19,12 @@ def test_a_week_ends_with_a_pruned_ledger_that_can_be_proved(
     monkeypatch.setattr(week, "STEP", 1800.0)
     one = Week(tmp_path, calls=2800, accounts=24, seed=3)
     first = weakref.ref(one.house.ledger)
-    quarters = one.run(say=False)
+    stands = one.run(say=False)
     one.close()
     gc.collect()
     assert first() is None                  # nothing holds on to what ran before a restart
     assert one.wrong == []
-    half, end = quarters[1], quarters[3]
+    half, end = stands[1], stands[3]
     assert one.cycles > 100
     assert one.imported > 0
     assert one.notices > 0
@@ -34,18 +34,18 @@ def test_a_week_ends_with_a_pruned_ledger_that_can_be_proved(
     assert end.file <= 1.5 * half.file
 
 
-def quarter(live: float, resident: float, file: float = 10.0) -> week.Quarter:
-    return week.Quarter(0, 0, resident, 10.0, live, file, {}, 0.0)
+def stand(live: float, resident: float, file: float = 10.0) -> week.Stand:
+    return week.Stand(0, 0, resident, 10.0, live, file, {}, 0.0)
 
 
-@pytest.mark.parametrize(("quarters", "what"), [
+@pytest.mark.parametrize(("stands", "what"), [
     ([(80, 100), (80, 100), (80, 120), (80, 120)], ""),             # a start left holes in the heap
     ([(70, 90), (80, 100), (81, 102), (83, 103)], ""),
     ([(80, 100), (80, 100), (80, 100), (80, 120)], "resident memory grew from 90.0 to 110.0 MB"),
     ([(80, 100), (80, 100), (83, 103), (86, 106)], "what is in use grew from 70.0 to 76.0 MB"),
 ])
-def test_a_step_is_no_growth_and_growth_is_found(quarters: list[tuple[float, float]], what: str) -> None:
-    found = week.grown([quarter(*one) for one in quarters])
+def test_a_step_is_no_growth_and_growth_is_found(stands: list[tuple[float, float]], what: str) -> None:
+    found = week.grown([stand(*one) for one in stands])
     assert [one.split(",")[0] for one in found] == ([what] if what else [])
 
 
@@ -55,6 +55,6 @@ def test_what_is_kept_of_each_call_is_found_in_the_figures(
     monkeypatch.setattr(week, "STEP", 1800.0)
     before = held().live                    # of all the tests that ran here
     one = Week(tmp_path, calls=1200, accounts=24, seed=3, leak=20_000)
-    quarters = [quarter._replace(live=quarter.live - before) for quarter in one.run(say=False)]
+    stands = [stand._replace(live=stand.live - before) for stand in one.run(say=False)]
     one.close()
-    assert any("what is in use grew" in said for said in week.grown(quarters))
+    assert any("what is in use grew" in said for said in week.grown(stands))
