@@ -36,5 +36,5 @@ lab: setup  ## only the switch, its far end and its accounts, for calls of your 
 	@$(BIN)/python -m lab.run --switch $(SWITCH) --switch-only $(ARGS)
 
 clean:  ## everything that was made here
-	rm -rf .venv .lab var build dist *.egg-info bench.json faults.json safety.json switch.json .*_cache .hypothesis .import_linter_cache
+	rm -rf .venv .lab var build dist *.egg-info bench.json faults.json safety*.json switch.json .*_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
