@@ -107,7 +107,10 @@ def build(
     admission.recall(clock())
     guard.began()
     admission.on_leased = guard.leased
-    links = tuple(link_to(switch, secrets_of[switch.name], admission, clock) for switch in settings.linked)
+    links = tuple(
+        link_to(switch, secrets_of[switch.name], admission, clock, steady or time.monotonic)
+        for switch in settings.linked
+    )
     for switch, link in zip(settings.linked, links, strict=True):
         for record in ledger.live(switch.name):     # calls that were going on when we were last here
             link.book.restore(record.attempt(), record.answered_at)

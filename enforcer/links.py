@@ -18,8 +18,22 @@ from enforcer.switch.tls import context_of
 from enforcer.wire.channel import Identity
 
 
-def link_to(switch: SwitchSettings, secret: str, admission: Admission, clock: Callable[[], float]) -> Link:
+def going_on(clock: Callable[[], float], steady: Callable[[], float]) -> Callable[[], float]:
+    """The wall clock as it goes on from now, whoever sets it, by `steady`, which nobody sets.
+
+    A link knows by how much the switch's clock is ahead of its own, and asks again at each beat only. Were
+    its own set, all that it writes for the switch in between would be of another hour, and over already.
+    """
+    began = clock() - steady()
+    return lambda: began + steady()
+
+
+def link_to(
+    switch: SwitchSettings, secret: str, admission: Admission, wall: Callable[[], float],
+    steady: Callable[[], float],
+) -> Link:
     """The link to a switch, not yet connected. Raises BadInput where its certificates cannot be used."""
+    clock = going_on(wall, steady)
     identity = Identity(
         switch.name, tuple(switch.outbound_contexts), tuple(switch.inbound_contexts),
         tuple(switch.internal_contexts), switch.account_from,
@@ -31,16 +45,18 @@ def link_to(switch: SwitchSettings, secret: str, admission: Admission, clock: Ca
         socket = esl_session.Peer(switch.host, switch.port, secret)
         return _told(EslLink(
             socket, identity, admission, deadlines=deadlines, messages=switch.messages, clock=clock
-        ), switch)
+        ), switch, wall)
     secured = context_of(switch)
     peer = ami_session.Peer(switch.host, switch.port, switch.username, secret, secured, switch.tls_name)
     messages = switch.message_contexts if switch.messages else None
     ami = AmiLink(peer, identity, admission, deadlines=deadlines, messages=messages, clock=clock)
-    return _told(ami, switch)
+    return _told(ami, switch, wall)
 
 
-def _told(link: AmiLink | EslLink, switch: SwitchSettings) -> Link:
-    """Where the dialplan does not ask, the first event of a call stands for the question."""
+def _told(link: AmiLink | EslLink, switch: SwitchSettings, wall: Callable[[], float]) -> Link:
+    """What clock others see. Where the dialplan does not ask, the first event of a call stands for the
+    question."""
+    link.wall = wall
     if switch.listener_only:
         link.gathers = 0.0 if switch.kind == "freeswitch" and switch.messages else ACTING
     return link

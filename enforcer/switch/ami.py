@@ -108,8 +108,7 @@ class AmiLink(KeptLink[Session]):
         """The link in numbers."""
         answers = self._answers + (self._messages.answers if self._messages else 0)
         return replace(
-            super().state(), lag=self._lateness.lag, clock_offset=self._offset, restarts=self._boots.restarts,
-            answers=answers,
+            super().state(), lag=self._lateness.lag, restarts=self._boots.restarts, answers=answers,
         )
 
     def remember(self, sight: Sight) -> None:

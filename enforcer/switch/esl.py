@@ -102,8 +102,7 @@ class EslLink(KeptLink[Session]):
         pulse = self._pulse
         return replace(
             super().state(), problem=self._problem or self._store.problem, lag=pulse.lag,
-            clock_offset=pulse.offset, restarts=pulse.restarts,
-            answers=self._messages.answers if self._messages else 0,
+            restarts=pulse.restarts, answers=self._messages.answers if self._messages else 0,
         )
 
     def remember(self, sight: Sight) -> None:

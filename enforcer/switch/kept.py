@@ -51,6 +51,7 @@ class KeptLink(ABC, Generic[S]):
         self.took: Callable[[float], object] = lambda seconds: None
         self.gathers: float | None = None       # seconds, where not as its protocol does it (see `gathering`)
         self._clock = clock
+        self.wall = clock                       # the clock that others see, where that is another
         self._sleep = sleep
         self._jitter = jitter
         self._session: S | None = None
@@ -152,8 +153,8 @@ class KeptLink(ABC, Generic[S]):
         session, book = self._session, self._legs
         return LinkState(
             connected=session is not None, level=self._level, problem=self._problem, lag=0.0,
-            clock_offset=0.0, connects=self._connects, restarts=0, live_calls=book.live_calls, answers=0,
-            malformed=self._malformed,
+            clock_offset=self._ahead + self._clock() - self.wall(), connects=self._connects, restarts=0,
+            live_calls=book.live_calls, answers=0, malformed=self._malformed,
             faults=self._past_faults + (session.faults if session else 0),
             refused_actions=self._past_refused + (session.refused if session else 0),
             unwanted_events=self._past_dropped + (session.events_dropped if session else 0),
