@@ -42,11 +42,13 @@ async def throwing(port: int) -> None:
         with contextlib.suppress(OSError):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             kinds = list(GARBAGE.values())
-            if number % 2:
-                writer.write(kinds[number // 2 % len(kinds)][:200_000])
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(reader.read(100), 0.2)
-            writer.transport.abort()
+            try:
+                if number % 2:
+                    writer.write(kinds[number // 2 % len(kinds)][:200_000])
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(reader.read(100), 0.2)
+            finally:
+                writer.transport.abort()
         await asyncio.sleep(0.005)
 
 
