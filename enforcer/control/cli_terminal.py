@@ -19,7 +19,7 @@ import typer
 from typer.core import TyperGroup
 
 from enforcer.control.misuse import misused
-from enforcer.control.words import shown
+from enforcer.control.words import LONGEST_REASON, NOT_EMPTY, shown
 from enforcer.errors import BadInput, EnforcerError
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ BAD = 2
 # Without these a command is about more: empty (a variable that a script did not set) they are an error.
 _NARROWING = ("--account", "-a", "--customer", "--rule", "-r", "--switch", "-s")
 _REASONS = ("--reason", "--why")
-LONGEST_REASON = 500    # characters, as at every other door
 _WIDE = 200             # columns, where there is no terminal to ask: lines for grep, not for a screen
 
 
@@ -50,7 +49,7 @@ class OneLine(TyperGroup):
                 raise BadInput("command line", f"{word[:60]!a} is not UTF-8 text") from None
         for word, value in zip(args, [*args[1:], "-"], strict=False):
             if (word in _NARROWING and not value) or (word[-1:] == "=" and word[:-1] in _NARROWING):
-                raise BadInput(word.rstrip("="), "must not be empty; leave it out where none is meant")
+                raise BadInput(word.rstrip("="), NOT_EMPTY)
             name, _, joined = word.partition("=")
             if name in _REASONS and len(joined or value) > LONGEST_REASON:
                 raise BadInput(name, f"must be at most {LONGEST_REASON} characters long")

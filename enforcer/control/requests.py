@@ -29,6 +29,7 @@ from enforcer.control.acts import (
     WithdrawStrike,
 )
 from enforcer.control.commands import AddAccount, ChangeAccount, SetMode, SetStanding
+from enforcer.control.words import LONGEST_REASON, NOT_EMPTY
 from enforcer.domain.account import Standing
 from enforcer.domain.band import WHO
 from enforcer.domain.mode import Mode
@@ -41,7 +42,7 @@ LONGEST_REQUEST = 16_384        # bytes; the longest order that means anything h
 _PLAIN = re.compile(r"[!-~]{1,80}\Z")
 _NARROWING = ("account", "rule", "switch", "customer")      # left out, an order is about more
 
-Text = Annotated[str, StringConstraints(max_length=500, strict=True)]
+Text = Annotated[str, StringConstraints(max_length=LONGEST_REASON, strict=True)]
 Needed = Annotated[str, StringConstraints(min_length=1, max_length=200, strict=True)]
 
 
@@ -70,7 +71,7 @@ class Asked(Table):
                 raise Wrong("holds characters that cannot be printed", name)
         for name in _NARROWING:     # a script whose variable is unset must not mean the whole site
             if name in self.model_fields_set and not getattr(self, name):
-                raise Wrong("must not be empty; leave it out where none is meant", name)
+                raise Wrong(NOT_EMPTY, name)
         if self.id and not _PLAIN.match(self.id):
             raise Wrong("must be at most 80 letters, digits and signs", "id")
         return self

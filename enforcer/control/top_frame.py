@@ -14,7 +14,7 @@ from typing import Any
 from rich.text import Text
 
 from enforcer.control.look import STRANGE
-from enforcer.control.words import shown
+from enforcer.control.words import MORE_ON_RECORD, shown
 from enforcer.errors import LinkError
 
 ORDERS: dict[str, Callable[[Mapping[str, Any]], Any]] = {
@@ -185,7 +185,7 @@ def _words(kind: str, facts: Mapping[str, Any]) -> tuple[str, str]:
         level = "fine again" if facts["cleared"] else facts["level"]
         return f"{facts['account'] or facts['customer']} {level}: {facts['rule']}", "yellow"
     if kind == "record" and facts["record"] == "more":
-        return "record: more was put on record at once than is told line by line", ""
+        return f"record: {MORE_ON_RECORD}", ""
     if kind == "notice":
         return f"notice {facts['stage']} to {facts['audience']}: {facts['subject'] or facts['notice']}", ""
     return f"{kind}: {'  '.join(f'{key}={value}' for key, value in facts.items() if value)}", ""

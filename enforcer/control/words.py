@@ -14,6 +14,10 @@ from enforcer.domain.measure import Measure
 from enforcer.errors import BadInput
 from enforcer.spans import seconds_of
 
+LONGEST_REASON = 500    # characters, by every door
+NOT_EMPTY = "must not be empty; leave it out where none is meant"
+MORE_ON_RECORD = "more was put on record at once than is told line by line"
+
 
 def span_of(text: str, where: str = "--for") -> float:
     """Seconds in a span such as "90s", "2h" or "1d12h". Raises BadInput that names `where`.

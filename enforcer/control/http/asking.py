@@ -33,8 +33,9 @@ CONFLICT: dict[int | str, dict[str, Any]] = {
 
 routes = APIRouter(prefix="/v1", tags=["gateways"], responses=DESCRIBED | CONFLICT)
 
+_ID = r"[!-~]{1,120}"
 Id = Annotated[str, Field(
-    pattern=r"^[!-~]{1,120}$", description="Of the call, unique at the gateway; its Call-ID will do.")]
+    pattern=rf"^{_ID}$", description="Of the call, unique at the gateway; its Call-ID will do.")]
 Switch = Annotated[str, Field(
     pattern=r"^[A-Za-z0-9_.-]{1,40}$", description="The [[switch]] with kind = \"gateway\" that it is at.")]
 Number = Annotated[str, Field(min_length=1, max_length=80, description="As dialled.")]
@@ -223,7 +224,7 @@ def emergency_in(door: Front, told: object) -> Answer | None:
     if not isinstance(number, str) or len(number) > 80 or not door.emergency(number):
         return None
     name = told.get("id")
-    sound = isinstance(name, str) and re.fullmatch(r"[!-~]{1,120}", name)
+    sound = isinstance(name, str) and re.fullmatch(_ID, name)
     return allowed(name if sound and isinstance(name, str) else "")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from enforcer.control.feed import Happening
 from enforcer.control.page.plot import plot
-from enforcer.control.words import iso
+from enforcer.control.words import MORE_ON_RECORD, iso
 from enforcer.domain.notice import Audience
 
 LATELY = 30             # things that happened, told on the page; so many are looked at:
@@ -76,7 +76,7 @@ def _words(happening: Happening) -> str:
             done = facts["said"] if facts["accepted"] else f"refused: {facts['said']}"
             return f"{facts['who'] or 'somebody'} by {facts['door']}: {done}"
         case "record" if facts["record"] == "more":
-            return "more was put on record at once than is told line by line"
+            return MORE_ON_RECORD
         case "record":
             about = facts["account"] or facts["customer"]
             standing = f" ({facts['standing']})" if facts["standing"] else ""
